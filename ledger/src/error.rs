@@ -1,0 +1,271 @@
+//! Everything that can go wrong, grouped by whose fault it is.
+//!
+//! [`Malformed`] is text or bytes that are no value of their type, [`Refusal`] is the ledger's answer to a record
+//! that it does not take (a result, not a failure), [`LedgerError`] is trouble of our own or misuse by the caller.
+
+use crate::name::PeerName;
+use crate::record::RecordId;
+use crate::store::StoreError;
+
+/// How many characters of an offending value an error repeats.
+const QUOTE_CHARS_MAX: usize = 80;
+
+/// Bytes or text that are no value of their type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Longer than its limit; refused before it is decoded.
+    #[error("{what} is {len_bytes} bytes long, at most {max_bytes} are allowed")]
+    TooLong {
+        /// What was read.
+        what: &'static str,
+        /// Its length.
+        len_bytes: usize,
+        /// The limit.
+        max_bytes: usize,
+    },
+    /// Fewer or more bytes than the format asks for.
+    #[error("{what} does not have the length that its format asks for")]
+    Length {
+        /// What was read.
+        what: &'static str,
+    },
+    /// Not JSON, or a missing, unknown, repeated or mistyped key.
+    #[error("{what}: {detail}")]
+    Json {
+        /// What was read.
+        what: &'static str,
+        /// The JSON decoder's words.
+        detail: String,
+    },
+    /// Understood, but not the one spelling that is allowed.
+    #[error("{what} is not in canonical form")]
+    NotCanonical {
+        /// What was read.
+        what: &'static str,
+    },
+    /// A value outside its alphabet or range.
+    #[error("{what} `{value}`: {reason}")]
+    Value {
+        /// Which field.
+        what: &'static str,
+        /// The offending value, shortened.
+        value: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A public key that the screening refuses.
+    #[error("public key {key}: {reason}")]
+    Key {
+        /// The key in hexadecimal.
+        key: String,
+        /// Which screen it failed.
+        reason: &'static str,
+    },
+}
+
+impl Malformed {
+    /// A [`Malformed::Value`] that quotes at most a line of the offending text.
+    pub fn value(what: &'static str, value: &str, reason: &'static str) -> Self {
+        Self::Value { what, value: value.chars().take(QUOTE_CHARS_MAX).collect(), reason }
+    }
+}
+
+/// Who has to change something for the request to succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The peer that signed or sent it.
+    Peer,
+    /// The program or person that called.
+    Caller,
+    /// This node.
+    Us,
+}
+
+impl Blame {
+    /// `peer`, `caller` or `us`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Blame::Peer => "peer",
+            Blame::Caller => "caller",
+            Blame::Us => "us",
+        }
+    }
+}
+
+/// Why the ledger does not take a record. Nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The bytes are no envelope or record.
+    #[error(transparent)]
+    Malformed(Malformed),
+    /// The signature does not verify (strictly) with the key that the record names.
+    #[error("the signature does not verify")]
+    BadSignature,
+    /// The key is not canonical, weak, or has a torsion component.
+    #[error("the key is refused: {0}")]
+    WeakKey(&'static str),
+    /// The author was never admitted to this ledger.
+    #[error("{0} is not admitted here")]
+    UnknownPeer(PeerName),
+    /// The author was admitted with another key.
+    #[error("{0} was admitted with another key")]
+    WrongKey(PeerName),
+    /// The record was made for another federation.
+    #[error("this ledger is of network `{expected}`")]
+    WrongNetwork {
+        /// The network of this ledger.
+        expected: String,
+    },
+    /// Not the next record of its author.
+    #[error("the author's next record must have seq {expected_seq} and prev {expected_prev}")]
+    OutOfSequence {
+        /// The `seq` that comes next.
+        expected_seq: u64,
+        /// The `prev` that it must name.
+        expected_prev: RecordId,
+    },
+    /// Another record with the same author and `seq` is in the ledger: the author told two stories.
+    #[error("another record with this author and seq stands at index {index}")]
+    Conflict {
+        /// Where the first one stands.
+        index: u64,
+    },
+    /// Only the ledger's owner admits peers.
+    #[error("only {0}, the owner of this ledger, admits peers")]
+    NotOwner(PeerName),
+    /// The peer is admitted already.
+    #[error("{0} is admitted already")]
+    AlreadyAdmitted(PeerName),
+    /// A retraction names a record that is not in this ledger.
+    #[error("there is no record {0} to retract")]
+    UnknownTarget(RecordId),
+    /// A retraction names someone else's record.
+    #[error("record {0} has another author")]
+    NotAuthor(RecordId),
+    /// A retraction names a record that is not a vote.
+    #[error("record {0} is not a vote")]
+    NotAVote(RecordId),
+}
+
+impl Refusal {
+    /// Whose fault it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Refusal::Malformed(_)
+            | Refusal::BadSignature
+            | Refusal::WeakKey(_)
+            | Refusal::UnknownPeer(_)
+            | Refusal::WrongKey(_)
+            | Refusal::WrongNetwork { .. }
+            | Refusal::OutOfSequence { .. }
+            | Refusal::Conflict { .. }
+            | Refusal::NotOwner(_)
+            | Refusal::AlreadyAdmitted(_)
+            | Refusal::UnknownTarget(_)
+            | Refusal::NotAuthor(_)
+            | Refusal::NotAVote(_) => Blame::Peer,
+        }
+    }
+
+    /// A stable snake_case word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Malformed(_) => "malformed",
+            Refusal::BadSignature => "bad_signature",
+            Refusal::WeakKey(_) => "weak_key",
+            Refusal::UnknownPeer(_) => "unknown_peer",
+            Refusal::WrongKey(_) => "wrong_key",
+            Refusal::WrongNetwork { .. } => "wrong_network",
+            Refusal::OutOfSequence { .. } => "out_of_sequence",
+            Refusal::Conflict { .. } => "conflict",
+            Refusal::NotOwner(_) => "not_owner",
+            Refusal::AlreadyAdmitted(_) => "already_admitted",
+            Refusal::UnknownTarget(_) => "unknown_target",
+            Refusal::NotAuthor(_) => "not_author",
+            Refusal::NotAVote(_) => "not_a_vote",
+        }
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(fault: Malformed) -> Self {
+        match fault {
+            Malformed::Key { reason, .. } => Refusal::WeakKey(reason),
+            fault => Refusal::Malformed(fault),
+        }
+    }
+}
+
+/// Why the ledger cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Caller: the store holds a ledger already.
+    #[error("there is a ledger here already")]
+    AlreadyExists,
+    /// Caller: the store holds no ledger.
+    #[error("there is no ledger here")]
+    Missing,
+    /// Caller: owner, key or network are not those of the ledger in the store.
+    #[error("this is another ledger: {0}")]
+    OtherLedger(String),
+    /// Caller: more records than one batch takes.
+    #[error("{len} records in one batch, at most {max} are allowed")]
+    BatchTooLarge {
+        /// Records given.
+        len: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// Caller: a value that cannot stand in a record.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Ours: the store is behind what was signed. Signing now would be a rollback.
+    #[error(
+        "the store ends at {store_size} entries but {signed_size} were signed: entries {store_size}..{signed_size} \
+         are missing and must be restored, for example from a mirror, before this ledger can sign again"
+    )]
+    Behind {
+        /// Entries in the store.
+        store_size: u64,
+        /// Entries in the last signed checkpoint.
+        signed_size: u64,
+    },
+    /// Ours: the store holds entries, the signed state is gone.
+    #[error("the store holds {store_size} entries but the signed state is missing: restore it before signing again")]
+    SignedStateMissing {
+        /// Entries in the store.
+        store_size: u64,
+    },
+    /// Ours: what is stored is not what was signed.
+    #[error("damaged at index {index}: {what}")]
+    Damaged {
+        /// The first index known to be affected.
+        index: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// Ours: the store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Ours: an earlier failure left it unknown what the store holds; reopen the ledger.
+    #[error("the ledger stopped after an earlier failure: {0}")]
+    Poisoned(String),
+}
+
+impl LedgerError {
+    /// Whose fault it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            LedgerError::AlreadyExists
+            | LedgerError::Missing
+            | LedgerError::OtherLedger(_)
+            | LedgerError::BatchTooLarge { .. }
+            | LedgerError::Malformed(_) => Blame::Caller,
+            LedgerError::Behind { .. }
+            | LedgerError::SignedStateMissing { .. }
+            | LedgerError::Damaged { .. }
+            | LedgerError::Store(_)
+            | LedgerError::Poisoned(_) => Blame::Us,
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The one writer of a log: sequences verified records, commits, signs, publishes.
+
+mod pending;
+pub(crate) mod reader;
+pub(crate) mod recover;
+pub(crate) mod tree;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use self::pending::{Heads, Pending};
+pub use self::reader::{LedgerReader, Published};
+use self::tree::Tree;
+use crate::checkpoint::{Checkpoint, origin};
+use crate::dsse::{SignedRecord, Verified};
+use crate::entry::Chain;
+use crate::error::{LedgerError, Malformed, Refusal};
+use crate::keys::{PublicKey, SecretKey};
+use crate::merkle::empty_root;
+use crate::name::PeerName;
+use crate::note::{Note, NoteKey};
+use crate::record::{Admit, Body, Header, Record, RecordId};
+use crate::rules::Home;
+use crate::signed_state::SignedState;
+use crate::store::Store;
+use crate::tables::{HEAD_KEY, Head, META};
+
+/// Most records in one batch: what one sync to disk and one signature are shared by.
+pub const BATCH_RECORDS_MAX: usize = 1024;
+
+/// An admitted peer and where its sequence ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthorHead {
+    /// The key that it signs with.
+    pub key: PublicKey,
+    /// `seq` of its last record, 0 when it has none.
+    pub seq: u64,
+    /// Id of its last record, zero when it has none.
+    pub id: RecordId,
+    /// Whether it stands for a third party who did not sign.
+    pub imported: bool,
+    /// Where it was admitted.
+    pub admitted_at_index: u64,
+    /// Where its last record stands; where it was admitted when it has none.
+    pub head_index: u64,
+}
+
+impl AuthorHead {
+    pub(crate) fn admitted(key: PublicKey, imported: bool, index: u64) -> Self {
+        Self { key, seq: 0, id: RecordId::ZERO, imported, admitted_at_index: index, head_index: index }
+    }
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Its index.
+    pub index: u64,
+    /// Its id.
+    pub id: RecordId,
+    /// Whether this batch added it; false: it was there already.
+    pub new: bool,
+}
+
+/// A ledger, open for appending.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    state: Box<dyn SignedState>,
+    home: Home,
+    key: SecretKey,
+    head: Head,
+    tree: Tree,
+    heads: Heads,
+    published: Arc<ArcSwap<Published>>,
+    stopped: Option<String>,
+}
+
+impl Ledger {
+    /// Begins a ledger: entry 0 admits its owner. `now_ms` is its `received_at_ms`.
+    ///
+    /// # Errors
+    /// [`LedgerError::AlreadyExists`] when the store or the signed state is not empty; [`LedgerError::Malformed`]
+    /// when `network` is not allowed; [`LedgerError::Store`]
+    pub fn create(
+        store: Arc<dyn Store>,
+        state: Box<dyn SignedState>,
+        owner: &PeerName,
+        network: &str,
+        key: SecretKey,
+        now_ms: u64,
+    ) -> Result<Self, LedgerError> {
+        if store.get(META, HEAD_KEY)?.is_some() || state.load()?.is_some() {
+            return Err(LedgerError::AlreadyExists);
+        }
+        let public = key.public();
+        let home = Home { owner: owner.clone(), network: network.to_owned(), key: public };
+        let genesis = Record {
+            header: Header {
+                network: network.to_owned(),
+                author: owner.clone(),
+                key: public,
+                seq: 1,
+                prev: RecordId::ZERO,
+            },
+            body: Body::Admit(Admit { peer: owner.clone(), peer_key: public, imported: false }),
+        };
+        let genesis = Verified::check(SignedRecord::sign(genesis, &key)?)
+            .map_err(|_| Malformed::value("key", &public.to_string(), "does not verify its own signature"))?;
+        let head = Head { tree_size: 0, chain: Chain::ZERO, received_at_ms: 0, root: empty_root() };
+        let published = Arc::new(ArcSwap::from_pointee(published(head, String::new())));
+        let (tree, heads) = (Tree::new(), Heads::default());
+        let mut ledger = Self { store, state, home, key, head, tree, heads, published, stopped: None };
+        match ledger.submit(vec![(genesis, now_ms)])?.pop() {
+            Some(Ok(_)) => Ok(ledger),
+            _ => Err(LedgerError::OtherLedger("the first entry was refused".into())),
+        }
+    }
+
+    /// Opens a ledger. Reads a handful of rows, however long it is.
+    ///
+    /// A store that is ahead of the signed state (the process ended between commit and signature) is signed as it
+    /// is; one that is behind it, or has another root, is refused: signing it would be a rollback.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`], [`LedgerError::OtherLedger`], [`LedgerError::Behind`],
+    /// [`LedgerError::SignedStateMissing`], [`LedgerError::Damaged`], [`LedgerError::Store`]
+    pub fn open(
+        store: Arc<dyn Store>,
+        state: Box<dyn SignedState>,
+        owner: &PeerName,
+        network: &str,
+        key: SecretKey,
+    ) -> Result<Self, LedgerError> {
+        let home = Home { owner: owner.clone(), network: network.to_owned(), key: key.public() };
+        let found = recover::inspect(&*store, &*state, &home)?;
+        let (head, tree, heads) = (found.head, found.tree, Heads::default());
+        let note = found.note.clone().unwrap_or_default();
+        let published = Arc::new(ArcSwap::from_pointee(published(head, note)));
+        let mut ledger = Self { store, state, home, key, head, tree, heads, published, stopped: None };
+        if found.signed_size < head.tree_size {
+            ledger.sign_and_publish(found.note.as_deref(), head)?;
+        }
+        Ok(ledger)
+    }
+
+    /// Appends a batch of at most [`BATCH_RECORDS_MAX`] verified records, each with the time it was received
+    /// (unix ms; raised to the last entry's if it is earlier). Answers in the order given.
+    ///
+    /// 1. sequence in memory by the rules
+    /// 2. commit: entries, tiles, author heads and ledger head in one synced batch, guarded by the head before it
+    /// 3. sign the new tree head and swap it into the signed state
+    /// 4. publish to readers, then answer
+    ///
+    /// A crash before 2 loses a batch that nobody was told of; between 2 and 3 it leaves entries that nobody was
+    /// told of, which the next open signs; after 3 everything is there. So what was answered is never lost, and
+    /// nothing is signed that could be lost.
+    ///
+    /// # Errors
+    /// [`LedgerError::BatchTooLarge`]. After any other error it is unknown what the store holds: the ledger answers
+    /// [`LedgerError::Poisoned`] from then on and has to be reopened.
+    pub fn submit(
+        &mut self,
+        batch: Vec<(Verified<SignedRecord>, u64)>,
+    ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
+        if let Some(reason) = &self.stopped {
+            return Err(LedgerError::Poisoned(reason.clone()));
+        }
+        if batch.len() > BATCH_RECORDS_MAX {
+            return Err(LedgerError::BatchTooLarge { len: batch.len(), max: BATCH_RECORDS_MAX });
+        }
+        self.sequence_and_commit(&batch).inspect_err(|error| self.stopped = Some(error.to_string()))
+    }
+
+    fn sequence_and_commit(
+        &mut self,
+        batch: &[(Verified<SignedRecord>, u64)],
+    ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
+        // 1. Sequence.
+        let mut pending = Pending::new(&self.home, &*self.store, &mut self.heads, &mut self.tree, self.head);
+        let answers = batch
+            .iter()
+            .map(|(record, received_at_ms)| pending.add(record, *received_at_ms))
+            .collect::<Result<Vec<_>, _>>()?;
+        let Some((rows, head)) = pending.finish() else { return Ok(answers) };
+        // 2. Commit. Before the first entry there is no head row.
+        let before = (self.head.tree_size > 0).then(|| self.head.to_bytes());
+        self.store.commit(rows.expecting(META, HEAD_KEY, before))?;
+        // 3. and 4. From here on the entries are durable; only the signature may still be missing.
+        let signed = self.published.load_full();
+        let signed = (signed.tree_size > 0).then_some(signed.checkpoint.as_str());
+        self.sign_and_publish(signed, head)?;
+        Ok(answers)
+    }
+
+    /// Signs a committed head, makes the signature the signed state, and only then shows it to readers.
+    fn sign_and_publish(&mut self, signed: Option<&str>, head: Head) -> Result<(), LedgerError> {
+        let origin = origin(&self.home.owner);
+        let text = Checkpoint { origin: origin.clone(), tree_size: head.tree_size, root: head.root }.to_string();
+        let note = Note::sign(&text, &origin, &self.key)?.to_string();
+        self.state.compare_and_swap(signed, &note)?;
+        self.head = head;
+        self.published.store(Arc::new(published(head, note)));
+        Ok(())
+    }
+
+    /// The owner.
+    pub fn owner(&self) -> &PeerName {
+        &self.home.owner
+    }
+
+    /// The network that records must be made for.
+    pub fn network(&self) -> &str {
+        &self.home.network
+    }
+
+    /// An admitted peer and its last record.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn author(&self, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {
+        self.reader().author(name)
+    }
+
+    /// All admitted peers in the order of their names.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn authors(&self) -> Result<Vec<(PeerName, AuthorHead)>, LedgerError> {
+        self.reader().authors()
+    }
+
+    /// A handle that reads what was published, for any thread.
+    pub fn reader(&self) -> LedgerReader {
+        LedgerReader::new(Arc::clone(&self.store), Arc::clone(&self.published))
+    }
+
+    /// The key that checks this ledger's checkpoints, as a C2SP vkey.
+    pub fn vkey(&self) -> String {
+        vkey(&self.home.owner, self.home.key).map(|key| key.to_string()).unwrap_or_default()
+    }
+}
+
+/// The verifier key of a peer's ledger.
+///
+/// # Errors
+/// None in practice: a peer's name is a key name.
+pub fn vkey(owner: &PeerName, key: PublicKey) -> Result<NoteKey, Malformed> {
+    NoteKey::new(&origin(owner), key)
+}
+
+fn published(head: Head, checkpoint: String) -> Published {
+    let Head { tree_size, chain, received_at_ms, root } = head;
+    Published { tree_size, root, chain_head: chain, received_at_ms, checkpoint }
+}

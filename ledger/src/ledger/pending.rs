@@ -1,0 +1,157 @@
+//! A batch in the making: the rules see the stored entries and those of the batch before a record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{AuthorHead, reader};
+use crate::dsse::{SignedRecord, Verified};
+use crate::entry::{Chain, frame};
+use crate::error::{LedgerError, Refusal};
+use crate::merkle::leaf_hash;
+use crate::name::PeerName;
+use crate::record::{RecordId, RecordType};
+use crate::rules::{self, Home, Prefix, Step, Target};
+use crate::store::{Batch, Store};
+use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, SEQUENCES};
+
+use super::{Appended, tree::Tree};
+
+/// Author heads kept in memory, about 25 MB; beyond that they are read again.
+const HEADS_MAX: usize = 1 << 16;
+
+/// Author heads read or written lately: a cache of the store's rows.
+#[derive(Default)]
+pub(super) struct Heads(BTreeMap<PeerName, AuthorHead>);
+
+/// Records sequenced in memory and not yet committed.
+pub(super) struct Pending<'a> {
+    home: &'a Home,
+    store: &'a dyn Store,
+    heads: &'a mut Heads,
+    tree: &'a mut Tree,
+    head: Head,
+    rows: Batch,
+    touched: BTreeSet<PeerName>,
+    ids: BTreeMap<RecordId, (u64, PeerName, RecordType)>,
+    sequences: BTreeMap<[u8; 16], u64>,
+}
+
+impl<'a> Pending<'a> {
+    pub(super) fn new(
+        home: &'a Home,
+        store: &'a dyn Store,
+        heads: &'a mut Heads,
+        tree: &'a mut Tree,
+        head: Head,
+    ) -> Self {
+        if heads.0.len() > HEADS_MAX {
+            heads.0.clear();
+        }
+        Self {
+            home,
+            store,
+            heads,
+            tree,
+            head,
+            rows: Batch::new(),
+            touched: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+        }
+    }
+
+    /// Sequences a record if the rules take it.
+    pub(super) fn add(
+        &mut self,
+        signed: &Verified<SignedRecord>,
+        received_at_ms: u64,
+    ) -> Result<Result<Appended, Refusal>, LedgerError> {
+        let home = self.home;
+        Ok(match rules::judge(home, signed, self)? {
+            Ok(Step::Append(author)) => Ok(self.append(signed, author, received_at_ms)),
+            Ok(Step::Known(index)) => Ok(Appended { index, id: signed.id(), new: false }),
+            Err(refusal) => Err(refusal),
+        })
+    }
+
+    fn append(&mut self, signed: &SignedRecord, author: AuthorHead, received_at_ms: u64) -> Appended {
+        let (index, id) = (self.head.tree_size, signed.id());
+        // A clock that went back must not make entries go back.
+        let received_at_ms = received_at_ms.max(self.head.received_at_ms);
+        let entry = frame(self.head.chain, received_at_ms, signed);
+        self.tree.push(leaf_hash(&entry));
+        self.head = Head { tree_size: index + 1, chain: Chain::after(&entry), received_at_ms, ..self.head };
+
+        let sequence = tables::sequence_key(author.admitted_at_index, signed.record().header.seq);
+        self.rows.put(ENTRIES, tables::index_key(index), entry);
+        self.rows.put(IDS, *id.as_bytes(), tables::index_key(index));
+        self.rows.put(SEQUENCES, sequence, tables::index_key(index));
+        self.ids.insert(id, (index, signed.record().header.author.clone(), signed.kind()));
+        self.sequences.insert(sequence, index);
+        for (name, head) in rules::heads_after(signed, author, index) {
+            match self.heads.0.get_mut(&name) {
+                Some(known) => *known = head,
+                None => drop(self.heads.0.insert(name.clone(), head)),
+            }
+            self.touched.insert(name);
+        }
+        Appended { index, id, new: true }
+    }
+
+    /// The batch to commit and the head after it; `None` when no record was taken.
+    pub(super) fn finish(self) -> Option<(Batch, Head)> {
+        if self.rows.puts.is_empty() {
+            return None;
+        }
+        let mut rows = self.rows;
+        for name in &self.touched {
+            if let Some(head) = self.heads.0.get(name) {
+                rows.put(AUTHORS, name.as_str(), tables::author_to_bytes(head));
+            }
+        }
+        for ((level, n), hashes) in self.tree.take_changed() {
+            rows.put(tables::TILES, tables::tile_key(level, n), hashes);
+        }
+        let head = Head { root: self.tree.root(), ..self.head };
+        rows.put(tables::META, tables::HEAD_KEY, head.to_bytes());
+        Some((rows, head))
+    }
+}
+
+impl Prefix for Pending<'_> {
+    fn is_empty(&self) -> bool {
+        self.head.tree_size == 0
+    }
+
+    fn author(&mut self, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {
+        if let Some(head) = self.heads.0.get(name) {
+            return Ok(Some(*head));
+        }
+        let head = reader::stored_author(self.store, name)?;
+        if let Some(head) = head {
+            self.heads.0.insert(name.clone(), head);
+        }
+        Ok(head)
+    }
+
+    fn index_of(&mut self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
+        match self.ids.get(id) {
+            Some((index, ..)) => Ok(Some(*index)),
+            None => reader::stored_index(self.store, IDS, id.as_bytes()),
+        }
+    }
+
+    fn index_of_seq(&mut self, author: &AuthorHead, seq: u64) -> Result<Option<u64>, LedgerError> {
+        let key = tables::sequence_key(author.admitted_at_index, seq);
+        match self.sequences.get(&key) {
+            Some(index) => Ok(Some(*index)),
+            None => reader::stored_index(self.store, SEQUENCES, &key),
+        }
+    }
+
+    fn target(&mut self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
+        match self.ids.get(id) {
+            Some((_, author, kind)) => Ok(Some(Target { author: author.clone(), kind: *kind })),
+            None => reader::stored_target(self.store, id),
+        }
+    }
+}

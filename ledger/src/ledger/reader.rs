@@ -1,0 +1,259 @@
+//! Reading what was published, from any thread, while the ledger appends.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::AuthorHead;
+use super::tree::read_tile;
+use crate::entry::{Chain, Entry};
+use crate::error::LedgerError;
+use crate::merkle::Hash;
+use crate::name::PeerName;
+use crate::record::RecordId;
+use crate::rules::Target;
+use crate::store::{Store, Table};
+use crate::tables::{self, AUTHORS, ENTRIES, IDS, SEQUENCES};
+use crate::tile::{TILE_WIDTH, width_at};
+
+/// Rows fetched at once when a whole table is read.
+const PAGE_ROWS: usize = 1024;
+
+/// The state that was last signed: everything a reader sees belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Number of entries.
+    pub tree_size: u64,
+    /// Root of the tree.
+    pub root: Hash,
+    /// The link that follows the last entry.
+    pub chain_head: Chain,
+    /// When the last entry was received, unix ms.
+    pub received_at_ms: u64,
+    /// The signed note.
+    pub checkpoint: String,
+}
+
+/// Reads the published prefix of a ledger. Cheap to clone.
+#[derive(Clone)]
+pub struct LedgerReader {
+    store: Arc<dyn Store>,
+    published: Arc<ArcSwap<Published>>,
+}
+
+impl LedgerReader {
+    pub(super) fn new(store: Arc<dyn Store>, published: Arc<ArcSwap<Published>>) -> Self {
+        Self { store, published }
+    }
+
+    /// Size, root, chain head and checkpoint that belong together.
+    pub fn published(&self) -> Arc<Published> {
+        self.published.load_full()
+    }
+
+    /// The signed note.
+    pub fn checkpoint(&self) -> String {
+        self.published.load().checkpoint.clone()
+    }
+
+    /// Number of entries.
+    pub fn tree_size(&self) -> u64 {
+        self.published.load().tree_size
+    }
+
+    /// Root of the tree.
+    pub fn root(&self) -> Hash {
+        self.published.load().root
+    }
+
+    /// The entry at an index; `None` beyond the end.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn entry(&self, index: u64) -> Result<Option<Entry>, LedgerError> {
+        if index >= self.tree_size() {
+            return Ok(None);
+        }
+        stored_entry(&*self.store, index).map(Some)
+    }
+
+    /// Up to `limit` entries from an index on; fewer only at the end.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn entries(&self, from: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        let rows = self.leaves(from, limit)?;
+        (from..).zip(rows).map(|(index, bytes)| parse_entry(index, &bytes)).collect()
+    }
+
+    /// The bytes of up to `limit` entries from an index on; fewer only at the end.
+    fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, LedgerError> {
+        let available = usize::try_from(self.tree_size().saturating_sub(from)).unwrap_or(usize::MAX);
+        let wanted = available.min(limit);
+        if wanted == 0 {
+            return Ok(Vec::new());
+        }
+        let rows = self.store.scan(ENTRIES, &tables::index_key(from), wanted)?;
+        let mut leaves = Vec::with_capacity(wanted);
+        for (index, (key, bytes)) in (from..).zip(rows) {
+            if key != tables::index_key(index) {
+                return Err(missing(index));
+            }
+            leaves.push(bytes);
+        }
+        if leaves.len() < wanted { Err(missing(from + leaves.len() as u64)) } else { Ok(leaves) }
+    }
+
+    /// The first `width` hashes (1..=256) of a tile; `None` when the published tree has fewer.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn tile(&self, level: u8, n: u64, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
+        let tree_size = self.tree_size();
+        if width == 0 || width > width_at(level, n, tree_size) {
+            return Ok(None);
+        }
+        let hashes = read_tile(&*self.store, level, n, usize::from(width))?;
+        hashes.map(Some).ok_or_else(|| LedgerError::Damaged {
+            index: n.saturating_mul(u64::from(TILE_WIDTH)),
+            what: format!("tile {n} of level {level} is missing or too short"),
+        })
+    }
+
+    /// The first `width` entries (1..=256) of a bundle, each behind its u16 big-endian length; `None` when the
+    /// published ledger has fewer.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn entry_bundle(&self, n: u64, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
+        if width == 0 || width > width_at(0, n, self.tree_size()) {
+            return Ok(None);
+        }
+        let mut bundle = Vec::new();
+        for leaf in self.leaves(n * u64::from(TILE_WIDTH), usize::from(width))? {
+            // Entries are at most ENTRY_BYTES_MAX bytes long, which fits.
+            bundle.extend_from_slice(&(leaf.len() as u16).to_be_bytes());
+            bundle.extend_from_slice(&leaf);
+        }
+        Ok(Some(bundle))
+    }
+
+    /// The index of a record.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn record(&self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
+        let tree_size = self.tree_size();
+        Ok(stored_index(&*self.store, IDS, id.as_bytes())?.filter(|index| *index < tree_size))
+    }
+
+    /// The index of an author's record.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn by_author(&self, name: &PeerName, seq: u64) -> Result<Option<u64>, LedgerError> {
+        let tree_size = self.tree_size();
+        let Some(head) = stored_author(&*self.store, name)? else { return Ok(None) };
+        let key = tables::sequence_key(head.admitted_at_index, seq);
+        Ok(stored_index(&*self.store, SEQUENCES, &key)?.filter(|index| *index < tree_size))
+    }
+
+    /// An admitted peer and its last record.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn author(&self, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {
+        let tree_size = self.tree_size();
+        match stored_author(&*self.store, name)? {
+            Some(head) => self.as_published(head, tree_size),
+            None => Ok(None),
+        }
+    }
+
+    /// All admitted peers in the order of their names.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn authors(&self) -> Result<Vec<(PeerName, AuthorHead)>, LedgerError> {
+        let tree_size = self.tree_size();
+        let mut authors = Vec::new();
+        for_each_row(&*self.store, AUTHORS, |key, value| {
+            let name = author_name(key)?;
+            let head = self.as_published(tables::author_parse(value)?, tree_size)?;
+            authors.extend(head.map(|head| (name, head)));
+            Ok(())
+        })?;
+        Ok(authors)
+    }
+
+    /// Turns a stored head back to what it was in the published prefix: the store may be one batch ahead.
+    fn as_published(&self, mut head: AuthorHead, tree_size: u64) -> Result<Option<AuthorHead>, LedgerError> {
+        if head.admitted_at_index >= tree_size {
+            return Ok(None);
+        }
+        while head.head_index >= tree_size && head.seq > 0 {
+            head.seq -= 1;
+            let key = tables::sequence_key(head.admitted_at_index, head.seq);
+            let index = if head.seq == 0 { None } else { stored_index(&*self.store, SEQUENCES, &key)? };
+            head.head_index = index.unwrap_or(head.admitted_at_index);
+            head.id = match index {
+                Some(index) if index < tree_size => stored_entry(&*self.store, index)?.record.id(),
+                _ => RecordId::ZERO,
+            };
+        }
+        Ok(Some(head))
+    }
+}
+
+/// Calls `row` for every row of a table, in order, a page at a time.
+pub(crate) fn for_each_row(
+    store: &dyn Store,
+    table: Table,
+    mut row: impl FnMut(&[u8], &[u8]) -> Result<(), LedgerError>,
+) -> Result<(), LedgerError> {
+    let mut from = Vec::new();
+    loop {
+        let page = store.scan(table, &from, PAGE_ROWS)?;
+        for (key, value) in &page {
+            row(key, value)?;
+        }
+        match page.last() {
+            Some((last, _)) if page.len() == PAGE_ROWS => from = [last.as_slice(), &[0]].concat(),
+            _ => return Ok(()),
+        }
+    }
+}
+
+pub(crate) fn author_name(key: &[u8]) -> Result<PeerName, LedgerError> {
+    let name = std::str::from_utf8(key).ok().and_then(|name| PeerName::parse(name).ok());
+    name.ok_or_else(|| LedgerError::Damaged { index: 0, what: "a key of the authors table is no name".into() })
+}
+
+pub(crate) fn stored_author(store: &dyn Store, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {
+    store.get(AUTHORS, name.as_str().as_bytes())?.map(|row| tables::author_parse(&row)).transpose()
+}
+
+pub(crate) fn stored_index(store: &dyn Store, table: Table, key: &[u8]) -> Result<Option<u64>, LedgerError> {
+    let Some(row) = store.get(table, key)? else { return Ok(None) };
+    let what = || format!("a row of the table {} is no index", table.0);
+    tables::index_parse(&row).map(Some).ok_or_else(|| LedgerError::Damaged { index: 0, what: what() })
+}
+
+pub(crate) fn stored_entry(store: &dyn Store, index: u64) -> Result<Entry, LedgerError> {
+    let bytes = store.get(ENTRIES, &tables::index_key(index))?.ok_or_else(|| missing(index))?;
+    parse_entry(index, &bytes)
+}
+
+pub(crate) fn stored_target(store: &dyn Store, id: &RecordId) -> Result<Option<Target>, LedgerError> {
+    let Some(index) = stored_index(store, IDS, id.as_bytes())? else { return Ok(None) };
+    let record = stored_entry(store, index)?.record;
+    Ok(Some(Target { author: record.record().header.author.clone(), kind: record.kind() }))
+}
+
+fn parse_entry(index: u64, bytes: &[u8]) -> Result<Entry, LedgerError> {
+    Entry::parse(index, bytes).map_err(|fault| LedgerError::Damaged { index, what: fault.to_string() })
+}
+
+fn missing(index: u64) -> LedgerError {
+    LedgerError::Damaged { index, what: "the entry is missing".into() }
+}

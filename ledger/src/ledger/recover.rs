@@ -1,0 +1,94 @@
+//! What has to be true before a ledger that exists may sign again.
+
+use super::{
+    reader::stored_entry,
+    tree::{Tree, root_at},
+    vkey,
+};
+use crate::checkpoint::{Checkpoint, origin};
+use crate::entry::Chain;
+use crate::error::LedgerError;
+use crate::merkle::leaf_hash;
+use crate::note::Note;
+use crate::rules::{Home, is_genesis};
+use crate::signed_state::SignedState;
+use crate::store::Store;
+use crate::tables::{HEAD_KEY, Head, META};
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) head: Head,
+    pub(super) tree: Tree,
+    /// The signed state, and its tree size (0 without one).
+    pub(super) note: Option<String>,
+    pub(super) signed_size: u64,
+}
+
+/// Reads the end of the ledger and the signed state, and checks them against each other.
+pub(super) fn inspect(store: &dyn Store, state: &dyn SignedState, home: &Home) -> Result<Found, LedgerError> {
+    let note = state.load()?;
+    let signed = note.as_deref().map(|note| open_checkpoint(note, home)).transpose()?;
+    let head = match (load_head(store)?, &signed) {
+        (Some(head), _) => head,
+        (None, Some(signed)) => return Err(LedgerError::Behind { store_size: 0, signed_size: signed.tree_size }),
+        (None, None) => return Err(LedgerError::Missing),
+    };
+    if let Some(signed) = &signed
+        && signed.tree_size > head.tree_size
+    {
+        return Err(LedgerError::Behind { store_size: head.tree_size, signed_size: signed.tree_size });
+    }
+    if !is_genesis(home, &stored_entry(store, 0)?.record) {
+        let what = format!("entry 0 does not admit {} of network `{}` with this key", home.owner, home.network);
+        return Err(LedgerError::OtherLedger(what));
+    }
+    let tree = check_end(store, head)?;
+    match &signed {
+        // Only the first entry can be there before the first signature.
+        None if head.tree_size > 1 => return Err(LedgerError::SignedStateMissing { store_size: head.tree_size }),
+        Some(signed) if root_at(store, signed.tree_size)? != signed.root => {
+            let what = format!("the first {} entries do not have the root that was signed", signed.tree_size);
+            return Err(LedgerError::Damaged { index: 0, what });
+        }
+        _ => {}
+    }
+    let signed_size = signed.map_or(0, |signed| signed.tree_size);
+    Ok(Found { head, tree, note, signed_size })
+}
+
+/// The head row.
+pub(crate) fn load_head(store: &dyn Store) -> Result<Option<Head>, LedgerError> {
+    let Some(row) = store.get(META, HEAD_KEY)? else { return Ok(None) };
+    let unreadable = || LedgerError::Damaged { index: 0, what: "the head row is unreadable".into() };
+    Head::parse(&row).map(Some).ok_or_else(unreadable)
+}
+
+/// Opens a signed state: this ledger's checkpoint, signed by its key.
+pub(crate) fn open_checkpoint(note: &str, home: &Home) -> Result<Checkpoint, LedgerError> {
+    let other = |what: String| LedgerError::OtherLedger(format!("the signed state: {what}"));
+    let note = Note::open(note, &[vkey(&home.owner, home.key)?]).map_err(|fault| other(fault.to_string()))?;
+    let checkpoint: Checkpoint = note.text().parse().map_err(|fault: crate::Malformed| other(fault.to_string()))?;
+    if checkpoint.origin != origin(&home.owner) {
+        return Err(other(format!("is of `{}`", checkpoint.origin)));
+    }
+    Ok(checkpoint)
+}
+
+/// The last entry, the head row and the tiles must agree. Loads the tree on the way.
+fn check_end(store: &dyn Store, head: Head) -> Result<Tree, LedgerError> {
+    let damaged = |index, what: &str| LedgerError::Damaged { index, what: what.into() };
+    let Some(last) = head.tree_size.checked_sub(1) else { return Err(damaged(0, "the head row counts no entries")) };
+    let tree = Tree::load(store, head.tree_size)?;
+    if tree.root() != head.root {
+        return Err(damaged(0, "the tiles do not have the root of the head row"));
+    }
+    let entry = stored_entry(store, last)?.to_bytes();
+    if Chain::after(&entry) != head.chain {
+        return Err(damaged(last, "the last entry is not the one that the head row binds"));
+    }
+    let leaf = leaf_hash(&entry);
+    if tree.last_leaf().is_some_and(|hash| hash != leaf) {
+        return Err(damaged(last, "the last entry is not the one in the tree"));
+    }
+    Ok(tree)
+}

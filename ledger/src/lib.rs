@@ -1,0 +1,46 @@
+//! Signed records in an append-only, hash-chained Merkle log.
+//!
+//! ```text
+//! bytes → dsse::Signed / SignedRecord::parse_envelope → Verified::check → Ledger::submit → Store::commit → LedgerReader
+//! ```
+//!
+//! *In scope*: identities ([`PeerName`], [`PublicKey`]), subjects and their tags, signed records and their
+//! envelopes, the entry frame and its BLAKE3 chain, the RFC 6962 tree with C2SP tiles, checkpoints and signed
+//! notes, the signed state, the store (memory and RocksDB), recomputing all of it ([`verify`]).
+//!
+//! *Out of scope*: what a vote is worth, messages, HTTP, clocks and randomness (time and seeds are arguments).
+#![doc(test(attr(deny(warnings))))]
+
+#[macro_use]
+mod text;
+
+pub mod checkpoint;
+pub mod dsse;
+pub mod entry;
+pub mod error;
+pub mod keys;
+pub mod ledger;
+pub mod merkle;
+pub mod name;
+pub mod note;
+pub mod record;
+mod rules;
+pub mod signed_state;
+pub mod store;
+pub mod subject;
+pub mod tables;
+pub mod tile;
+pub mod verify;
+
+pub use dsse::{Signed, SignedRecord, Verified};
+pub use entry::Entry;
+pub use error::{Blame, LedgerError, Malformed, Refusal};
+pub use keys::{PublicKey, SecretKey, Signature};
+pub use ledger::{Appended, AuthorHead, BATCH_RECORDS_MAX, Ledger, LedgerReader, Published};
+pub use name::PeerName;
+pub use record::{Admit, Body, Category, Digest, Header, Record, RecordId, RecordType, Retract, Vote};
+pub use signed_state::{FileState, MemoryState, SignedState};
+pub use store::{Batch, MemoryStore, RocksStore, Store, StoreError, Table};
+pub use subject::{Pepper, Subject, SubjectKind, Tag};
+pub use tables::TABLES;
+pub use verify::{Damage, Disagreement, Report};

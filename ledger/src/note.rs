@@ -1,0 +1,204 @@
+//! C2SP signed notes: a text and lines of signatures under names.
+//!
+//! ```text
+//! This is an example message.
+//!
+//! — example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use sha2::{Digest, Sha256};
+
+use crate::error::Malformed;
+use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::text::parse_hex;
+
+/// Longest note. Post-quantum signatures take about 5 kB each, hence not 1 kB.
+pub const NOTE_BYTES_MAX: usize = 64 << 10;
+/// Most signature lines. The specification asks for at least 16.
+pub const NOTE_SIGNATURES_MAX: usize = 64;
+/// Signature type byte of Ed25519.
+const TYPE_ED25519: u8 = 1;
+const KEY_ID_BYTES: usize = 4;
+
+/// A name with its Ed25519 key, as a verifier knows it. Text form: the vkey `name+hex8(key id)+base64(1 ‖ key)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteKey {
+    name: String,
+    key: PublicKey,
+}
+
+impl NoteKey {
+    /// Binds a name to a key.
+    ///
+    /// # Errors
+    /// [`Malformed::Value`] when the name is empty or holds white space or `+`.
+    pub fn new(name: &str, key: PublicKey) -> Result<Self, Malformed> {
+        if !is_key_name(name) {
+            return Err(Malformed::value("key name", name, "must not be empty or hold white space or `+`"));
+        }
+        Ok(Self { name: name.to_owned(), key })
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// First four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ key).
+    pub fn id(&self) -> [u8; KEY_ID_BYTES] {
+        let hash = Sha256::new()
+            .chain_update(self.name.as_bytes())
+            .chain_update([b'\n', TYPE_ED25519])
+            .chain_update(self.key.as_bytes())
+            .finalize();
+        [hash[0], hash[1], hash[2], hash[3]]
+    }
+}
+
+fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+impl fmt::Display for NoteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut typed = vec![TYPE_ED25519];
+        typed.extend_from_slice(self.key.as_bytes());
+        write!(f, "{}+{}+{}", self.name, hex::encode(self.id()), BASE64_STANDARD.encode(typed))
+    }
+}
+
+impl FromStr for NoteKey {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let fault = |reason| Malformed::value("verifier key", text, reason);
+        // Base64 can contain `+`, names cannot: the first two count.
+        let mut parts = text.splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(fault("must be name+id+key"));
+        };
+        let bytes = BASE64_STANDARD.decode(key).map_err(|_| fault("has a key that is not base64"))?;
+        let key = match bytes.split_first() {
+            Some((&TYPE_ED25519, key)) => key.try_into().map_err(|_| fault("has a key of the wrong length"))?,
+            _ => return Err(fault("is not an Ed25519 key")),
+        };
+        let this = Self::new(name, PublicKey::from_bytes(&key)?)?;
+        if parse_hex::<KEY_ID_BYTES>("key id", id)? != this.id() {
+            return Err(fault("has an id that does not belong to its key"));
+        }
+        Ok(this)
+    }
+}
+
+/// One line under a note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteSignature {
+    /// Who is said to have signed.
+    pub name: String,
+    /// Which of the name's keys.
+    pub key_id: [u8; KEY_ID_BYTES],
+    /// The signature, of any length and type.
+    pub bytes: Vec<u8>,
+}
+
+/// A text with its signature lines, not checked unless it comes from [`Note::open`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<NoteSignature>,
+}
+
+impl Note {
+    /// Signs a text that ends with a newline.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the text or the name cannot stand in a note.
+    pub fn sign(text: &str, name: &str, key: &SecretKey) -> Result<Self, Malformed> {
+        let verifier = NoteKey::new(name, key.public())?;
+        if !text.ends_with('\n') || text.chars().any(|c| c < ' ' && c != '\n') {
+            return Err(Malformed::value("note", text, "must end with a newline and hold no other control characters"));
+        }
+        let bytes = key.sign(text.as_bytes()).0.to_vec();
+        let signature = NoteSignature { name: name.to_owned(), key_id: verifier.id(), bytes };
+        Ok(Self { text: text.to_owned(), signatures: vec![signature] })
+    }
+
+    /// Decodes a note without checking its signatures.
+    ///
+    /// # Errors
+    /// [`Malformed`]
+    pub fn parse(note: &str) -> Result<Self, Malformed> {
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(Malformed::TooLong { what: "note", len_bytes: note.len(), max_bytes: NOTE_BYTES_MAX });
+        }
+        let fault = |reason| Malformed::value("note", note, reason);
+        if note.chars().any(|c| c < ' ' && c != '\n') {
+            return Err(fault("holds control characters"));
+        }
+        // The text may hold blank lines: the last one separates.
+        let at = note.rfind("\n\n").ok_or_else(|| fault("has no blank line before its signatures"))?;
+        let (text, lines) = (&note[..=at], &note[at + 2..]);
+        let lines = lines.strip_suffix('\n').ok_or_else(|| fault("does not end with a newline"))?;
+        if lines.split('\n').count() > NOTE_SIGNATURES_MAX {
+            return Err(fault("has too many signatures"));
+        }
+        let signatures = lines.split('\n').map(|line| signature_line(line).ok_or_else(|| fault("has a bad line")));
+        Ok(Self { text: text.to_owned(), signatures: signatures.collect::<Result<_, _>>()? })
+    }
+
+    /// Decodes a note and checks it: no known key's signature may fail and at least one must be there. Signatures
+    /// by unknown keys are ignored.
+    ///
+    /// # Errors
+    /// [`Malformed`]
+    pub fn open(note: &str, known: &[NoteKey]) -> Result<Self, Malformed> {
+        let this = Self::parse(note)?;
+        let mut signed = false;
+        for signature in &this.signatures {
+            let key = known.iter().find(|key| key.name == signature.name && key.id() == signature.key_id);
+            let Some(key) = key else { continue };
+            let bytes = signature.bytes.as_slice().try_into().map(Signature);
+            if !bytes.is_ok_and(|bytes| key.key.verifies(this.text.as_bytes(), &bytes)) {
+                return Err(Malformed::value("note", note, "has a signature by a known key that does not verify"));
+            }
+            signed = true;
+        }
+        if signed { Ok(this) } else { Err(Malformed::value("note", note, "has no signature by a known key")) }
+    }
+
+    /// The text, with its final newline.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The signature lines.
+    pub fn signatures(&self) -> &[NoteSignature] {
+        &self.signatures
+    }
+}
+
+fn signature_line(line: &str) -> Option<NoteSignature> {
+    let (name, blob) = line.strip_prefix("— ")?.split_once(' ')?;
+    let blob = BASE64_STANDARD.decode(blob).ok()?;
+    let (key_id, bytes) = blob.split_first_chunk::<KEY_ID_BYTES>()?;
+    (is_key_name(name) && !bytes.is_empty()).then(|| NoteSignature {
+        name: name.to_owned(),
+        key_id: *key_id,
+        bytes: bytes.to_vec(),
+    })
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text)?;
+        for signature in &self.signatures {
+            let blob = [signature.key_id.as_slice(), &signature.bytes].concat();
+            writeln!(f, "— {} {}", signature.name, BASE64_STANDARD.encode(blob))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! Reads payloads: strict structs, then ranges. Whether the bytes are canonical is checked by the caller.
+
+use serde::Deserialize;
+
+use super::{
+    Admit, Body, DERIVED_FROM_MAX, Header, INTEGER_MAX, NETWORK_BYTES_MAX, Record, RecordId, RecordType, Retract, Vote,
+};
+use crate::error::Malformed;
+use crate::name::PeerName;
+use crate::subject::Subject;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdmitWire<'a> {
+    author: &'a str,
+    imported: bool,
+    key: &'a str,
+    network: &'a str,
+    peer: &'a str,
+    peer_key: &'a str,
+    prev: &'a str,
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VoteWire<'a> {
+    author: &'a str,
+    cast_at_ms: u64,
+    category: &'a str,
+    commitment: &'a str,
+    derived_from: &'a str,
+    detector: &'a str,
+    expires_at_ms: u64,
+    key: &'a str,
+    network: &'a str,
+    prev: &'a str,
+    seq: u64,
+    #[serde(borrow)]
+    subject: SubjectWire<'a>,
+    value: i8,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubjectWire<'a> {
+    id: &'a str,
+    kind: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetractWire<'a> {
+    author: &'a str,
+    key: &'a str,
+    network: &'a str,
+    prev: &'a str,
+    seq: u64,
+    target: &'a str,
+}
+
+/// Decodes a payload of the given type.
+pub(super) fn decode(kind: RecordType, payload: &[u8]) -> Result<Record, Malformed> {
+    match kind {
+        RecordType::Admit => read::<AdmitWire>(payload)?.try_into(),
+        RecordType::Vote => read::<VoteWire>(payload)?.try_into(),
+        RecordType::Retract => read::<RetractWire>(payload)?.try_into(),
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, Malformed> {
+    serde_json::from_slice(payload)
+        .map_err(|error| Malformed::Json { what: "record payload", detail: error.to_string() })
+}
+
+impl TryFrom<AdmitWire<'_>> for Record {
+    type Error = Malformed;
+    fn try_from(wire: AdmitWire<'_>) -> Result<Self, Malformed> {
+        Ok(Record {
+            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            body: Body::Admit(Admit {
+                peer: PeerName::parse(wire.peer)?,
+                peer_key: wire.peer_key.parse()?,
+                imported: wire.imported,
+            }),
+        })
+    }
+}
+
+impl TryFrom<VoteWire<'_>> for Record {
+    type Error = Malformed;
+    fn try_from(wire: VoteWire<'_>) -> Result<Self, Malformed> {
+        if wire.value == 0 || !(-100..=100).contains(&wire.value) {
+            return Err(Malformed::value("value", &wire.value.to_string(), "must be -100 to 100 and not 0"));
+        }
+        let cast_at_ms = integer("cast_at_ms", wire.cast_at_ms)?;
+        let expires_at_ms = integer("expires_at_ms", wire.expires_at_ms)?;
+        if expires_at_ms != 0 && expires_at_ms <= cast_at_ms {
+            let text = expires_at_ms.to_string();
+            return Err(Malformed::value("expires_at_ms", &text, "must be 0 or later than cast_at_ms"));
+        }
+        Ok(Record {
+            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            body: Body::Vote(Vote {
+                subject: Subject::new(wire.subject.kind.parse()?, wire.subject.id)?,
+                value: wire.value,
+                category: wire.category.parse()?,
+                cast_at_ms,
+                expires_at_ms,
+                detector: wire.detector.parse()?,
+                derived_from: sources(wire.derived_from)?,
+                commitment: wire.commitment.parse()?,
+            }),
+        })
+    }
+}
+
+impl TryFrom<RetractWire<'_>> for Record {
+    type Error = Malformed;
+    fn try_from(wire: RetractWire<'_>) -> Result<Self, Malformed> {
+        Ok(Record {
+            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            body: Body::Retract(Retract { target: wire.target.parse()? }),
+        })
+    }
+}
+
+fn header(network: &str, author: &str, key: &str, seq: u64, prev: &str) -> Result<Header, Malformed> {
+    let seq = integer("seq", seq)?;
+    let prev: RecordId = prev.parse()?;
+    if seq == 0 || (seq == 1) != prev.is_zero() {
+        return Err(Malformed::value("seq", &seq.to_string(), "counts from 1, and prev is zero for the first only"));
+    }
+    Ok(Header { network: network_name(network)?, author: PeerName::parse(author)?, key: key.parse()?, seq, prev })
+}
+
+fn network_name(text: &str) -> Result<String, Malformed> {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+    if text.is_empty() || text.len() > NETWORK_BYTES_MAX || !text.bytes().all(allowed) {
+        return Err(Malformed::value("network", text, "must be 1 to 64 of a-z, 0-9, dot and hyphen"));
+    }
+    Ok(text.to_owned())
+}
+
+fn integer(what: &'static str, value: u64) -> Result<u64, Malformed> {
+    if value > INTEGER_MAX {
+        return Err(Malformed::value(what, &value.to_string(), "must be at most 2^53 - 1"));
+    }
+    Ok(value)
+}
+
+fn sources(text: &str) -> Result<Vec<RecordId>, Malformed> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = text.split(',').map(str::parse).collect::<Result<Vec<RecordId>, _>>()?;
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    if ids.len() > DERIVED_FROM_MAX || distinct.len() != ids.len() || ids.iter().any(RecordId::is_zero) {
+        return Err(Malformed::value("derived_from", text, "must name at most 8 different records"));
+    }
+    Ok(ids)
+}

@@ -1,0 +1,171 @@
+//! Tables in RocksDB, one column family each. The only place that knows RocksDB.
+
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, ErrorKind,
+    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+};
+
+use super::{Batch, Row, Store, StoreError, Table};
+
+/// Blocks kept in memory, shared by all tables.
+const BLOCK_CACHE_BYTES: usize = 64 << 20;
+/// One table's unwritten rows, and those of all tables together.
+const TABLE_BUFFER_BYTES: usize = 16 << 20;
+const ALL_BUFFERS_BYTES: usize = 64 << 20;
+/// Log of rows that are not in table files yet. Replaying it is most of the time that opening takes: about a second.
+const LOG_BYTES_MAX: u64 = 64 << 20;
+/// Bloom filter bits per key: one in a hundred lookups of an absent key reads a block.
+const BLOOM_BITS_PER_KEY: f64 = 10.0;
+/// RocksDB's own diary (`LOG`), kept small.
+const DIARY_BYTES_MAX: usize = 4 << 20;
+const DIARIES_MAX: usize = 4;
+
+/// A [`Store`] in a directory, held by one process at a time.
+pub struct RocksStore {
+    db: DB,
+    /// Guarded commits hold it alone, so that nothing changes between the guard's check and the write. The others
+    /// share it, so that RocksDB can sync several of them at once.
+    guard: RwLock<()>,
+}
+
+impl RocksStore {
+    /// Opens or creates the database in a directory, with these tables beside those that it has already.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process has it, [`StoreError::Corrupt`], [`StoreError::Failed`]
+    pub fn open(path: impl AsRef<Path>, tables: &[Table]) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let options = database_options();
+        let families = families(path, tables, &options)?;
+        let db = DB::open_cf_descriptors(&options, path, families).map_err(|error| opening(path, error))?;
+        Ok(Self { db, guard: RwLock::new(()) })
+    }
+
+    /// Opens an existing database to look at it as it is now, also while another process writes to it. Commits fail.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`], [`StoreError::Failed`]
+    pub fn open_read_only(path: impl AsRef<Path>, tables: &[Table]) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let mut options = database_options();
+        options.create_if_missing(false);
+        let families = families(path, tables, &options)?;
+        let db =
+            DB::open_cf_descriptors_read_only(&options, path, families, false).map_err(|error| opening(path, error))?;
+        Ok(Self { db, guard: RwLock::new(()) })
+    }
+
+    fn family(&self, table: Table) -> Result<&ColumnFamily, StoreError> {
+        self.db.cf_handle(table.0).ok_or(StoreError::NoTable(table.0))
+    }
+
+    fn rows(&self, table: Table, mode: IteratorMode<'_>, limit: usize) -> Result<Vec<Row>, StoreError> {
+        let mut options = ReadOptions::default();
+        options.set_verify_checksums(true);
+        let rows = self.db.iterator_cf_opt(self.family(table)?, options, mode);
+        rows.take(limit)
+            .map(|row| row.map(|(key, value)| (key.into_vec(), value.into_vec())).map_err(failing))
+            .collect()
+    }
+
+    fn write(&self, mut batch: Batch) -> Result<(), StoreError> {
+        // In order, neighbours in a memtable are found from one another. The sort is stable: the later put wins.
+        batch.puts.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let mut writes = WriteBatch::default();
+        for (table, key) in &batch.deletes {
+            writes.delete_cf(self.family(*table)?, key);
+        }
+        for (table, key, value) in &batch.puts {
+            writes.put_cf(self.family(*table)?, key, value);
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.db.write_opt(writes, &options).map_err(failing)
+    }
+}
+
+impl Store for RocksStore {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get_cf(self.family(table)?, key).map_err(failing)
+    }
+
+    fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.rows(table, IteratorMode::From(from, Direction::Forward), limit)
+    }
+
+    fn scan_back(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.rows(table, IteratorMode::From(from, Direction::Reverse), limit)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let Some(expect) = &batch.expect else {
+            let _shared = self.guard.read().unwrap_or_else(PoisonError::into_inner);
+            return self.write(batch);
+        };
+        let _alone = self.guard.write().unwrap_or_else(PoisonError::into_inner);
+        if self.get(expect.table, &expect.key)? != expect.value {
+            return Err(StoreError::Conflict);
+        }
+        self.write(batch)
+    }
+}
+
+fn database_options() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    options.set_db_write_buffer_size(ALL_BUFFERS_BYTES);
+    options.set_max_total_wal_size(LOG_BYTES_MAX);
+    options.set_max_log_file_size(DIARY_BYTES_MAX);
+    options.set_keep_log_file_num(DIARIES_MAX);
+    options.set_bytes_per_sync(1 << 20);
+    options.set_max_background_jobs(2);
+    options
+}
+
+/// All tables of the database and those asked for: RocksDB opens all or none.
+fn families(path: &Path, tables: &[Table], options: &Options) -> Result<Vec<ColumnFamilyDescriptor>, StoreError> {
+    let cache = Cache::new_lru_cache(BLOCK_CACHE_BYTES).map_err(failing)?;
+    let mut names = if path.join("CURRENT").exists() {
+        DB::list_cf(options, path).map_err(|error| opening(path, error))?
+    } else {
+        Vec::new()
+    };
+    names.push(rocksdb::DEFAULT_COLUMN_FAMILY_NAME.to_owned());
+    names.extend(tables.iter().map(|table| table.0.to_owned()));
+    names.sort();
+    names.dedup();
+    Ok(names.into_iter().map(|name| ColumnFamilyDescriptor::new(name, table_options(&cache))).collect())
+}
+
+fn table_options(cache: &Cache) -> Options {
+    let mut blocks = BlockBasedOptions::default();
+    blocks.set_block_cache(cache);
+    blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
+    blocks.set_block_size(16 << 10);
+    blocks.set_cache_index_and_filter_blocks(true);
+    blocks.set_format_version(5);
+    let mut options = Options::default();
+    options.set_block_based_table_factory(&blocks);
+    options.set_write_buffer_size(TABLE_BUFFER_BYTES);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options
+}
+
+fn opening(path: &Path, error: rocksdb::Error) -> StoreError {
+    let message = error.to_string();
+    if error.kind() == ErrorKind::IOError && message.to_ascii_lowercase().contains("lock") {
+        return StoreError::Locked { path: path.display().to_string() };
+    }
+    failing(error)
+}
+
+fn failing(error: rocksdb::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::Corruption => StoreError::Corrupt(error.to_string()),
+        _ => StoreError::Failed(error.to_string()),
+    }
+}

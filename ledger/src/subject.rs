@@ -1,0 +1,173 @@
+//! What a vote is about, and the keyed tags that name it without naming a person.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::Malformed;
+use crate::name::PeerName;
+
+hex32!(
+    /// The keyed hash of an identifier: equal identifiers match, the ledger names no one.
+    Tag,
+    "tag"
+);
+
+/// What a vote is about. Text form: `peer:example.org`, `account:<64 hexadecimal digits>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A server, in clear.
+    Peer(PeerName),
+    /// A sender's domain, in clear.
+    Domain(PeerName),
+    /// An account, under the federation's pepper.
+    Account(Tag),
+    /// A network (an address prefix), under the federation's pepper.
+    Net(Tag),
+    /// A content digest, under the federation's pepper.
+    Content(Tag),
+}
+
+/// The kinds of [`Subject`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SubjectKind {
+    /// `peer`
+    Peer,
+    /// `domain`
+    Domain,
+    /// `account`
+    Account,
+    /// `net`
+    Net,
+    /// `content`
+    Content,
+}
+
+impl SubjectKind {
+    /// The word that stands in records and text forms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SubjectKind::Peer => "peer",
+            SubjectKind::Domain => "domain",
+            SubjectKind::Account => "account",
+            SubjectKind::Net => "net",
+            SubjectKind::Content => "content",
+        }
+    }
+}
+
+impl fmt::Display for SubjectKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for SubjectKind {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        Ok(match text {
+            "peer" => SubjectKind::Peer,
+            "domain" => SubjectKind::Domain,
+            "account" => SubjectKind::Account,
+            "net" => SubjectKind::Net,
+            "content" => SubjectKind::Content,
+            _ => {
+                return Err(Malformed::value("subject kind", text, "must be peer, domain, account, net or content"));
+            }
+        })
+    }
+}
+
+impl Subject {
+    /// Builds a subject from its kind and the id that stands in records: a name, or a tag in hexadecimal.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the id is not canonical for its kind.
+    pub fn new(kind: SubjectKind, id: &str) -> Result<Self, Malformed> {
+        Ok(match kind {
+            SubjectKind::Peer => Subject::Peer(PeerName::parse(id)?),
+            SubjectKind::Domain => Subject::Domain(PeerName::parse(id)?),
+            SubjectKind::Account => Subject::Account(id.parse()?),
+            SubjectKind::Net => Subject::Net(id.parse()?),
+            SubjectKind::Content => Subject::Content(id.parse()?),
+        })
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> SubjectKind {
+        match self {
+            Subject::Peer(_) => SubjectKind::Peer,
+            Subject::Domain(_) => SubjectKind::Domain,
+            Subject::Account(_) => SubjectKind::Account,
+            Subject::Net(_) => SubjectKind::Net,
+            Subject::Content(_) => SubjectKind::Content,
+        }
+    }
+
+    /// The id without its kind: a name, or a tag in hexadecimal.
+    pub fn id(&self) -> String {
+        match self {
+            Subject::Peer(name) | Subject::Domain(name) => name.to_string(),
+            Subject::Account(tag) | Subject::Net(tag) | Subject::Content(tag) => tag.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind(), self.id())
+    }
+}
+
+impl FromStr for Subject {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let Some((kind, id)) = text.split_once(':') else {
+            return Err(Malformed::value("subject", text, "must be written as kind:id, for example peer:example.org"));
+        };
+        Subject::new(kind.parse()?, id)
+    }
+}
+
+serde_as_text!(Subject);
+serde_as_text!(SubjectKind);
+
+/// The secret that a federation shares so that its members' tags match. Used for subject tags and nothing else.
+#[derive(Clone)]
+pub struct Pepper([u8; 32]);
+
+impl Pepper {
+    /// Takes 32 secret bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The tag of an identifier: BLAKE3 keyed with the pepper over `kind ‖ 0 ‖ identifier`.
+    ///
+    /// The identifier must be normalised by whoever knows its rules: equal things, equal bytes.
+    pub fn tag(&self, kind: SubjectKind, normalised: &str) -> Tag {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(kind.as_str().as_bytes()).update(&[0]).update(normalised.as_bytes());
+        Tag(*hasher.finalize().as_bytes())
+    }
+
+    /// The subject of an account identifier, for example `user@example.org`.
+    pub fn account(&self, normalised: &str) -> Subject {
+        Subject::Account(self.tag(SubjectKind::Account, normalised))
+    }
+
+    /// The subject of a network, for example `192.0.2.0/24`.
+    pub fn net(&self, normalised: &str) -> Subject {
+        Subject::Net(self.tag(SubjectKind::Net, normalised))
+    }
+
+    /// The subject of a content digest in hexadecimal.
+    pub fn content(&self, normalised: &str) -> Subject {
+        Subject::Content(self.tag(SubjectKind::Content, normalised))
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pepper(..)")
+    }
+}

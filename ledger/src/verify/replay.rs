@@ -1,0 +1,79 @@
+//! The rules once more, over the entries themselves.
+
+use std::collections::BTreeMap;
+
+use super::Disagreement;
+use crate::dsse::{SignedRecord, Verified};
+use crate::error::LedgerError;
+use crate::ledger::{AuthorHead, reader};
+use crate::name::PeerName;
+use crate::record::RecordId;
+use crate::rules::{self, Home, Prefix, Step, Target};
+use crate::store::Store;
+use crate::tables::{self, IDS, SEQUENCES};
+
+/// The state that the entries so far give. Only ids are looked up in the store, and only below `next`.
+pub(super) struct Replay<'a> {
+    home: Home,
+    store: &'a dyn Store,
+    /// Index of the next entry.
+    pub(super) next: u64,
+    /// When the last entry was received.
+    pub(super) received_at_ms: u64,
+    /// All author heads.
+    pub(super) heads: BTreeMap<PeerName, AuthorHead>,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(home: Home, store: &'a dyn Store) -> Self {
+        Self { home, store, next: 0, received_at_ms: 0, heads: BTreeMap::new() }
+    }
+
+    /// Takes the next entry if the rules do.
+    pub(super) fn step(&mut self, signed: &Verified<SignedRecord>, received_at_ms: u64) -> Result<(), Disagreement> {
+        if received_at_ms < self.received_at_ms {
+            return Err(Disagreement::Clock);
+        }
+        let home = self.home.clone();
+        let judged = rules::judge(&home, signed, self).map_err(|error| Disagreement::Unreadable(error.to_string()))?;
+        let author = match judged.map_err(Disagreement::Rule)? {
+            Step::Append(author) => author,
+            Step::Known(index) => return Err(Disagreement::Repeated(index)),
+        };
+        let key = tables::sequence_key(author.admitted_at_index, signed.record().header.seq);
+        let row = self.store.get(SEQUENCES, &key).map_err(|error| Disagreement::Unreadable(error.to_string()))?;
+        if row.as_deref() != Some(&tables::index_key(self.next)) {
+            return Err(Disagreement::Row { table: SEQUENCES.0, fault: "does not point to the entry" });
+        }
+        self.heads.extend(rules::heads_after(signed, author, self.next));
+        self.received_at_ms = received_at_ms;
+        self.next += 1;
+        Ok(())
+    }
+}
+
+impl Prefix for Replay<'_> {
+    fn is_empty(&self) -> bool {
+        self.next == 0
+    }
+
+    fn author(&mut self, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {
+        Ok(self.heads.get(name).copied())
+    }
+
+    fn index_of(&mut self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
+        Ok(reader::stored_index(self.store, IDS, id.as_bytes())?.filter(|index| *index < self.next))
+    }
+
+    fn index_of_seq(&mut self, author: &AuthorHead, seq: u64) -> Result<Option<u64>, LedgerError> {
+        let key = tables::sequence_key(author.admitted_at_index, seq);
+        reader::stored_index(self.store, SEQUENCES, &key)
+    }
+
+    fn target(&mut self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
+        match self.index_of(id)? {
+            Some(_) => reader::stored_target(self.store, id),
+            None => Ok(None),
+        }
+    }
+}
