@@ -1,0 +1,258 @@
+//! Taking a score apart: per term, per voter, with ledger indexes and the way trust took to the voter.
+//!
+//! The parts add up to P and N exactly: each is the difference of two aged running sums, so that what rounding takes
+//! from one it gives to the next.
+
+mod path;
+
+use ostrakon_ledger::{RecordId, Subject};
+use serde::Serialize;
+
+use crate::book::Book;
+use crate::engine::{Ballot, Standing};
+use crate::fixed::{MILLION, ONE, Share};
+use crate::r1_flow::{FLOW_ONE, UNREACHED};
+use crate::r5_decay::aged;
+use crate::r8_experience::{ExperienceSnapshot, Own};
+use crate::votes::LiveVote;
+
+/// Most contributions listed one by one: what a person reads; the others are summed up as [`Explanation::rest`].
+pub const CONTRIBUTIONS_MAX: usize = 50;
+
+/// Why a subject has its score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The subject.
+    pub subject: Subject,
+    /// One sentence for people.
+    pub sentence: String,
+    /// Thousandths, −1000…1000.
+    pub score: i16,
+    /// Thousandths, 0…1000.
+    pub confidence: u16,
+    /// Whether there is any live vote.
+    pub known: bool,
+    /// Name of the viewpoint.
+    pub viewpoint: String,
+    /// Digest of the parameters, in hexadecimal.
+    pub parameters: String,
+    /// The ledger entries below this index are taken into account.
+    pub ledger_index: u64,
+    /// For which moment, unix ms.
+    pub now_ms: u64,
+    /// What the score is computed from.
+    pub terms: Terms,
+    /// The votes that weigh most, heaviest first, at most [`CONTRIBUTIONS_MAX`].
+    pub contributions: Vec<Contribution>,
+    /// All other votes together.
+    pub rest: Rest,
+    /// What the subject weighs as a voter, if it is a peer.
+    pub trust: Option<Trust>,
+    /// What the operator's own users say (R8), where asked for.
+    pub own: Option<Own>,
+}
+
+/// The terms of R7, in nano-votes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Terms {
+    /// P, the sum of the positive weights.
+    pub positive_nv: u64,
+    /// N, the sum of the negative weights.
+    pub negative_nv: u64,
+    /// k.
+    pub k_nv: u64,
+    /// Voters with a live vote.
+    pub voters: u32,
+}
+
+/// One vote's share in a score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Contribution {
+    /// Who voted.
+    pub voter: Subject,
+    /// Where the vote stands in the ledger.
+    pub index: u64,
+    /// The record.
+    pub record: RecordId,
+    /// Category of the vote.
+    pub category: &'static str,
+    /// −100…100.
+    pub value: i8,
+    /// R1–R4: what the voter weighs, in millionths.
+    pub credibility: u32,
+    /// R5: what is left of the vote, in millionths.
+    pub decay: u32,
+    /// Its part in nano-votes: of P if positive, of N if negative.
+    pub weight_nv: i64,
+    /// When it ends, unix ms; 0: never.
+    pub expires_at_ms: u64,
+    /// From a seed to the voter: of the shortest ways that trust took, at each step the one that carries most.
+    /// Empty if no trust reaches the voter.
+    pub path: Vec<Subject>,
+}
+
+/// The votes beyond [`CONTRIBUTIONS_MAX`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Rest {
+    /// How many.
+    pub votes: u32,
+    /// Their part of P, in nano-votes.
+    pub positive_nv: u64,
+    /// Their part of N, in nano-votes.
+    pub negative_nv: u64,
+}
+
+/// What an epoch found out about a peer as a voter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Trust {
+    /// R1: trust received, in billionths of what one seed starts with.
+    pub flow: u64,
+    /// Steps from the nearest seed; `None` if no trust arrives.
+    pub hops: Option<u8>,
+    /// R2 with R3 and R4: its weight in millionths of a full vote.
+    pub credibility: u32,
+    /// R4, in millionths.
+    pub consistency: u32,
+    /// R3: live votes in millionths, each with its decay.
+    pub votes: u64,
+}
+
+impl From<Standing> for Trust {
+    fn from(standing: Standing) -> Self {
+        Self {
+            flow: ((u128::from(standing.flow) * 1_000_000_000) / u128::from(FLOW_ONE)) as u64,
+            hops: (standing.hops != UNREACHED).then_some(standing.hops),
+            credibility: millionths(standing.credibility),
+            consistency: millionths(standing.consistency),
+            votes: standing.cast,
+        }
+    }
+}
+
+impl Book {
+    /// Takes the score of a subject apart, as a snapshot taken now would give it for `now_ms`.
+    ///
+    /// Costs time in proportion to the votes about the subject and about the voters on the paths.
+    pub fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
+        let id = self.names.find(subject);
+        let now_ms = now_ms.max(self.reference_ms());
+        let snapshot_score = self.snapshot().score(subject, now_ms);
+        let mut voices = id.map_or(Vec::new(), |id| self.voices_about(id));
+        voices.sort_by_key(|(vote, _, weight)| (std::cmp::Reverse(*weight), vote.index));
+        let (contributions, rest) = self.parts(&voices, now_ms);
+        let explanation = Explanation {
+            subject: subject.clone(),
+            sentence: String::new(),
+            score: snapshot_score.score,
+            confidence: snapshot_score.confidence,
+            known: snapshot_score.known,
+            viewpoint: self.label.viewpoint.clone(),
+            parameters: hexadecimal(&self.label.parameters_digest),
+            ledger_index: self.next_index(),
+            now_ms,
+            terms: Terms {
+                positive_nv: snapshot_score.positive_nv,
+                negative_nv: snapshot_score.negative_nv,
+                k_nv: self.parameters.k_nv(),
+                voters: voices.len() as u32,
+            },
+            contributions,
+            rest,
+            trust: matches!(subject, Subject::Peer(_))
+                .then(|| Trust::from(id.map_or(Standing::newcomer(None), |id| self.standing(id)))),
+            own: None,
+        };
+        Explanation { sentence: explanation.in_a_sentence(), ..explanation }
+    }
+
+    /// Every vote that speaks about a subject, with its ballot and weight.
+    fn voices_about(&self, subject: u32) -> Vec<(&LiveVote, Ballot, u64)> {
+        let speaking = |vote: &&LiveVote| {
+            let voice = self.voice(vote.voter, subject, self.now_ms());
+            voice.is_some_and(|ballot| ballot.index == vote.index)
+        };
+        let weighed = |vote| {
+            let ballot = self.ballot(vote);
+            (vote, ballot, self.weight(&ballot))
+        };
+        self.votes.of_subject(subject).filter(speaking).map(weighed).collect()
+    }
+
+    fn parts(&self, voices: &[(&LiveVote, Ballot, u64)], now_ms: u64) -> (Vec<Contribution>, Rest) {
+        // Running sums of P and N at the reference time; a part is what its vote adds to the aged sum.
+        let mut sums = [0u64; 2];
+        let aged_to_now = |nv| aged(nv, self.reference_ms(), now_ms, self.parameters.half_life_ms);
+        let mut contributions = Vec::new();
+        let mut rest = Rest::default();
+        for (vote, ballot, weight) in voices {
+            let sum = &mut sums[usize::from(ballot.x > 0)];
+            let before = aged_to_now(*sum);
+            *sum += weight;
+            let part = aged_to_now(*sum) - before;
+            if contributions.len() < CONTRIBUTIONS_MAX {
+                contributions.push(self.contribution(vote, ballot, part, now_ms));
+                continue;
+            }
+            rest.votes += 1;
+            if ballot.x > 0 { rest.positive_nv += part } else { rest.negative_nv += part }
+        }
+        (contributions, rest)
+    }
+
+    fn contribution(&self, vote: &LiveVote, ballot: &Ballot, part: u64, now_ms: u64) -> Contribution {
+        Contribution {
+            voter: self.names.subject(vote.voter).clone(),
+            index: vote.index,
+            record: vote.id,
+            category: vote.category.as_str(),
+            value: vote.value,
+            credibility: millionths(self.standing(vote.voter).credibility),
+            decay: crate::r5_decay::left(vote.since_ms, now_ms, self.parameters.half_life_ms),
+            weight_nv: if ballot.x > 0 { part as i64 } else { -(part as i64) },
+            expires_at_ms: vote.expires_at_ms,
+            path: self.path_to(vote.voter).into_iter().map(|id| self.names.subject(id).clone()).collect(),
+        }
+    }
+}
+
+impl Explanation {
+    /// Adds what the operator's own users say about the subject.
+    pub fn with_own(self, experience: &ExperienceSnapshot) -> Self {
+        Self { own: Some(experience.own(&self.subject, self.now_ms)), ..self }
+    }
+
+    fn in_a_sentence(&self) -> String {
+        let (subject, voters, viewpoint) = (&self.subject, self.terms.voters, &self.viewpoint);
+        if !self.known {
+            return format!("Nobody has voted on {subject}: it is unknown, which is neither good nor bad.");
+        }
+        if self.confidence < 10 {
+            return format!("{voters} voted on {subject}, but nobody whom the seeds of {viewpoint} trust.");
+        }
+        let opinion = match self.score {
+            300.. => "well thought of",
+            50.. => "rather well thought of",
+            -49..=49 => "disputed or barely known",
+            -299..=-50 => "rather ill thought of",
+            _ => "ill thought of",
+        };
+        let votes = |nv: u64| format!("{}.{:02}", nv / 1_000_000_000, nv / 10_000_000 % 100);
+        format!(
+            "{subject} is {opinion}: votes of {voters} voters weigh {} for and {} against it, seen from {viewpoint}; \
+             score {}, confidence {}.",
+            votes(self.terms.positive_nv),
+            votes(self.terms.negative_nv),
+            self.score,
+            self.confidence,
+        )
+    }
+}
+
+fn millionths(share: Share) -> u32 {
+    // To nearest: a full share is a million, and .3 stays .3.
+    ((u64::from(share) * MILLION + u64::from(ONE) / 2) / u64::from(ONE)) as u32
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,40 @@
+//! The score book: a deterministic fold over the ledger.
+//!
+//! ```text
+//! Entry → Event → Book::apply → (epoch) → Snapshot::score
+//! report, sight → Experience → ExperienceSnapshot ┘→ standing
+//! ```
+//!
+//! *In scope*: what votes are worth, R1–R8, one file per term; epochs, tallies, scores, explanations; the experience
+//! of the operator's own users.
+//! *Out of scope*: messages, clocks, randomness, files, networks. Time comes from the entries and from the caller; the
+//! same prefix and the same calls give the same bytes on any machine. Integers only.
+#![deny(clippy::float_arithmetic)]
+
+mod book;
+mod engine;
+mod event;
+mod explain;
+mod fixed;
+mod names;
+mod parameters;
+mod r1_flow;
+mod r2_credibility;
+mod r3_budget;
+mod r4_consistency;
+mod r5_decay;
+mod r7_posterior;
+mod r8_experience;
+mod snapshot;
+mod standing;
+mod table;
+mod votes;
+
+pub use book::Book;
+pub use event::Event;
+pub use explain::{CONTRIBUTIONS_MAX, Contribution, Explanation, Rest, Terms, Trust};
+pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
+pub use r7_posterior::Score;
+pub use r8_experience::{Experience, ExperienceSnapshot, Own, REPORTS_MAX, Report, SEEN_MAX, SUBJECTS_MAX};
+pub use snapshot::{Label, Snapshot};
+pub use standing::{Standing, standing};

@@ -1,0 +1,171 @@
+//! The parameters of R1–R8 and the viewpoint: everything a score depends on besides the ledger.
+
+use std::collections::BTreeMap;
+
+use ostrakon_ledger::PeerName;
+use serde::Serialize;
+
+/// One vote in the unit of tallies: a billion *nano-votes* (nv).
+pub const VOTE_NV: u64 = 1_000_000_000;
+
+/// Shortest half-life: below it weights would change noticeably between two epochs.
+pub const HALF_LIFE_MS_MIN: u64 = 3_600_000;
+
+/// The parameters, all integers, named as in the formula (R1…R8). Fractions and votes are in millionths.
+///
+/// The default is the reference form. Values outside the stated ranges are taken as the nearest end of the range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parameters {
+    /// R1: α, the share of trust that is lost at every step; 10 000…1 000 000 (reference .2).
+    pub alpha: u32,
+    /// R1: `w_min`, a voter's positive votes are divided by at least this many millionths of a vote; ≥ 1 (reference 3).
+    pub w_min: u32,
+    /// R1: how fast a negative score closes a peer to trust: open = 1 + `slope` · score; 0…1000 (reference 3).
+    pub slope: u32,
+    /// R1: steps of the flow; 1…200 (reference 30).
+    pub steps: u32,
+    /// R2: τ, the share of one seed's trust that makes a full voter; 1…1 000 000 (reference .014).
+    pub tau: u32,
+    /// R3: B, live votes a voter casts at full weight; 1…1 000 000 (reference 10).
+    pub budget: u32,
+    /// R4: τ of the judges; 1…1 000 000 (reference .15).
+    pub tau_c: u32,
+    /// R4: k of the judges' tallies; ≥ 1 (reference .5).
+    pub k_c: u32,
+    /// R4: r, contradictions forgiven to everyone; ≥ 1 (reference .2).
+    pub r: u32,
+    /// R4: contradiction that costs nothing; 0…1 000 000 (reference .2).
+    pub zone: u32,
+    /// R4: contradiction beyond the zone at which nothing is left; 1…1 000 000 (reference .2).
+    pub ramp: u32,
+    /// Rounds of flow, tallies and consistency; 1…10 (reference 3).
+    pub rounds: u32,
+    /// R5: milliseconds in which a vote's weight halves, at least [`HALF_LIFE_MS_MIN`]; `None`: votes do not decay.
+    pub half_life_ms: Option<u64>,
+    /// R7: k, the weight of not knowing; ≥ 1 (reference .3).
+    pub k: u32,
+    /// R8: credibility of an ordinary reporter before R3 and R4; 0…1 000 000 (reference .3).
+    pub own_base: u32,
+    /// R8, R4: weight of ordinary reporters as judges of each other; 0…1 000 000 (reference .1).
+    pub own_judge: u32,
+    /// R8, R3: live reports a reporter makes at full weight; ≥ 1. A thousand, not ten: who reads much mail reports
+    /// much, and on the mail trace a budget of 100 already finds less spam.
+    pub own_budget: u32,
+    /// R8: log-odds of a subject never seen, in thousandths of a nat (reference −500).
+    pub newcomer: i32,
+    /// R8: log-odds of a subject seen but not voted on, in thousandths of a nat (reference −250).
+    pub seen: i32,
+    /// R8: bound of one subject's log-odds, in thousandths of a nat; ≥ 0 (reference 3000).
+    pub cap: i32,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            alpha: 200_000,
+            w_min: 3_000_000,
+            slope: 3,
+            steps: 30,
+            tau: 14_000,
+            budget: 10,
+            tau_c: 150_000,
+            k_c: 500_000,
+            r: 200_000,
+            zone: 200_000,
+            ramp: 200_000,
+            rounds: 3,
+            half_life_ms: None,
+            k: 300_000,
+            own_base: 300_000,
+            own_judge: 100_000,
+            own_budget: 1_000,
+            newcomer: -500,
+            seen: -250,
+            cap: 3_000,
+        }
+    }
+}
+
+impl Parameters {
+    /// The same parameters with every value inside its range.
+    pub fn bounded(self) -> Self {
+        const MILLION: u32 = 1_000_000;
+        Self {
+            alpha: self.alpha.clamp(10_000, MILLION),
+            w_min: self.w_min.max(1),
+            slope: self.slope.min(1_000),
+            steps: self.steps.clamp(1, 200),
+            tau: self.tau.clamp(1, MILLION),
+            budget: self.budget.clamp(1, MILLION),
+            tau_c: self.tau_c.clamp(1, MILLION),
+            k_c: self.k_c.max(1),
+            r: self.r.max(1),
+            zone: self.zone.min(MILLION),
+            ramp: self.ramp.clamp(1, MILLION),
+            rounds: self.rounds.clamp(1, 10),
+            half_life_ms: self.half_life_ms.map(|ms| ms.max(HALF_LIFE_MS_MIN)),
+            k: self.k.max(1),
+            own_base: self.own_base.min(MILLION),
+            own_judge: self.own_judge.min(MILLION),
+            own_budget: self.own_budget.max(1),
+            cap: self.cap.max(0),
+            ..self
+        }
+    }
+
+    /// BLAKE3 over every parameter in its bounded form: two books agree only if this agrees.
+    pub fn digest(&self) -> [u8; 32] {
+        let p = self.clone().bounded();
+        let words = [
+            p.alpha,
+            p.w_min,
+            p.slope,
+            p.steps,
+            p.tau,
+            p.budget,
+            p.tau_c,
+            p.k_c,
+            p.r,
+            p.zone,
+            p.ramp,
+            p.rounds,
+            p.k,
+            p.own_base,
+            p.own_judge,
+            p.own_budget,
+        ];
+        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v1");
+        for word in words.into_iter().chain([p.newcomer, p.seen, p.cap].map(i32::cast_unsigned)) {
+            hasher.update(&word.to_be_bytes());
+        }
+        hasher.update(&p.half_life_ms.unwrap_or(0).to_be_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    /// k in nano-votes.
+    pub fn k_nv(&self) -> u64 {
+        u64::from(self.k) * 1_000
+    }
+}
+
+/// From where a book looks: a name, and the peers whose word it takes as given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Viewpoint {
+    /// What scores are labelled with, for example `own`.
+    pub name: String,
+    /// Seeds and their weights in thousandths; more than 1000 counts as 1000. A seed's credibility is its weight, always.
+    pub seeds: BTreeMap<PeerName, u16>,
+}
+
+impl Viewpoint {
+    /// BLAKE3 over the name and the seeds.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation viewpoint v1");
+        hasher.update(&(self.name.len() as u64).to_be_bytes()).update(self.name.as_bytes());
+        for (peer, weight) in &self.seeds {
+            let weight = (*weight).min(1000);
+            hasher.update(&[peer.as_str().len() as u8]).update(peer.as_str().as_bytes()).update(&weight.to_be_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+}

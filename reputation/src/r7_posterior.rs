@@ -1,0 +1,52 @@
+//! R7 posterior: `score = (P − N) / (k + P + N)`, `confidence = (P + N) / (k + P + N)`.
+
+use serde::Serialize;
+
+use crate::fixed::ratio;
+
+/// What is known about a subject at a moment, from one viewpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// Thousandths, −1000 (bad) … 1000 (good).
+    pub score: i16,
+    /// Thousandths, 0 (nothing known) … 1000.
+    pub confidence: u16,
+    /// Whether there is any live vote about it, whatever its weight; unknown is not neutral.
+    pub known: bool,
+    /// P: weight of the votes for it, in nano-votes (10⁻⁹ of a full vote).
+    pub positive_nv: u64,
+    /// N: weight of the votes against it, in nano-votes.
+    pub negative_nv: u64,
+}
+
+impl Score {
+    /// Nothing is known.
+    pub const UNKNOWN: Self = Self { score: 0, confidence: 0, known: false, positive_nv: 0, negative_nv: 0 };
+
+    /// The posterior of two tallies; `k_nv` is k in nano-votes, greater than 0.
+    pub fn of(positive_nv: u64, negative_nv: u64, k_nv: u64, known: bool) -> Self {
+        let score = fraction(i128::from(positive_nv) - i128::from(negative_nv), positive_nv, negative_nv, k_nv, 1_000);
+        let confidence =
+            fraction(i128::from(positive_nv) + i128::from(negative_nv), positive_nv, negative_nv, k_nv, 1_000);
+        Self { score: score as i16, confidence: confidence as u16, known, positive_nv, negative_nv }
+    }
+
+    /// Score and confidence in billionths: the same two fractions, for ranking and research. `k_nv` as in [`Score::of`].
+    pub fn billionths(&self, k_nv: u64) -> (i64, i64) {
+        let (p, n) = (i128::from(self.positive_nv), i128::from(self.negative_nv));
+        let fraction = |part| fraction(part, self.positive_nv, self.negative_nv, k_nv, 1_000_000_000) as i64;
+        (fraction(p - n), fraction(p + n))
+    }
+}
+
+/// `part / (k + P + N)` in units of `1/scale`, rounded to nearest, halves away from zero.
+fn fraction(part: i128, p: u64, n: u64, k: u64, scale: i128) -> i128 {
+    let total = i128::from(k.max(1)) + i128::from(p) + i128::from(n);
+    (2 * part * scale + part.signum() * total) / (2 * total)
+}
+
+/// The score as a signed share of 2³⁰, for R1.
+pub(crate) fn share(p: u64, n: u64, k_nv: u64) -> i64 {
+    let size = i64::from(ratio(p.abs_diff(n), k_nv + p + n));
+    if p >= n { size } else { -size }
+}

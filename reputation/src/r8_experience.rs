@@ -1,0 +1,285 @@
+//! R8 experience: the operator's own users are voters too.
+//!
+//! A report is about a message and counts for each of its subjects. An ordinary reporter weighs `own_base` times its
+//! consistency (R4), spread over its reports beyond `own_budget` (R3); a trusted one (moderator, spam trap) weighs a
+//! full vote, always. What reporters weigh is recomputed from the live reports every so many sightings and reports;
+//! in between a report changes the tallies of its subjects only.
+
+mod places;
+mod reports;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ostrakon_ledger::Subject;
+use serde::Serialize;
+
+pub use places::SEEN_MAX;
+pub use reports::REPORTS_MAX;
+
+use crate::engine::Tally;
+use crate::parameters::{HALF_LIFE_MS_MIN, Parameters};
+use crate::r5_decay::aged;
+use crate::table::{Table, hasher};
+use places::Places;
+use reports::{LiveReport, Reports};
+
+/// Most subjects of one message: peer, network, domain, account, content and one to spare.
+pub const SUBJECTS_MAX: usize = 6;
+/// Reporters are weighed again after this many sightings and reports (reference: every 500 messages) …
+const EPOCH_EVENTS: usize = 500;
+/// … or a sixteenth of the live reports if that is more, so that an event pays for sixteen reports at most …
+const EPOCH_REPORTS: usize = 16;
+/// … or a 64th of the remembered subjects, so that it pays for 64 of them at most.
+const EPOCH_PLACES: usize = 64;
+/// The readers' table is rebuilt after this many changes, or a quarter of it if that is more.
+const TABLE_CHANGES: usize = 4_096;
+
+/// How a message turned out, as one of the operator's users says. Times in unix ms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The message, by any identifier of the caller's; shorter ones padded with zeros.
+    pub message: [u8; 32],
+    /// The account that reports.
+    pub reporter: Subject,
+    /// The message's subjects; the first [`SUBJECTS_MAX`] count.
+    pub subjects: Vec<Subject>,
+    /// +100 wanted, −100 unwanted, anything between; 0 takes an earlier report back.
+    pub value: i8,
+    /// When it was made.
+    pub at_ms: u64,
+}
+
+/// What the operator's own users say about a subject.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Own {
+    /// Whether a message with this subject was seen before.
+    pub seen: bool,
+    /// Live reports.
+    pub reports: u32,
+    /// Weight of the reports for it, in nano-votes.
+    pub positive_nv: u64,
+    /// Weight of the reports against it, in nano-votes.
+    pub negative_nv: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Known {
+    seen: bool,
+    tally: Tally,
+}
+
+/// Sightings and reports. A value that is driven: the same calls give the same bytes.
+pub struct Experience {
+    parameters: Arc<Parameters>,
+    trusted: BTreeSet<Subject>,
+    places: Places,
+    reports: Reports,
+    /// Sightings and reports since reporters were weighed.
+    events: usize,
+    now_ms: u64,
+    /// When tallies stand at face value.
+    reference_ms: u64,
+    table: Table<Known>,
+}
+
+/// What readers see of an [`Experience`]: immutable, cheap to clone.
+#[derive(Clone)]
+pub struct ExperienceSnapshot {
+    parameters: Arc<Parameters>,
+    table: Table<Known>,
+    reference_ms: u64,
+}
+
+impl Experience {
+    /// No experience yet. `trusted`: the accounts whose reports are taken as given.
+    pub fn new(parameters: Parameters, trusted: BTreeSet<Subject>) -> Self {
+        Self::with_limits(parameters, trusted, SEEN_MAX, REPORTS_MAX)
+    }
+
+    /// As [`Experience::new`], remembering less: at most `seen_max` subjects and `reports_max` reports.
+    pub fn with_limits(
+        parameters: Parameters,
+        trusted: BTreeSet<Subject>,
+        seen_max: usize,
+        reports_max: usize,
+    ) -> Self {
+        let mut key = blake3::Hasher::new_derive_key("ostrakon reputation experience v1");
+        for subject in &trusted {
+            key.update(subject.to_string().as_bytes()).update(b"\n");
+        }
+        let hasher = hasher(key.finalize().as_bytes());
+        Self {
+            parameters: Arc::new(parameters.bounded()),
+            trusted,
+            places: Places::new(hasher.clone(), seen_max.min(SEEN_MAX)),
+            reports: Reports::new(hasher.clone(), reports_max.min(REPORTS_MAX)),
+            events: 0,
+            now_ms: 0,
+            reference_ms: 0,
+            table: Table::new(hasher),
+        }
+    }
+
+    /// Notes that a message with these subjects came; the first [`SUBJECTS_MAX`] count.
+    pub fn sight(&mut self, subjects: &[Subject], at_ms: u64) {
+        for subject in subjects.iter().take(SUBJECTS_MAX) {
+            let id = self.places.intern(subject);
+            if self.places.see(id) {
+                self.publish(id);
+            }
+        }
+        while let Some(id) = self.places.forget_one() {
+            self.publish(id);
+            self.places.release(id);
+        }
+        self.passed(at_ms);
+    }
+
+    /// Takes a report; a later one of the same reporter about the same message replaces it.
+    pub fn report(&mut self, report: Report) {
+        self.weigh_if_stale(report.at_ms);
+        let trusted = self.trusted.contains(&report.reporter);
+        let reporter = self.reports.intern(&report.reporter, trusted, &self.parameters);
+        if let Some(replaced) = self.reports.take(&report.message, reporter) {
+            self.count(&replaced, Tally::remove);
+        }
+        if report.value != 0 {
+            let mut places = Vec::with_capacity(report.subjects.len().min(SUBJECTS_MAX));
+            for subject in report.subjects.iter().take(SUBJECTS_MAX) {
+                let id = self.places.intern(subject);
+                if !places.contains(&id) {
+                    places.push(id);
+                }
+            }
+            let value = report.value.clamp(-100, 100);
+            let live = LiveReport { message: report.message, reporter, places, value, at_ms: report.at_ms };
+            self.count(&live, Tally::add);
+            self.reports.push(live);
+        }
+        while let Some(oldest) = self.reports.take_surplus() {
+            self.count(&oldest, Tally::remove);
+        }
+        self.passed(report.at_ms);
+    }
+
+    /// What readers get. Cheap; earlier snapshots stay as they are.
+    pub fn snapshot(&self) -> ExperienceSnapshot {
+        ExperienceSnapshot {
+            parameters: Arc::clone(&self.parameters),
+            table: self.table.clone(),
+            reference_ms: self.reference_ms,
+        }
+    }
+
+    /// Live reports held.
+    pub fn live_reports(&self) -> usize {
+        self.reports.len()
+    }
+
+    /// Everything held, in a fixed order: equal experiences, equal bytes. Integers are big-endian.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = b"ostrakon experience v1\n".to_vec();
+        let mut put = |bytes: &[u8]| out.extend_from_slice(bytes);
+        put(&self.parameters.digest());
+        [self.now_ms, self.reference_ms, self.events as u64].iter().for_each(|n| put(&n.to_be_bytes()));
+        let mut put_text = |text: String| {
+            put(&(text.len() as u64).to_be_bytes());
+            put(text.as_bytes());
+        };
+        for id in self.places.by_sight() {
+            put_text(self.places.place(id).subject.to_string());
+        }
+        put_text(String::new());
+        for report in self.reports.iter() {
+            put_text(self.reports.reporter(report.reporter).subject.to_string());
+            report.places.iter().for_each(|at| put_text(self.places.place(*at).subject.to_string()));
+            put_text(format!("{} {} {:?}", report.value, report.at_ms, report.message));
+        }
+        put_text(String::new());
+        for reporter in self.reports.reporters() {
+            put_text(format!("{} {} {}", reporter.subject, reporter.consistency, reporter.credibility));
+        }
+        let mut tallies: Vec<_> = self.places.iter().filter(|place| place.tally.voters > 0).collect();
+        tallies.sort_by_key(|place| &place.subject);
+        tallies.iter().for_each(|place| put_text(format!("{} {:?}", place.subject, place.tally)));
+        out
+    }
+
+    /// Adds a report to the tallies of its subjects, or takes it out.
+    fn count(&mut self, report: &LiveReport, change: fn(&mut Tally, i32, u64)) {
+        let credibility = self.reports.reporter(report.reporter).credibility;
+        let weight = report.weight(credibility, self.reference_ms, &self.parameters);
+        for id in &report.places {
+            change(&mut self.places.place_mut(*id).tally, i32::from(report.value), weight);
+            self.publish(*id);
+            self.places.release(*id);
+        }
+    }
+
+    /// Shows readers how a subject stands.
+    fn publish(&mut self, id: u32) {
+        let place = self.places.place(id);
+        self.table.set(&place.subject, Known { seen: place.seen.is_some(), tally: place.tally });
+    }
+
+    fn passed(&mut self, at_ms: u64) {
+        self.now_ms = self.now_ms.max(at_ms);
+        self.events += 1;
+        let epoch = EPOCH_EVENTS.max(self.reports.len() / EPOCH_REPORTS).max(self.places.len() / EPOCH_PLACES);
+        if self.events >= epoch {
+            self.weigh();
+        }
+        if self.table.changed_len() > TABLE_CHANGES.max(self.table.base_len() / 4) {
+            self.rebuild_table();
+        }
+    }
+
+    /// Weights may grow at most fourfold beyond the reference time (R5), so that must not lie too far back.
+    fn weigh_if_stale(&mut self, at_ms: u64) {
+        self.now_ms = self.now_ms.max(at_ms);
+        if self.parameters.half_life_ms.is_some() && self.now_ms - self.reference_ms > HALF_LIFE_MS_MIN {
+            self.weigh();
+        }
+    }
+
+    /// Steps: (1) weigh the reporters from the live reports, (2) tally anew, (3) publish what changed.
+    fn weigh(&mut self) {
+        self.events = 0;
+        self.reference_ms = self.now_ms;
+        self.reports.weigh_reporters(self.places.len(), self.reference_ms, &self.parameters);
+        let mut tallies = vec![Tally::default(); self.places.len()];
+        for report in self.reports.iter() {
+            let credibility = self.reports.reporter(report.reporter).credibility;
+            let weight = report.weight(credibility, self.reference_ms, &self.parameters);
+            report.places.iter().for_each(|at| tallies[*at as usize].add(i32::from(report.value), weight));
+        }
+        for (id, tally) in tallies.into_iter().enumerate() {
+            if self.places.place(id as u32).tally != tally {
+                self.places.place_mut(id as u32).tally = tally;
+                self.publish(id as u32);
+            }
+        }
+    }
+
+    fn rebuild_table(&mut self) {
+        let known = |place: &places::Place| Known { seen: place.seen.is_some(), tally: place.tally };
+        let values = self.places.iter().map(known).collect();
+        self.table = Table::from_dense(Arc::new(self.places.index.clone()), values);
+    }
+}
+
+impl ExperienceSnapshot {
+    /// What the operator's users say about a subject at `now_ms`, with decay (R5).
+    pub fn own(&self, subject: &Subject, now_ms: u64) -> Own {
+        let Some(known) = self.table.find(subject) else { return Own::default() };
+        let now_ms = now_ms.max(self.reference_ms);
+        let aged = |amount| aged(amount, self.reference_ms, now_ms, self.parameters.half_life_ms);
+        Own {
+            seen: known.seen,
+            reports: known.tally.voters,
+            positive_nv: aged(known.tally.positive),
+            negative_nv: aged(known.tally.negative),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The live reports, their reporters, and what each reporter weighs.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ahash::RandomState;
+use ostrakon_ledger::Subject;
+
+use crate::engine::{Tally, weight};
+use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
+use crate::parameters::Parameters;
+use crate::r3_budget;
+use crate::r4_consistency::Record;
+use crate::r5_decay;
+
+/// Most live reports; beyond it the oldest are dropped. A hundred thousand are some months of one busy server's
+/// feedback, take about 25 MB, and keep a recomputation near ten milliseconds.
+pub const REPORTS_MAX: usize = 1 << 17;
+
+/// A report about a message, as held.
+#[derive(Debug, Clone)]
+pub(super) struct LiveReport {
+    pub(super) message: [u8; 32],
+    pub(super) reporter: u32,
+    /// Places of the message's subjects.
+    pub(super) places: Vec<u32>,
+    /// −100…100, not 0.
+    pub(super) value: i8,
+    pub(super) at_ms: u64,
+}
+
+impl LiveReport {
+    /// |x| at the reference time, in millionths.
+    fn size(&self, reference_ms: u64, half_life_ms: Option<u64>) -> u64 {
+        r5_decay::aged(u64::from(self.value.unsigned_abs()) * 10_000, self.at_ms, reference_ms, half_life_ms)
+    }
+
+    /// What it weighs on each of its subjects, in nano-votes.
+    pub(super) fn weight(&self, credibility: Share, reference_ms: u64, p: &Parameters) -> u64 {
+        weight(credibility, self.size(reference_ms, p.half_life_ms))
+    }
+}
+
+/// Somebody who reports.
+#[derive(Debug, Clone)]
+pub(super) struct Reporter {
+    pub(super) subject: Subject,
+    pub(super) trusted: bool,
+    pub(super) reports: u32,
+    pub(super) consistency: Share,
+    /// What a report of theirs weighs since the last recomputation.
+    pub(super) credibility: Share,
+}
+
+/// Reports in the order they came, found by message and reporter.
+pub(super) struct Reports {
+    live: BTreeMap<u64, LiveReport>,
+    by_message: HashMap<([u8; 32], u32), u64, RandomState>,
+    reporters: Vec<Reporter>,
+    reporter_ids: HashMap<Subject, u32, RandomState>,
+    received: u64,
+    reports_max: usize,
+}
+
+impl Reports {
+    pub(super) fn new(hasher: RandomState, reports_max: usize) -> Self {
+        Self {
+            live: BTreeMap::new(),
+            by_message: HashMap::with_hasher(hasher.clone()),
+            reporters: Vec::new(),
+            reporter_ids: HashMap::with_hasher(hasher),
+            received: 0,
+            reports_max,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &LiveReport> {
+        self.live.values()
+    }
+
+    pub(super) fn reporters(&self) -> &[Reporter] {
+        &self.reporters
+    }
+
+    pub(super) fn reporter(&self, id: u32) -> &Reporter {
+        &self.reporters[id as usize]
+    }
+
+    /// The number of a reporter, a new one if there is none. Bounded by the operator's own users.
+    pub(super) fn intern(&mut self, subject: &Subject, trusted: bool, p: &Parameters) -> u32 {
+        if let Some(id) = self.reporter_ids.get(subject) {
+            return *id;
+        }
+        let id = self.reporters.len() as u32;
+        let credibility = if trusted { ONE } else { from_millionths(p.own_base) };
+        let subject = subject.clone();
+        self.reporter_ids.insert(subject.clone(), id);
+        self.reporters.push(Reporter { subject, trusted, reports: 0, consistency: ONE, credibility });
+        id
+    }
+
+    /// Adds a report; the same reporter's about the same message must be taken out before.
+    pub(super) fn push(&mut self, report: LiveReport) {
+        self.received += 1;
+        self.reporters[report.reporter as usize].reports += 1;
+        self.by_message.insert((report.message, report.reporter), self.received);
+        self.live.insert(self.received, report);
+    }
+
+    /// Takes out a reporter's report about a message.
+    pub(super) fn take(&mut self, message: &[u8; 32], reporter: u32) -> Option<LiveReport> {
+        let rank = self.by_message.remove(&(*message, reporter))?;
+        self.reporters[reporter as usize].reports -= 1;
+        self.live.remove(&rank)
+    }
+
+    /// Takes out the oldest report, if there are too many.
+    pub(super) fn take_surplus(&mut self) -> Option<LiveReport> {
+        if self.live.len() <= self.reports_max {
+            return None;
+        }
+        let oldest = self.live.values().next().map(|report| (report.message, report.reporter))?;
+        self.take(&oldest.0, oldest.1)
+    }
+
+    /// R3 and R4 anew from the live reports alone: trusted reporters judge at full weight, the others at `own_judge`
+    /// times their consistency of the round before.
+    pub(super) fn weigh_reporters(&mut self, places: usize, reference_ms: u64, p: &Parameters) {
+        let judge_base = from_millionths(p.own_judge);
+        let k_c_nv = u64::from(p.k_c) * 1_000;
+        self.reporters.iter_mut().for_each(|reporter| reporter.consistency = ONE);
+        for _ in 1..p.rounds {
+            let judge = |reporter: &Reporter| {
+                if reporter.trusted { ONE } else { times(judge_base, reporter.consistency) }
+            };
+            let judges: Vec<Share> = self.reporters.iter().map(judge).collect();
+            let own = |report: &LiveReport| report.weight(judges[report.reporter as usize], reference_ms, p);
+            let mut tallies = vec![Tally::default(); places];
+            for report in self.live.values() {
+                let weight = own(report);
+                report.places.iter().for_each(|at| tallies[*at as usize].add(i32::from(report.value), weight));
+            }
+            let mut records = vec![Record::default(); self.reporters.len()];
+            for report in self.live.values() {
+                let weight = own(report);
+                let age = r5_decay::left(report.at_ms, reference_ms, p.half_life_ms);
+                for at in &report.places {
+                    let mut others = tallies[*at as usize];
+                    others.remove(i32::from(report.value), weight);
+                    let record = &mut records[report.reporter as usize];
+                    record.judge(report.value > 0, age, others.positive, others.negative, k_c_nv);
+                }
+            }
+            for (reporter, record) in self.reporters.iter_mut().zip(&records).filter(|(reporter, _)| !reporter.trusted)
+            {
+                reporter.consistency = record.consistency(p);
+            }
+        }
+        let base = from_millionths(p.own_base);
+        for reporter in self.reporters.iter_mut().filter(|reporter| !reporter.trusted) {
+            let price = r3_budget::price(u64::from(reporter.reports) * MILLION, p.own_budget);
+            reporter.credibility = times(times(base, reporter.consistency), ratio(MILLION, price));
+        }
+    }
+}
