@@ -1,0 +1,114 @@
+//! A CEL condition: compiled and type-checked once, evaluated for every message.
+
+mod check;
+mod types;
+
+use std::sync::Arc;
+
+use cel::{Context, Program, Value};
+
+use crate::facts::{Fact, Facts};
+
+/// Longer conditions belong into several rules.
+const CONDITION_LEN_BYTES_MAX: usize = 4096;
+
+/// A condition over [`crate::FACTS`] that yields a bool.
+#[derive(Debug, Clone)]
+pub(crate) struct Condition {
+    source: String,
+    program: Arc<Program>,
+    numbers: Vec<&'static str>,
+    constant: Option<bool>,
+    cautions: Vec<String>,
+}
+
+/// Why a condition was refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// Line within the condition, from 1.
+    pub(crate) line: usize,
+    /// It is not CEL, or it is CEL that does not fit.
+    pub(crate) syntax: bool,
+    pub(crate) message: String,
+}
+
+impl Condition {
+    pub(crate) fn parse(source: &str) -> Result<Self, Problem> {
+        let problem = |line, syntax, message| Problem { line, syntax, message };
+        if source.len() > CONDITION_LEN_BYTES_MAX {
+            return Err(problem(1, true, format!("a condition has at most {CONDITION_LEN_BYTES_MAX} bytes")));
+        }
+        let program = Program::compile(source).map_err(|errors| {
+            let first = errors.errors.first();
+            let line = first.and_then(|error| usize::try_from(error.pos.0).ok()).unwrap_or(1).max(1);
+            let message = first.map_or("not a condition", |error| error.msg.as_str()).replace('\n', " ");
+            problem(line, true, format!("not a CEL condition: {message}"))
+        })?;
+        let checked = check::check(program.expression()).map_err(|mismatch| {
+            let offset = program.source_info().offset_for(mismatch.id).map_or(0, |(start, _)| start as usize);
+            let line = 1 + source.chars().take(offset).filter(|letter| *letter == '\n').count();
+            problem(line, false, mismatch.message)
+        })?;
+        let references = program.references();
+        let mut numbers: Vec<&'static str> = references
+            .variables()
+            .into_iter()
+            .filter_map(Fact::named)
+            .filter(|fact| fact.kind != crate::FactType::Text)
+            .map(|fact| fact.name)
+            .collect();
+        numbers.sort_unstable();
+        let constant = checked.constant.or_else(|| {
+            let fixed = references.variables().is_empty();
+            if !fixed { None } else { program.execute(&Context::default()).ok().and_then(as_bool) }
+        });
+        drop(references);
+        Ok(Self {
+            source: source.to_owned(),
+            program: Arc::new(program),
+            numbers,
+            constant,
+            cautions: checked.cautions,
+        })
+    }
+
+    /// As written.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The only value it can have, if it has only one.
+    pub(crate) fn constant(&self) -> Option<bool> {
+        self.constant
+    }
+
+    /// What may go wrong when it is evaluated.
+    pub(crate) fn cautions(&self) -> &[String] {
+        &self.cautions
+    }
+
+    /// Whether it holds in `scope`, which holds [`crate::facts::Variables`].
+    ///
+    /// # Errors
+    /// What the interpreter says, when a number overflows or a divisor is zero.
+    pub(crate) fn holds(&self, scope: &Context<'_, '_>) -> Result<bool, String> {
+        let value = self.program.execute(scope).map_err(|error| error.to_string())?;
+        as_bool(value).ok_or_else(|| "the condition did not yield a bool".to_owned())
+    }
+
+    /// The numeric and boolean facts that it looks at, by name and value.
+    pub(crate) fn numbers<'a>(&'a self, facts: &'a Facts, now_ms: u64) -> impl Iterator<Item = (String, i64)> + 'a {
+        let value = move |name: &'static str| facts.value(name, now_ms).and_then(crate::Value::number);
+        self.numbers.iter().filter_map(move |name| value(name).map(|number| ((*name).to_owned(), number)))
+    }
+}
+
+fn as_bool(value: Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(flag),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! The static check that `cel` lacks: every name is a fact, every operator and function gets the types it takes.
+//!
+//! Beside the type of each part it follows the range of values it can have, which finds conditions that always or
+//! never hold, such as `score < -2000`.
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};
+
+use super::types::{ANY_BOOL, ANY_INT, FALSE, Kind, Known, Span, TRUE};
+use crate::facts::{FACTS, Fact, FactType};
+use crate::source::suggest;
+
+/// The functions that conditions may call.
+const FUNCTIONS: [&str; 4] = ["size", "startsWith", "endsWith", "contains"];
+
+/// A condition that fits.
+pub(super) struct Checked {
+    /// The only value it can have.
+    pub(super) constant: Option<bool>,
+    /// Divisions whose divisor may be zero.
+    pub(super) cautions: Vec<String>,
+}
+
+/// A part that does not fit, by its id in the syntax tree.
+#[derive(Debug)]
+pub(super) struct Mismatch {
+    pub(super) id: u64,
+    pub(super) message: String,
+}
+
+pub(super) fn check(condition: &IdedExpr) -> Result<Checked, Mismatch> {
+    let mut checker = Checker { cautions: Vec::new() };
+    let known = checker.part(condition)?;
+    if known.kind != Kind::One(FactType::Bool) {
+        let message = format!("the condition is of type {}, not bool; compare it with something", known.kind.name());
+        return Err(Mismatch { id: condition.id, message });
+    }
+    Ok(Checked { constant: known.span.only().map(|value| value == 1), cautions: checker.cautions })
+}
+
+struct Checker {
+    cautions: Vec<String>,
+}
+
+impl Checker {
+    fn part(&mut self, part: &IdedExpr) -> Result<Known, Mismatch> {
+        let refuse = |message: &str| Err(Mismatch { id: part.id, message: message.to_owned() });
+        match &part.expr {
+            Expr::Literal(LiteralValue::Boolean(flag)) => Ok(Known::bool(if *flag.inner() { TRUE } else { FALSE })),
+            Expr::Literal(LiteralValue::Int(number)) => Ok(Known::int(Span::new(&[i128::from(*number.inner())]))),
+            Expr::Literal(LiteralValue::String(_)) => Ok(Known::text()),
+            Expr::Literal(LiteralValue::Double(_)) => {
+                refuse("fractions are not used here: facts are whole numbers, scores and confidences in thousandths")
+            }
+            Expr::Literal(_) => refuse("only whole numbers, strings, true and false can be written here"),
+            Expr::Ident(name) => fact(part.id, name),
+            Expr::List(list) if list.optional_indices.is_empty() => self.list(&list.elements),
+            Expr::Call(call) => self.call(part.id, call),
+            Expr::Select(select) if !select.test => {
+                refuse(&format!("facts have no fields, so `.{}` means nothing", select.field))
+            }
+            Expr::Comprehension(_) | Expr::Select(_) => {
+                refuse("facts are single values, so has(), all(), exists(), map() and filter() have nothing to work on")
+            }
+            _ => refuse("maps, structures and optional values are not used in conditions"),
+        }
+    }
+
+    fn list(&mut self, elements: &[IdedExpr]) -> Result<Known, Mismatch> {
+        let mut kind = None;
+        let mut span: Option<Span> = None;
+        for element in elements {
+            let known = self.part(element)?;
+            let Kind::One(found) = known.kind else {
+                return Err(Mismatch { id: element.id, message: "a list within a list is not used here".to_owned() });
+            };
+            if *kind.get_or_insert(found) != found {
+                let message =
+                    format!("a list of {} and {found}; all elements must have one type", kind.unwrap_or(found));
+                return Err(Mismatch { id: element.id, message });
+            }
+            span = Some(span.map_or(known.span, |span| span.join(known.span)));
+        }
+        Ok(Known { kind: Kind::List(kind), span: span.unwrap_or(FALSE) })
+    }
+
+    fn call(&mut self, id: u64, call: &CallExpr) -> Result<Known, Mismatch> {
+        let name = call.func_name.as_str();
+        // Names first: a misspelt function says more than the types of what it was given.
+        let known_name = FUNCTIONS.contains(&name) || symbol(name).is_some();
+        if !known_name {
+            return Err(Mismatch { id, message: unknown_function(name) });
+        }
+        let mut given = Vec::new();
+        for part in call.target.iter().map(AsRef::as_ref).chain(&call.args) {
+            given.push(self.part(part)?);
+        }
+        let known = match given.as_slice() {
+            [one] => unary(name, *one),
+            [one, two] if call.target.is_none() => self.binary(name, *one, *two, call),
+            [one, two] => method(name, *one, *two),
+            [test, yes, no] if name == op::CONDITIONAL => conditional(*test, *yes, *no),
+            _ => None,
+        };
+        known.ok_or_else(|| Mismatch { id, message: no_overload(name, &given) })
+    }
+
+    fn binary(&mut self, name: &str, one: Known, two: Known, call: &CallExpr) -> Option<Known> {
+        if matches!(name, op::DIVIDE | op::MODULO) && two.span.contains(0) {
+            let divisor = call.args.get(1).map_or("the divisor", |arg| match &arg.expr {
+                Expr::Ident(name) => name.as_str(),
+                _ => "the divisor",
+            });
+            self.cautions.push(format!(
+                "{divisor} may be 0, and a condition that divides by zero counts as `defer`; multiply the other side instead"
+            ));
+        }
+        operator(name, one, two)
+    }
+}
+
+fn fact(id: u64, name: &str) -> Result<Known, Mismatch> {
+    let Some(fact) = Fact::named(name) else {
+        let names: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
+        let hint = suggest(name, &names).unwrap_or_else(|| "; docs/policies.md lists the facts".to_owned());
+        return Err(Mismatch { id, message: format!("unknown variable `{name}`{hint}") });
+    };
+    let span = Span { lo: i128::from(fact.range.0), hi: i128::from(fact.range.1) };
+    Ok(match fact.kind {
+        FactType::Text => Known::text(),
+        kind => Known { kind: Kind::One(kind), span },
+    })
+}
+
+fn unary(name: &str, one: Known) -> Option<Known> {
+    match (name, one.kind) {
+        (op::LOGICAL_NOT, Kind::One(FactType::Bool)) => Some(Known::bool(one.span.not())),
+        (op::NEGATE, Kind::One(FactType::Int)) => Some(Known::int(one.span.negate())),
+        ("size", Kind::One(FactType::Text) | Kind::List(_)) => Some(Known::int(Span { lo: 0, hi: ANY_INT.hi })),
+        _ => None,
+    }
+}
+
+fn method(name: &str, one: Known, two: Known) -> Option<Known> {
+    let texts = one.kind == Kind::One(FactType::Text) && two.kind == Kind::One(FactType::Text);
+    (texts && matches!(name, "startsWith" | "endsWith" | "contains")).then(|| Known::bool(ANY_BOOL))
+}
+
+fn conditional(test: Known, yes: Known, no: Known) -> Option<Known> {
+    if test.kind != Kind::One(FactType::Bool) || yes.kind != no.kind {
+        return None;
+    }
+    let span = match test.span.only() {
+        Some(1) => yes.span,
+        Some(_) => no.span,
+        None => yes.span.join(no.span),
+    };
+    Some(Known { kind: yes.kind, span })
+}
+
+fn operator(name: &str, one: Known, two: Known) -> Option<Known> {
+    let (a, b) = (one.span, two.span);
+    if name == op::IN {
+        let Kind::List(element) = two.kind else { return None };
+        return match element {
+            None => Some(Known::bool(FALSE)),
+            Some(kind) if one.kind != Kind::One(kind) => None,
+            // In the range of the elements is not yet among them, but beyond it is not.
+            Some(_) if one.is_number() && a.equals(b) == FALSE => Some(Known::bool(FALSE)),
+            Some(_) => Some(Known::bool(ANY_BOOL)),
+        };
+    }
+    let Kind::One(kind) = one.kind else { return None };
+    if two.kind != one.kind {
+        return None;
+    }
+    let compared = |span: Span| Some(Known::bool(if one.is_number() { span } else { ANY_BOOL }));
+    match name {
+        op::EQUALS => return compared(a.equals(b)),
+        op::NOT_EQUALS => return compared(a.equals(b).not()),
+        op::LESS => return compared(a.less(b)),
+        op::GREATER => return compared(b.less(a)),
+        op::LESS_EQUALS => return compared(b.less(a).not()),
+        op::GREATER_EQUALS => return compared(a.less(b).not()),
+        _ => {}
+    }
+    Some(match (name, kind) {
+        (op::LOGICAL_AND, FactType::Bool) => Known::bool(a.both(b)),
+        (op::LOGICAL_OR, FactType::Bool) => Known::bool(a.either(b)),
+        (op::ADD, FactType::Text) => Known::text(),
+        (op::ADD, FactType::Int) => Known::int(a.plus(b)),
+        (op::SUBSTRACT, FactType::Int) => Known::int(a.minus(b)),
+        (op::MULTIPLY, FactType::Int) => Known::int(a.times(b)),
+        (op::DIVIDE, FactType::Int) => Known::int(a.over(b)),
+        (op::MODULO, FactType::Int) => Known::int(ANY_INT),
+        _ => return None,
+    })
+}
+
+/// How an operator is written; `None` for functions.
+fn symbol(name: &str) -> Option<&'static str> {
+    const SYMBOLS: [(&str, &str); 17] = [
+        (op::LOGICAL_AND, "&&"),
+        (op::LOGICAL_OR, "||"),
+        (op::LOGICAL_NOT, "!"),
+        (op::CONDITIONAL, "?:"),
+        (op::NEGATE, "-"),
+        (op::ADD, "+"),
+        (op::SUBSTRACT, "-"),
+        (op::MULTIPLY, "*"),
+        (op::DIVIDE, "/"),
+        (op::MODULO, "%"),
+        (op::EQUALS, "=="),
+        (op::NOT_EQUALS, "!="),
+        (op::LESS, "<"),
+        (op::LESS_EQUALS, "<="),
+        (op::GREATER, ">"),
+        (op::GREATER_EQUALS, ">="),
+        (op::IN, "in"),
+    ];
+    SYMBOLS.iter().find(|(operator, _)| *operator == name).map(|(_, symbol)| *symbol)
+}
+
+fn unknown_function(name: &str) -> String {
+    match name {
+        "matches" => "matches() is not offered: a regular expression per message costs too much; use startsWith(), \
+                      endsWith(), contains() or `in`"
+            .to_owned(),
+        op::INDEX | op::OPT_INDEX => "facts have no elements, so `[…]` after a value means nothing".to_owned(),
+        op::OPT_SELECT => "facts have no fields, so `.?` means nothing".to_owned(),
+        _ => {
+            let hint = suggest(name, &FUNCTIONS).unwrap_or_else(|| {
+                "; there are size(text), text.startsWith(text), text.endsWith(text) and text.contains(text)".to_owned()
+            });
+            format!("unknown function `{name}`{hint}")
+        }
+    }
+}
+
+fn no_overload(name: &str, given: &[Known]) -> String {
+    let kinds: Vec<String> = given.iter().map(|known| known.kind.name()).collect();
+    match (symbol(name), kinds.as_slice()) {
+        (Some("?:"), _) => format!("`?:` takes a bool and two values of one type, not {}", kinds.join(", ")),
+        (Some("in"), [one, two]) => format!("`in` takes a value and a list of its type, not {one} and {two}"),
+        (Some(symbol @ ("&&" | "||" | "!")), _) => format!("`{symbol}` takes bools, not {}", kinds.join(" and ")),
+        (Some(symbol), _) => format!("`{symbol}` cannot take {}", kinds.join(" and ")),
+        (None, _) if name == "size" => format!("size() takes one string or list, not ({})", kinds.join(", ")),
+        (None, _) => format!("{name}() is called on a string with one string: sender_domain.{name}(\"example\")"),
+    }
+}

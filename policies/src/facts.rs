@@ -1,0 +1,188 @@
+//! What is known about a message when it is judged, in one table that the checker, the lookup and the docs share.
+
+use std::fmt;
+
+use cel::common::types::{CelBool, CelInt, CelString};
+use cel::common::value::CowVal;
+use cel::context::VariableResolver;
+use serde::{Deserialize, Serialize};
+
+/// The type of a fact, named as in CEL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FactType {
+    /// `string`
+    Text,
+    /// `int`, 64 bits
+    Int,
+    /// `bool`
+    Bool,
+}
+
+impl fmt::Display for FactType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            FactType::Text => "string",
+            FactType::Int => "int",
+            FactType::Bool => "bool",
+        })
+    }
+}
+
+/// One line of the table of facts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// As written in conditions, keys and texts.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: FactType,
+    /// Smallest and largest value of a number. Callers keep to it; the checker finds impossible conditions with it.
+    pub range: (i64, i64),
+    /// For operators.
+    pub doc: &'static str,
+}
+
+/// The value of one fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A `string`.
+    Text(&'a str),
+    /// An `int`.
+    Int(i64),
+    /// A `bool`.
+    Bool(bool),
+}
+
+impl Value<'_> {
+    /// An `int` as it is, a `bool` as 0 or 1, a `string` not at all.
+    pub fn number(self) -> Option<i64> {
+        match self {
+            Value::Text(_) => None,
+            Value::Int(number) => Some(number),
+            Value::Bool(flag) => Some(i64::from(flag)),
+        }
+    }
+}
+
+macro_rules! facts {
+    (
+        text { $($text:ident = $text_doc:literal;)* }
+        int { $($int:ident ($lo:expr, $hi:expr) = $int_doc:literal;)* }
+        bool { $($flag:ident = $flag_doc:literal;)* }
+        time { $($time:ident ($time_lo:expr, $time_hi:expr) = $time_doc:literal, $from:expr;)* }
+    ) => {
+        /// The facts about one message. Facts of time (`now_ms`, `hour`) follow from the `now_ms` given to `decide`.
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Facts {
+            $(#[doc = $text_doc] pub $text: String,)*
+            $(#[doc = $int_doc] pub $int: i64,)*
+            $(#[doc = $flag_doc] pub $flag: bool,)*
+        }
+
+        /// Every fact that conditions, keys and texts may name.
+        pub const FACTS: &[Fact] = &[
+            $(Fact { name: stringify!($text), kind: FactType::Text, range: (0, 0), doc: $text_doc },)*
+            $(Fact { name: stringify!($int), kind: FactType::Int, range: ($lo, $hi), doc: $int_doc },)*
+            $(Fact { name: stringify!($flag), kind: FactType::Bool, range: (0, 1), doc: $flag_doc },)*
+            $(Fact { name: stringify!($time), kind: FactType::Int, range: ($time_lo, $time_hi), doc: $time_doc },)*
+        ];
+
+        impl Facts {
+            /// The value of the fact `name` at `now_ms`; `None` if there is no such fact.
+            pub fn value(&self, name: &str, now_ms: u64) -> Option<Value<'_>> {
+                match name {
+                    $(stringify!($text) => Some(Value::Text(&self.$text)),)*
+                    $(stringify!($int) => Some(Value::Int(self.$int)),)*
+                    $(stringify!($flag) => Some(Value::Bool(self.$flag)),)*
+                    $(stringify!($time) => { let from: fn(u64) -> i64 = $from; Some(Value::Int(from(now_ms))) })*
+                    _ => None,
+                }
+            }
+        }
+
+        /// Facts in the interpreter's own types, so that it can borrow them: looking one up allocates nothing.
+        pub(crate) struct Variables<'a> {
+            $($text: CelString<'a>,)*
+            $($int: CelInt,)*
+            $($flag: CelBool,)*
+            $($time: CelInt,)*
+        }
+
+        impl<'a> Variables<'a> {
+            pub(crate) fn new(facts: &'a Facts, now_ms: u64) -> Self {
+                Self {
+                    $($text: CelString::from(facts.$text.as_str()),)*
+                    $($int: CelInt::from(facts.$int),)*
+                    $($flag: CelBool::from(facts.$flag),)*
+                    $($time: { let from: fn(u64) -> i64 = $from; CelInt::from(from(now_ms)) },)*
+                }
+            }
+        }
+
+        impl VariableResolver for Variables<'_> {
+            fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+                match variable {
+                    $(stringify!($text) => Some(CowVal::Borrowed(&self.$text)),)*
+                    $(stringify!($int) => Some(CowVal::Borrowed(&self.$int)),)*
+                    $(stringify!($flag) => Some(CowVal::Borrowed(&self.$flag)),)*
+                    $(stringify!($time) => Some(CowVal::Borrowed(&self.$time)),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+/// Five subjects, each capped at 3000 milli-nats.
+const STANDING_MAX: i64 = 15_000;
+
+facts! {
+    text {
+        peer = "The server that hands the message over: its domain in lower case, as A-label.";
+        sender = "The sender's address or account, as the adapter normalises it.";
+        sender_domain = "The domain of `sender`; empty if it has none.";
+        network = "The network the connection came from, as the adapter names it; empty if unknown.";
+        kind = "What sort of message it is, such as `mail`, `xmpp`, `matrix` or `activity`.";
+    }
+    int {
+        recipients (0, i64::MAX) = "How many recipients it names.";
+        size (0, i64::MAX) = "Its size in bytes.";
+        links (0, i64::MAX) = "How many links the adapter counted; 0 if it did not look.";
+        score (-1000, 1000) = "The peer's score in thousandths: −1000 (all bad) to 1000 (all good).";
+        confidence (0, 1000) = "How much is known about the peer, in thousandths: 0 is nothing, 1000 is certainty.";
+        standing (-STANDING_MAX, STANDING_MAX) = "All subjects of the message together, in milli-nats: below 0 counts against it. Each subject adds −3000 to 3000, one never seen −500.";
+        net_score (-1000, 1000) = "The network's score, as `score`.";
+        net_confidence (0, 1000) = "The network's confidence, as `confidence`.";
+        domain_score (-1000, 1000) = "The sender domain's score.";
+        domain_confidence (0, 1000) = "The sender domain's confidence.";
+        account_score (-1000, 1000) = "The sending account's score.";
+        account_confidence (0, 1000) = "The sending account's confidence.";
+        content_score (-1000, 1000) = "The score of this very content, as reported elsewhere or before.";
+        content_confidence (0, 1000) = "The content's confidence.";
+    }
+    bool {
+        known_contact = "The recipient has written to the sender, or lists it as a contact.";
+        signed = "The peer signed the message and the signature was verified.";
+        newcomer = "Nothing is known about the peer: no vote counts and none of our users has reported on it.";
+    }
+    time {
+        now_ms (0, i64::MAX) = "The time of the decision in milliseconds since 1970, UTC.", |now_ms| now_ms.min(i64::MAX as u64) as i64;
+        hour (0, 23) = "The hour of the day of the decision, UTC.", |now_ms| (now_ms / 3_600_000 % 24) as i64;
+    }
+}
+
+impl Fact {
+    /// The fact of this name.
+    pub fn named(name: &str) -> Option<&'static Fact> {
+        FACTS.iter().find(|fact| fact.name == name)
+    }
+}
+
+/// The table of facts in Markdown, as it stands in `docs/policies.md`.
+pub fn facts_table() -> String {
+    let mut table = String::from("| fact | type | meaning |\n|---|---|---|\n");
+    for fact in FACTS {
+        table += &format!("| `{}` | {} | {} |\n", fact.name, fact.kind, fact.doc);
+    }
+    table
+}

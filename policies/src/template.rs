@@ -1,0 +1,92 @@
+//! `explain` texts: words with facts in braces, checked when the policy is read.
+
+use crate::facts::{FACTS, Facts, Value};
+use crate::source::suggest;
+
+/// What a limit's text may name beside the facts.
+pub(crate) const LIMIT_NUMBERS: [&str; 4] = ["used", "burst", "retry_after_ms", "next_at_ms"];
+
+/// A fact's text is cut here: addresses fit, an attacker's essay does not.
+const FILLED_CHARS_MAX: usize = 320;
+
+/// A text ready to be filled.
+#[derive(Debug, Clone)]
+pub(crate) struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Words(String),
+    Fact(&'static str),
+    Number(&'static str),
+}
+
+impl Template {
+    /// `{{` and `}}` stand for braces. `numbers` are the names beside facts and `appeal_url`.
+    ///
+    /// # Errors
+    /// A phrase that continues "`explain` …".
+    pub(crate) fn parse(text: &str, numbers: &[&'static str], appeal_url: Option<&str>) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut words = String::new();
+        let mut rest = text;
+        while let Some(brace) = rest.find(['{', '}']) {
+            words.push_str(&rest[..brace]);
+            rest = &rest[brace..];
+            if let Some(after) = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}")) {
+                words.push_str(&rest[..1]);
+                rest = after;
+                continue;
+            }
+            let inside = rest.strip_prefix('{').ok_or("has a `}` without its `{`; write `}}` for a brace")?;
+            let (name, after) = inside.split_once('}').ok_or("has a `{` without its `}`; write `{{` for a brace")?;
+            rest = after;
+            if name == "appeal_url" {
+                words.push_str(appeal_url.ok_or("uses {appeal_url}, but the policy sets no `appeal_url`")?);
+                continue;
+            }
+            parts.push(Part::Words(std::mem::take(&mut words)));
+            parts.push(placeholder(name, numbers)?);
+        }
+        words.push_str(rest);
+        parts.push(Part::Words(words));
+        Ok(Self { parts })
+    }
+
+    /// The text with its facts and `numbers` filled in.
+    pub(crate) fn fill(&self, facts: &Facts, now_ms: u64, numbers: &dyn Fn(&str) -> Option<i64>) -> String {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Words(words) => text.push_str(words),
+                Part::Number(name) => text.push_str(&numbers(name).map_or(String::new(), |number| number.to_string())),
+                Part::Fact(name) => match facts.value(name, now_ms) {
+                    Some(Value::Text(value)) => text.extend(value.chars().take(FILLED_CHARS_MAX).map(printable)),
+                    Some(Value::Int(value)) => text.push_str(&value.to_string()),
+                    Some(Value::Bool(value)) => text.push_str(if value { "true" } else { "false" }),
+                    None => {}
+                },
+            }
+        }
+        text
+    }
+}
+
+fn placeholder(name: &str, numbers: &[&'static str]) -> Result<Part, String> {
+    if let Some(number) = numbers.iter().find(|number| **number == name) {
+        return Ok(Part::Number(number));
+    }
+    if let Some(fact) = FACTS.iter().find(|fact| fact.name == name) {
+        return Ok(Part::Fact(fact.name));
+    }
+    let mut known: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
+    known.extend(numbers);
+    known.push("appeal_url");
+    Err(format!("names {{{name}}}, which is no fact{}", suggest(name, &known).unwrap_or_default()))
+}
+
+/// Senders choose some facts; their control characters must not reach logs and terminals.
+fn printable(letter: char) -> char {
+    if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }
+}
