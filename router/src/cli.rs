@@ -1,0 +1,255 @@
+//! The command line. Commands that read or write a node's state ask the node while it is served, and open its
+//! directory while it is not; both ways end in the same [`Registrar`](crate::registrar::Registrar).
+
+mod desk;
+mod explain;
+mod import;
+mod ledger;
+mod serve;
+mod speak;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use ostrakon_ledger::{Category, PeerName, PublicKey, RecordId, Subject};
+
+use crate::{
+    decision::DecisionId,
+    error::{Blame, Error},
+    home::Home,
+    journal::Ruling,
+    units::Span,
+};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  trouble of this node's own: a store, a file, a listener
+  2  the command line cannot be read
+  3  the request was refused: by the ledger, the policy or the configuration
+  4  `ledger verify` found damage
+  5  the directory or an address is in use
+
+Examples:
+  ostrakon init --dir var --domain node.example
+  ostrakon serve --dir var
+  ostrakon vote peer:spam.example -80 --category spam
+  ostrakon explain peer:spam.example";
+
+/// A router that decides whether a message from another server deserves to be accepted.
+#[derive(Debug, Parser)]
+#[command(name = "ostrakon", version, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the node is.
+#[derive(Debug, Clone, Args)]
+pub struct Place {
+    /// The node's directory
+    #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Ask the node at this address of its local listener instead of looking into a directory
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    pub node: Option<String>,
+    /// What the local listener asks for, if it asks for a token
+    #[arg(long, env = "OSTRAKON_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new node: key, configuration, policy and an empty ledger
+    #[command(after_help = "Example:\n  ostrakon init --dir var --domain node.example")]
+    Init {
+        /// The directory to make it in
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The domain that names this server to its peers
+        #[arg(long, value_name = "NAME", value_parser = PeerName::parse)]
+        domain: PeerName,
+        /// The federation it belongs to
+        #[arg(long, default_value = "ostrakon", value_name = "NETWORK")]
+        network: String,
+    },
+    /// Serve a node until SIGTERM or Ctrl-C
+    #[command(after_help = "Prints one line `ready public=ADDR local=ADDR` when both listeners are open.\n\n\
+                            Example:\n  ostrakon serve --dir var --public 127.0.0.1:0")]
+    Serve {
+        /// The node's directory
+        #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
+        dir: PathBuf,
+        /// Listen here for peers instead of where the configuration says
+        #[arg(long, value_name = "ADDR")]
+        public: Option<SocketAddr>,
+        /// Listen here for operators and adapters instead of where the configuration says
+        #[arg(long, value_name = "ADDR")]
+        local: Option<SocketAddr>,
+    },
+    /// Admit peers and list them
+    #[command(subcommand)]
+    Peer(PeerCommand),
+    /// Cast a vote of this node's own
+    #[command(
+        after_help = "A subject is peer:<domain>, domain:<domain>, account:<tag>, net:<tag> or content:<tag>.\n\n\
+                            Example:\n  ostrakon vote peer:spam.example -80 --category spam --expires 90d"
+    )]
+    Vote {
+        /// Whom it is about
+        subject: Subject,
+        /// −100 (as bad as it gets) to 100, not 0
+        #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-100..=100))]
+        value: i8,
+        /// spam, scam, malware, abuse, flood, ham or vouch
+        #[arg(long)]
+        category: Category,
+        /// When it ends, from now; never by default
+        #[arg(long, value_name = "90d")]
+        expires: Option<Span>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Take back a vote of this node's own
+    #[command(after_help = "The id is what `ostrakon vote` printed.")]
+    Retract {
+        /// The vote's record id
+        id: RecordId,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Take a score apart: who voted what, and why that counts
+    #[command(
+        after_help = "Examples:\n  ostrakon explain peer:spam.example\n  ostrakon explain peer:spam.example --json"
+    )]
+    Explain {
+        /// Whom it is about
+        subject: Subject,
+        /// Print all of it as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Import what others publish
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Look after the ledger
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
+    /// Look after the policy
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// See and rule on held messages
+    #[command(subcommand)]
+    Hold(HoldCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum PeerCommand {
+    /// Bind a peer's name to its key: from now on its votes and messages are taken
+    #[command(
+        after_help = "Example:\n  ostrakon peer admit mail.example 0f1c…  (64 hexadecimal digits, see the peer's /.well-known/ostrakon)"
+    )]
+    Admit {
+        /// The peer's domain
+        #[arg(value_parser = PeerName::parse)]
+        name: PeerName,
+        /// Its Ed25519 public key, hexadecimal
+        key: PublicKey,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the peers that were admitted
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ImportCommand {
+    /// Turn a third party's list into signed votes of one pseudo-peer per source; importing twice adds nothing
+    #[command(after_help = "Example:\n  ostrakon import votes blocklist.csv --format mastodon --source oliphant")]
+    Votes(import::Options),
+}
+
+#[derive(Debug, Subcommand)]
+enum LedgerCommand {
+    /// Recompute chain, tree and signatures; exit with 4 at the first disagreement and say where
+    Verify {
+        /// The node's directory
+        #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Load a policy without putting it in force; says what is wrong and where
+    Check {
+        /// The policy file
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum HoldCommand {
+    /// List what waits for a person
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Deliver a held message
+    Release {
+        /// The decision's id
+        id: DecisionId,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Drop a held message
+    Reject {
+        /// The decision's id
+        id: DecisionId,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+impl Cli {
+    /// Carries out the command.
+    ///
+    /// # Errors
+    /// What kept it from being done; [`exit_code`] has the number.
+    pub fn run(self) -> Result<ExitCode, Error> {
+        match self.command {
+            Command::Init { dir, domain, network } => serve::init(&Home::at(dir), &domain, &network),
+            Command::Serve { dir, public, local } => serve::serve(Home::at(dir), public, local),
+            Command::Peer(PeerCommand::Admit { name, key, place }) => speak::admit(&place, name, key),
+            Command::Peer(PeerCommand::List { place }) => speak::list_peers(&place),
+            Command::Vote { subject, value, category, expires, place } => {
+                speak::vote(&place, subject, value, category, expires)
+            }
+            Command::Retract { id, place } => speak::retract(&place, id),
+            Command::Explain { subject, json, place } => explain::explain(&place, subject, json),
+            Command::Import(ImportCommand::Votes(options)) => import::votes(&options),
+            Command::Ledger(LedgerCommand::Verify { dir }) => ledger::verify(&Home::at(dir)),
+            Command::Policy(PolicyCommand::Check { file }) => speak::check_policy(&file),
+            Command::Hold(HoldCommand::List { place }) => speak::list_holds(&place),
+            Command::Hold(HoldCommand::Release { id, place }) => speak::rule(&place, id, Ruling::Release),
+            Command::Hold(HoldCommand::Reject { id, place }) => speak::rule(&place, id, Ruling::Reject),
+        }
+    }
+}
+
+/// The process's exit code for `error`, as `--help` documents them.
+pub fn exit_code(error: &Error) -> ExitCode {
+    use ostrakon_ledger::{LedgerError, StoreError};
+    match error {
+        Error::Store(StoreError::Locked { .. })
+        | Error::Ledger(LedgerError::Store(StoreError::Locked { .. }))
+        | Error::Listen { .. } => ExitCode::from(5),
+        error if error.blame() == Blame::Us => ExitCode::from(1),
+        _ => ExitCode::from(3),
+    }
+}

@@ -1,0 +1,159 @@
+//! Where a command's work is done: in the served node, over HTTP, or here, on its directory.
+
+use ostrakon_ledger::{Appended, PeerName, PublicKey, RecordId};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Place;
+use crate::{
+    clock::now_ms,
+    config::Config,
+    error::Error,
+    home::Home,
+    import::SourceVote,
+    registrar::{Ballot, Imported, Registrar},
+};
+
+/// A node to talk to.
+pub(super) enum Desk {
+    /// The node is not served: its ledger is open in this process.
+    Here(Box<Here>),
+    /// The node is served.
+    There(Remote),
+}
+
+/// A ledger open in this process.
+pub(super) struct Here {
+    pub(super) config: Config,
+    pub(super) registrar: Registrar,
+}
+
+/// A node's local listener.
+pub(super) struct Remote {
+    url: String,
+    token: Option<String>,
+    client: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Desk {
+    /// The desk at `place`: the address if one is given, else the node that serves the directory, else the directory.
+    pub(super) fn open(place: &Place) -> Result<Self, Error> {
+        if let Some(url) = &place.node {
+            return Ok(Self::There(Remote::new(url.trim_end_matches('/').to_owned(), place.token.clone())?));
+        }
+        let home = Home::at(&place.dir);
+        let config = home.config(std::env::vars_os())?;
+        let key = home.secrets()?.key;
+        match home.open_ledger(&config, key) {
+            Ok(registrar) => Ok(Self::Here(Box::new(Here { config, registrar }))),
+            Err(error) if is_locked(&error) => match home.running() {
+                Some(running) => {
+                    let own = config.listen.local_token.as_ref().map(|token| token.reveal().to_owned());
+                    Ok(Self::There(Remote::new(format!("http://{}", running.local), place.token.clone().or(own))?))
+                }
+                None => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn admit(&mut self, peer: PeerName, key: PublicKey) -> Result<Value, Error> {
+        match self {
+            Self::Here(here) => here.registrar.admit(peer, key, now_ms()).map(appended),
+            Self::There(remote) => remote.post("/v1/peers", &json!({ "peer": peer.as_str(), "key": key.to_string() })),
+        }
+    }
+
+    pub(super) fn cast(&mut self, ballot: Ballot) -> Result<Value, Error> {
+        match self {
+            Self::Here(here) => here.registrar.cast(ballot, now_ms()).map(appended),
+            Self::There(remote) => remote.post("/v1/own/votes", &ballot),
+        }
+    }
+
+    pub(super) fn retract(&mut self, target: RecordId) -> Result<Value, Error> {
+        match self {
+            Self::Here(here) => here.registrar.retract(target, now_ms()).map(appended),
+            Self::There(remote) => remote.post("/v1/own/retractions", &json!({ "id": target.to_string() })),
+        }
+    }
+
+    pub(super) fn import(&mut self, rows: &[SourceVote]) -> Result<Imported, Error> {
+        match self {
+            Self::Here(here) => here.registrar.import(rows, now_ms()),
+            Self::There(remote) => {
+                let answer = remote.post("/v1/imports", &rows)?;
+                serde_json::from_value(answer).map_err(|error| remote.nonsense(&error))
+            }
+        }
+    }
+
+    /// The node's own domain, under which imported sources are named.
+    pub(super) fn domain(&self) -> Result<PeerName, Error> {
+        match self {
+            Self::Here(here) => Ok(here.config.node.domain.clone()),
+            Self::There(remote) => {
+                let about = remote.get("/v1/about")?;
+                Ok(PeerName::parse(about["peer"].as_str().unwrap_or_default())?)
+            }
+        }
+    }
+}
+
+impl Remote {
+    fn new(url: String, token: Option<String>) -> Result<Self, Error> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let trouble = |reason: String| Error::Remote { url: url.clone(), reason };
+        let client = reqwest::Client::builder().build().map_err(|error| trouble(error.to_string()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| trouble(error.to_string()))?;
+        Ok(Self { url, token, client, runtime })
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Value, Error> {
+        self.exchange(self.client.get(format!("{}{path}", self.url)))
+    }
+
+    pub(super) fn post<T: Serialize>(&self, path: &str, body: &T) -> Result<Value, Error> {
+        self.exchange(self.client.post(format!("{}{path}", self.url)).json(body))
+    }
+
+    fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Value, Error> {
+        let request = match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        self.runtime.block_on(async {
+            let response = request.send().await.map_err(|error| self.nonsense(&error))?;
+            let status = response.status();
+            let answer: Value = response.json().await.map_err(|error| self.nonsense(&error))?;
+            if status.is_success() {
+                return Ok(answer);
+            }
+            let message = answer["error"]["message"].as_str().unwrap_or("no reason given").to_owned();
+            match status.as_u16() {
+                500.. => Err(self.nonsense(&message)),
+                _ => Err(Error::BadRequest(message)),
+            }
+        })
+    }
+
+    fn nonsense(&self, reason: &impl ToString) -> Error {
+        Error::Remote { url: self.url.clone(), reason: reason.to_string() }
+    }
+}
+
+fn appended(appended: Appended) -> Value {
+    json!({ "id": appended.id.to_string(), "index": appended.index, "new": appended.new })
+}
+
+fn is_locked(error: &Error) -> bool {
+    use ostrakon_ledger::{LedgerError, StoreError};
+    matches!(
+        error,
+        Error::Store(StoreError::Locked { .. }) | Error::Ledger(LedgerError::Store(StoreError::Locked { .. }))
+    )
+}

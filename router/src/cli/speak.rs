@@ -1,0 +1,105 @@
+//! Small commands: say one thing to the node, print what it answered.
+
+use std::{path::Path, process::ExitCode};
+
+use ostrakon_ledger::{Category, PeerName, PublicKey, RecordId, Subject};
+use ostrakon_policies::Policy;
+use serde_json::Value;
+
+use super::{Place, desk::Desk};
+use crate::{
+    clock::now_ms, decision::DecisionId, error::Error, home::file_error, journal::Ruling, registrar::Ballot,
+    units::Span,
+};
+
+pub(super) fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Error> {
+    let answer = Desk::open(place)?.admit(name.clone(), key)?;
+    let verb = if answer["new"] == Value::Bool(false) { "was admitted already" } else { "admitted" };
+    println!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn list_peers(place: &Place) -> Result<ExitCode, Error> {
+    match Desk::open(place)? {
+        Desk::Here(here) => {
+            for (peer, head) in here.registrar.ledger().reader().authors()? {
+                print_peer(peer.as_str(), &head.key.to_string(), head.seq, head.imported);
+            }
+        }
+        Desk::There(remote) => {
+            for peer in remote.get("/v1/peers")?["peers"].as_array().into_iter().flatten() {
+                let seq = peer["seq"].as_u64().unwrap_or_default();
+                print_peer(text(&peer["peer"]), text(&peer["key"]), seq, peer["imported"] == Value::Bool(true));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_peer(peer: &str, key: &str, records: u64, imported: bool) {
+    println!("{peer}  {key}  {records} records{}", if imported { "  imported" } else { "" });
+}
+
+pub(super) fn vote(
+    place: &Place,
+    subject: Subject,
+    value: i8,
+    category: Category,
+    expires: Option<Span>,
+) -> Result<ExitCode, Error> {
+    let expires_at_ms = expires.map_or(0, |span| now_ms().saturating_add(span.ms()));
+    let answer = Desk::open(place)?.cast(Ballot { subject, value, category, expires_at_ms })?;
+    println!("voted at index {}, record {}", answer["index"], text(&answer["id"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn retract(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
+    let answer = Desk::open(place)?.retract(id)?;
+    println!("retracted at index {}, record {}", answer["index"], text(&answer["id"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn check_policy(file: &Path) -> Result<ExitCode, Error> {
+    let text = std::fs::read_to_string(file).map_err(|error| file_error(file, error))?;
+    let policy = Policy::parse(&file.display().to_string(), &text)?;
+    for warning in policy.warnings() {
+        println!("warning: {warning}");
+    }
+    println!(
+        "{}: {} limits, {} rules, digest {}",
+        file.display(),
+        policy.limits().len(),
+        policy.rules().len(),
+        hex::encode(policy.digest())
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
+    let Desk::There(remote) = Desk::open(place)? else { return Err(Error::NotServed) };
+    let answer = remote.get("/v1/holds")?;
+    for hold in answer["holds"].as_array().into_iter().flatten() {
+        println!(
+            "{}  route {}  expires at {}",
+            text(&hold["decision_id"]),
+            text(&hold["route"]),
+            hold["expires_at_ms"]
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn rule(place: &Place, id: DecisionId, ruling: Ruling) -> Result<ExitCode, Error> {
+    let Desk::There(remote) = Desk::open(place)? else { return Err(Error::NotServed) };
+    let word = match ruling {
+        Ruling::Release => "release",
+        Ruling::Reject => "reject",
+    };
+    remote.post(&format!("/v1/holds/{id}/{word}"), &Value::Null)?;
+    println!("{id}: {word} done");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}

@@ -1,0 +1,153 @@
+//! The record of one decision: what was asked, what was answered, and the numbers that made the answer.
+
+use std::{fmt, str::FromStr};
+
+use ostrakon_ledger::{PeerName, Subject};
+use ostrakon_policies::{Opinion, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::{envelope::Kind, error::Error};
+
+/// Names a decision, and with it the message: BLAKE3 keyed with a secret of the node's over peer and message id, so
+/// that the same message is found again and a stranger can neither guess nor confirm one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DecisionId([u8; 16]);
+
+impl DecisionId {
+    /// The id of the decision on message `id` from `peer`, under this node's `key`.
+    pub fn of(key: &[u8; 32], peer: &PeerName, id: &str) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(key);
+        hasher.update(peer.as_str().as_bytes()).update(&[0]).update(id.as_bytes());
+        let mut bytes = [0; 16];
+        hasher.finalize_xof().fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// From the bytes of a table's key.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The sixteen bytes with as many zeros behind them, where 32 are asked for.
+    pub fn padded(&self) -> [u8; 32] {
+        let mut padded = [0; 32];
+        padded[..16].copy_from_slice(&self.0);
+        padded
+    }
+
+    /// The sixteen bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; 32];
+        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Debug for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for DecisionId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| Error::BadDecisionId)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for DecisionId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DecisionId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What is kept of a decision. Accounts, networks and contents stand under a keyed hash ([`Subject`]); recipients are
+/// only counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Its name.
+    pub decision_id: DecisionId,
+    /// When it was made, Unix milliseconds.
+    pub at_ms: u64,
+    /// The sending server.
+    pub peer: PeerName,
+    /// Everything the message was judged by, the peer first.
+    pub subjects: Vec<Subject>,
+    /// What kind of message it was.
+    pub kind: Kind,
+    /// Its length in bytes.
+    pub size: u64,
+    /// How many recipients it had.
+    pub recipients: u32,
+    /// How many links the adapter counted.
+    pub links: u64,
+    /// Whether the recipient knows the sender, as the adapter said.
+    pub known_contact: bool,
+    /// True: a signed envelope, evidence that the peer cannot deny. False: asserted by an adapter.
+    pub signed: bool,
+    /// What was answered.
+    pub verdict: Verdict,
+    /// When to try again, for a deferral.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry_after_ms: Option<u64>,
+    /// Every opinion that was given, enforced and shadow.
+    pub reasons: Vec<Opinion>,
+    /// The peer's score, −1000…1000.
+    pub score: i64,
+    /// The peer's confidence, 0…1000.
+    pub confidence: i64,
+    /// Log-odds of the message's subjects together, thousandths of a nat.
+    pub standing: i32,
+    /// True: nobody has voted on any of the subjects and the peer was not seen before.
+    pub newcomer: bool,
+    /// Digest of the policy that decided.
+    pub policy: String,
+    /// The ledger prefix the scores came from: number of entries folded.
+    pub ledger_index: u64,
+}
+
+/// What the caller of `POST /v1/check` gets.
+#[derive(Debug, Serialize)]
+pub struct Answer<'a> {
+    decision_id: DecisionId,
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    reasons: &'a [Opinion],
+    score: i64,
+    confidence: i64,
+    standing: i32,
+    newcomer: bool,
+}
+
+impl<'a> From<&'a Decision> for Answer<'a> {
+    fn from(decision: &'a Decision) -> Self {
+        Self {
+            decision_id: decision.decision_id,
+            verdict: decision.verdict,
+            retry_after_ms: decision.retry_after_ms,
+            reasons: &decision.reasons,
+            score: decision.score,
+            confidence: decision.confidence,
+            standing: decision.standing,
+            newcomer: decision.newcomer,
+        }
+    }
+}

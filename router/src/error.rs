@@ -1,0 +1,231 @@
+//! What can go wrong in the router, by blame. HTTP statuses follow from it in one table (`http/problem.rs`).
+
+use std::sync::Arc;
+
+use ostrakon_ledger::{LedgerError, Malformed, Refusal, StoreError};
+use ostrakon_policies::PolicyError;
+use thiserror::Error;
+
+use crate::{
+    config::ConfigError,
+    envelope::{EnvelopeError, RequestError},
+    import::ImportError,
+};
+
+/// Who has to do something about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Blame {
+    /// The peer whose record or message this is.
+    Peer,
+    /// Whoever made this call.
+    Caller,
+    /// This node.
+    Us,
+}
+
+impl From<ostrakon_ledger::Blame> for Blame {
+    fn from(blame: ostrakon_ledger::Blame) -> Self {
+        match blame {
+            ostrakon_ledger::Blame::Peer => Self::Peer,
+            ostrakon_ledger::Blame::Caller => Self::Caller,
+            ostrakon_ledger::Blame::Us => Self::Us,
+        }
+    }
+}
+
+/// Every error of the router.
+#[derive(Debug, Error)]
+pub enum Error {
+    // The peer's nonsense.
+    /// A message envelope or request that cannot be taken.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// A request of an adapter that cannot be taken.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// A file that cannot be imported.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// A record that the ledger does not take.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// A message from a peer whose key this node does not know.
+    #[error("peer `{0}` has no key here; its operator must ask for admission, see /.well-known/ostrakon")]
+    UnknownPeer(String),
+
+    // The caller's misuse.
+    /// A name, subject, key or id that does not parse.
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+    /// Not a decision id.
+    #[error("a decision id is 32 lower-case hexadecimal digits")]
+    BadDecisionId,
+    /// A decision that is not, or no longer, on record.
+    #[error("no such decision: unknown, or past its retention")]
+    NoSuchDecision,
+    /// A hold that is not there.
+    #[error("no such hold: unknown, released, rejected or expired")]
+    NoSuchHold,
+    /// A peer that is not there.
+    #[error("no such peer: `{0}` has not been admitted")]
+    NoSuchPeer(String),
+    /// A row of an import whose source is not a pseudo-peer of this node.
+    #[error("`{0}` is not the name of an imported source of this node")]
+    NotImported(String),
+    /// A request that does not parse.
+    #[error("{0}")]
+    BadRequest(String),
+    /// No or a wrong token.
+    #[error("this listener asks for `Authorization: Bearer <token>`; see listen.local_token")]
+    Unauthorised,
+
+    // Our own trouble.
+    /// The votes' pool is full.
+    #[error("too many votes are waiting to be written; try again")]
+    PoolFull,
+    /// Too many decisions are waiting to be written.
+    #[error("too many decisions are waiting to be written; try again")]
+    JournalFull,
+    /// The delivery queue is full.
+    #[error("the delivery queue is full; try again")]
+    QueueFull,
+    /// Too many messages on hold.
+    #[error("too many messages are on hold; try again")]
+    HoldsFull,
+    /// No route takes this kind of message.
+    #[error("no route of this node takes messages of kind `{0}`")]
+    NoRoute(String),
+    /// The scores are not ready yet.
+    #[error("this node is still reading its ledger; try again")]
+    CatchingUp,
+    /// The deadline passed before the answer was durable.
+    #[error("the answer could not be made durable in time; try again")]
+    Deadline,
+    /// An address cannot be listened on.
+    #[error("{key}: cannot listen on {addr}: {reason}")]
+    Listen {
+        /// The configuration's key.
+        key: &'static str,
+        /// The address.
+        addr: std::net::SocketAddr,
+        /// What the system said.
+        reason: String,
+    },
+    /// The node that was asked over HTTP does not answer as a node.
+    #[error("{url}: {reason}")]
+    Remote {
+        /// Where.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The command needs a node that is being served.
+    #[error("this needs a node that is being served; start it with `ostrakon serve`")]
+    NotServed,
+    /// A store stopped working; the part of the node that needs it has stopped.
+    #[error("the {part} has stopped after an error of its store: {reason}")]
+    Stopped {
+        /// `ledger` or `journal`.
+        part: &'static str,
+        /// What the store said.
+        reason: String,
+    },
+    /// The ledger's error.
+    #[error("ledger: {0}")]
+    Ledger(#[from] LedgerError),
+    /// The messages store's error.
+    #[error("messages store: {0}")]
+    Store(#[from] StoreError),
+    /// A row of ours that does not read back.
+    #[error("a row of table `{table}` is damaged")]
+    DamagedRow {
+        /// Which table.
+        table: &'static str,
+    },
+    /// A configuration that cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A policy that cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// No such tile in the published tree.
+    #[error("no such tile in the published tree")]
+    NoSuchTile,
+    /// An error that several callers were waiting for.
+    #[error(transparent)]
+    Shared(Arc<Error>),
+    /// A file of the node's directory.
+    #[error("{path}: {reason}")]
+    File {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// A short stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Envelope(error) => error.code(),
+            Self::Request(error) => error.code(),
+            Self::Import(error) => error.code(),
+            Self::Refused(refusal) => refusal.code(),
+            Self::UnknownPeer(_) => "unknown_peer",
+            Self::Malformed(_) => "malformed",
+            Self::BadDecisionId => "bad_decision_id",
+            Self::NoSuchDecision => "no_such_decision",
+            Self::NoSuchHold => "no_such_hold",
+            Self::NoSuchPeer(_) => "no_such_peer",
+            Self::NotImported(_) => "not_imported",
+            Self::BadRequest(_) => "bad_request",
+            Self::Unauthorised => "unauthorised",
+            Self::PoolFull => "pool_full",
+            Self::JournalFull => "journal_full",
+            Self::QueueFull => "queue_full",
+            Self::HoldsFull => "holds_full",
+            Self::NoRoute(_) => "no_route",
+            Self::CatchingUp => "catching_up",
+            Self::Deadline => "deadline",
+            Self::Listen { .. } => "listen",
+            Self::Remote { .. } => "remote",
+            Self::NotServed => "not_served",
+            Self::Stopped { .. } => "stopped",
+            Self::Ledger(_) => "ledger",
+            Self::Store(_) => "store",
+            Self::DamagedRow { .. } => "damaged_row",
+            Self::Config(_) => "config",
+            Self::Policy(_) => "policy",
+            Self::NoSuchTile => "no_such_tile",
+            Self::Shared(error) => error.code(),
+            Self::File { .. } => "file",
+        }
+    }
+
+    /// Whose turn it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::Envelope(error) => error.blame().into(),
+            Self::Request(error) => error.blame().into(),
+            Self::Import(error) => error.blame().into(),
+            Self::Refused(refusal) => refusal.blame().into(),
+            Self::Shared(error) => error.blame(),
+            Self::UnknownPeer(_) => Blame::Peer,
+            Self::Malformed(_)
+            | Self::BadDecisionId
+            | Self::NoSuchDecision
+            | Self::NoSuchHold
+            | Self::NoSuchPeer(_)
+            | Self::NoSuchTile
+            | Self::NotServed
+            | Self::Config(_)
+            | Self::Policy(_)
+            | Self::NotImported(_)
+            | Self::BadRequest(_)
+            | Self::Unauthorised => Blame::Caller,
+            _ => Blame::Us,
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The node's directory: what lies where, how it is made and how it is opened.
+//!
+//! ```text
+//! ostrakon.toml      the configuration            node.key          the node's secret, 0600
+//! policy.toml        the policy                   federation.pepper the federation's secret for tags, 0600
+//! policy.last-good   the last policy that loaded  signed-state      the last signed checkpoint
+//! ledger/            RocksDB: the public ledger   messages/         RocksDB: decisions, queue, holds
+//! run.json           where it listens, while it is served
+//! ```
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ostrakon_ledger::{
+    FileState, Ledger, MemoryState, PeerName, Pepper, RocksStore, SecretKey, SignedState, TABLES as LEDGER_TABLES,
+};
+use ostrakon_policies::DEFAULT_POLICY;
+use serde::{Deserialize, Serialize};
+
+use crate::{clock::now_ms, config::Config, error::Error, journal::tables::TABLES, registrar::Registrar};
+
+/// Derivation context of the key under which decision ids are made.
+const DECISION_KEY: &str = "ostrakon decision id key v1";
+
+/// What stands for the operator's own address in the default policy.
+const APPEAL_URL: &str = "https://example.org/appeal";
+
+/// Where a served node listens, as `run.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// Address of the public listener.
+    pub public: String,
+    /// Address of the local listener.
+    pub local: String,
+    /// Process id.
+    pub pid: u32,
+}
+
+/// A node's directory.
+#[derive(Debug, Clone)]
+pub struct Home {
+    dir: PathBuf,
+}
+
+/// The node's secrets.
+pub struct Secrets {
+    /// Signs records and checkpoints.
+    pub key: SecretKey,
+    /// Tags accounts, networks and contents.
+    pub pepper: Pepper,
+    /// Makes decision ids.
+    pub decision_key: [u8; 32],
+}
+
+impl Home {
+    /// The directory `dir`, whatever is in it.
+    pub fn at(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// The configuration's path.
+    pub fn config_path(&self) -> PathBuf {
+        self.dir.join("ostrakon.toml")
+    }
+
+    /// The policy's path.
+    pub fn policy_path(&self) -> PathBuf {
+        self.dir.join("policy.toml")
+    }
+
+    /// Where the last policy that loaded is kept.
+    pub fn last_good_policy_path(&self) -> PathBuf {
+        self.dir.join("policy.last-good")
+    }
+
+    /// Makes a node: keys, configuration, policy and a ledger that holds its own admission. The configuration is
+    /// written last: a directory without one is not a node.
+    ///
+    /// # Errors
+    /// [`Error::File`] if there is a node already or something cannot be written; the ledger's errors.
+    pub fn init(&self, domain: &PeerName, network: &str) -> Result<(), Error> {
+        if self.config_path().exists() {
+            return Err(file_error(&self.config_path(), "there is a node here already; nothing was changed"));
+        }
+        std::fs::create_dir_all(&self.dir).map_err(|error| file_error(&self.dir, error))?;
+        let (key, pepper) = (random()?, random()?);
+        self.write_secret("node.key", &key)?;
+        self.write_secret("federation.pepper", &pepper)?;
+        let store = Arc::new(RocksStore::open(&self.dir.join("ledger"), LEDGER_TABLES)?);
+        Ledger::create(store, Box::new(self.signed_state()), domain, network, SecretKey::from_seed(key), now_ms())?;
+        let policy = DEFAULT_POLICY.replace(APPEAL_URL, &format!("https://{domain}/appeal"));
+        write_durably(&self.policy_path(), policy.as_bytes(), 0o644)?;
+        write_durably(&self.config_path(), Config::template(domain, network).as_bytes(), 0o644)
+    }
+
+    /// Reads the configuration; `environment` overrides it.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming file, line and key or the variable.
+    pub fn config(
+        &self,
+        environment: impl IntoIterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
+    ) -> Result<Config, Error> {
+        if !self.config_path().exists() {
+            return Err(file_error(
+                &self.dir,
+                "there is no node here; make one with `ostrakon init --dir DIR --domain NAME`",
+            ));
+        }
+        Ok(Config::load(&self.config_path(), environment)?)
+    }
+
+    /// Reads the secrets.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn secrets(&self) -> Result<Secrets, Error> {
+        let seed = self.read_secret("node.key")?;
+        let pepper = self.read_secret("federation.pepper")?;
+        Ok(Secrets {
+            key: SecretKey::from_seed(seed),
+            pepper: Pepper::new(pepper),
+            decision_key: blake3::derive_key(DECISION_KEY, &seed),
+        })
+    }
+
+    /// Opens the ledger for writing. Only one process can.
+    ///
+    /// # Errors
+    /// The ledger's: in use, damaged, or behind what was signed.
+    pub fn open_ledger(&self, config: &Config, key: SecretKey) -> Result<Registrar, Error> {
+        let store = Arc::new(RocksStore::open(&self.dir.join("ledger"), LEDGER_TABLES)?);
+        let (domain, network) = (config.node.domain.clone(), config.node.network.clone());
+        let ledger = Ledger::open(store, Box::new(self.signed_state()), &domain, &network, key.clone())?;
+        Ok(Registrar::new(ledger, network, domain, key))
+    }
+
+    /// The ledger as it is, to verify it, also while the node is served: what was signed, read first, and the store,
+    /// which is then at least as new.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn inspect_ledger(&self) -> Result<(MemoryState, RocksStore), Error> {
+        let signed = MemoryState::new(self.signed_state().load()?);
+        Ok((signed, RocksStore::open_read_only(self.dir.join("ledger"), LEDGER_TABLES)?))
+    }
+
+    /// Opens the messages store.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn open_messages(&self) -> Result<Arc<RocksStore>, Error> {
+        Ok(Arc::new(RocksStore::open(&self.dir.join("messages"), TABLES)?))
+    }
+
+    /// The file with the last signed checkpoint.
+    fn signed_state(&self) -> FileState {
+        FileState::new(self.dir.join("signed-state"))
+    }
+
+    /// Where the node is being served, if it is or was.
+    pub fn running(&self) -> Option<Running> {
+        let text = std::fs::read(self.dir.join("run.json")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Says where the node is being served, until the guard is dropped.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn announce(&self, running: &Running) -> Result<Announced, Error> {
+        let path = self.dir.join("run.json");
+        let text = serde_json::to_vec_pretty(running).map_err(|error| file_error(&path, error))?;
+        write_durably(&path, &text, 0o644)?;
+        Ok(Announced(path))
+    }
+
+    fn write_secret(&self, name: &str, secret: &[u8; 32]) -> Result<(), Error> {
+        write_durably(&self.dir.join(name), format!("{}\n", hex::encode(secret)).as_bytes(), 0o600)
+    }
+
+    fn read_secret(&self, name: &str) -> Result<[u8; 32], Error> {
+        let path = self.dir.join(name);
+        let text = std::fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
+        let mut secret = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut secret)
+            .map_err(|_| file_error(&path, "must hold 64 hexadecimal digits"))?;
+        Ok(secret)
+    }
+}
+
+/// Takes `run.json` away when the node is no longer served.
+#[derive(Debug)]
+pub struct Announced(PathBuf);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Writes a file so that after a crash there is the old one or the new one, whole.
+///
+/// # Errors
+/// [`Error::File`]
+pub fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let write = || -> std::io::Result<()> {
+        let temporary = path.with_extension("new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        match path.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().map_err(|error| file_error(path, error))
+}
+
+/// An [`Error::File`] about `path`.
+pub fn file_error(path: &Path, reason: impl ToString) -> Error {
+    Error::File { path: path.display().to_string(), reason: reason.to_string() }
+}
+
+fn random() -> Result<[u8; 32], Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| file_error(Path::new("/dev/urandom"), error))?;
+    Ok(bytes)
+}

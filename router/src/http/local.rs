@@ -1,0 +1,269 @@
+//! What operators and adapters may ask.
+
+use std::{convert::Infallible, sync::Arc};
+
+use ostrakon_ledger::{PeerName, PublicKey, RecordId, Subject};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Response};
+
+use super::{
+    answer,
+    problem::{json, rejected, respond},
+    with,
+};
+use crate::{
+    clock::now_ms,
+    decision::{Answer, Decision},
+    envelope::{Feedback, Inquiry, REQUEST_BYTES_MAX},
+    error::Error,
+    import::SourceVote,
+    journal::Ruling,
+    node::Node,
+    registrar::Ballot,
+};
+
+/// Largest body of the operators' small requests.
+const SMALL_BYTES_MAX: u64 = 16 * 1024;
+
+/// Largest chunk of an import; the command line sends far smaller ones.
+const IMPORT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Holds listed in one answer.
+const HOLDS_LISTED_MAX: usize = 1000;
+
+/// The caller has no or a wrong token.
+#[derive(Debug)]
+pub(super) struct Unauthorised;
+
+impl warp::reject::Reject for Unauthorised {}
+
+/// Everything on the local listener.
+pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
+    let check = warp::path!("v1" / "check")
+        .and(warp::post())
+        .and(body(REQUEST_BYTES_MAX as u64))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(check(&node, &body)).await });
+    let feedback = warp::path!("v1" / "feedback")
+        .and(warp::post())
+        .and(body(SMALL_BYTES_MAX))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(feedback(&node, &body)).await });
+    let open = check.or(feedback).unify().or(scores(node)).unify().or(peers(node)).unify();
+    let open = open.or(own(node)).unify().or(holds(node)).unify().or(health(node)).unify();
+    authorised(node).and(open).recover(rejected).unify()
+}
+
+fn scores(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
+    let subject = warp::path!("v1" / "subjects" / String)
+        .and(warp::get())
+        .and(with(node))
+        .then(|subject: String, node: Arc<Node>| async move { answer(explain(&node, &subject)).await });
+    let decision = warp::path!("v1" / "decisions" / String)
+        .and(warp::get())
+        .and(with(node))
+        .then(|id: String, node: Arc<Node>| async move { answer(async { decision(&node, &id) }).await });
+    subject.or(decision).unify()
+}
+
+fn peers(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
+    let list = warp::path!("v1" / "peers")
+        .and(warp::get())
+        .and(with(node))
+        .then(|node: Arc<Node>| async move { answer(async { list_peers(&node) }).await });
+    let one = warp::path!("v1" / "peers" / String)
+        .and(warp::get())
+        .and(with(node))
+        .then(|name: String, node: Arc<Node>| async move { answer(async { show_peer(&node, &name) }).await });
+    let admit = warp::path!("v1" / "peers")
+        .and(warp::post())
+        .and(body(SMALL_BYTES_MAX))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(admit(&node, &body)).await });
+    list.or(one).unify().or(admit).unify()
+}
+
+fn own(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
+    let cast = warp::path!("v1" / "own" / "votes")
+        .and(warp::post())
+        .and(body(SMALL_BYTES_MAX))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(cast(&node, &body)).await });
+    let retract = warp::path!("v1" / "own" / "retractions")
+        .and(warp::post())
+        .and(body(SMALL_BYTES_MAX))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(retract(&node, &body)).await });
+    let import = warp::path!("v1" / "imports")
+        .and(warp::post())
+        .and(body(IMPORT_BYTES_MAX))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(import(&node, &body)).await });
+    cast.or(retract).unify().or(import).unify()
+}
+
+fn holds(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
+    let list = warp::path!("v1" / "holds")
+        .and(warp::get())
+        .and(with(node))
+        .then(|node: Arc<Node>| async move { answer(async { list_holds(&node) }).await });
+    let rule = warp::path!("v1" / "holds" / String / String)
+        .and(warp::post())
+        .and(with(node))
+        .then(|id: String, ruling: String, node: Arc<Node>| async move { answer(rule(&node, &id, &ruling)).await });
+    list.or(rule).unify()
+}
+
+fn health(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
+    let metrics = warp::path!("metrics").and(warp::get()).and(with(node)).map(|node: Arc<Node>| {
+        respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", node.metrics().into_bytes())
+    });
+    let about =
+        warp::path!("v1" / "about").and(warp::get()).and(with(node)).map(|node: Arc<Node>| super::public::about(&node));
+    let alive = warp::path!("healthz").and(warp::get()).map(|| json(StatusCode::OK, &json!({ "alive": true })));
+    let ready = warp::path!("readyz").and(warp::get()).and(with(node)).map(|node: Arc<Node>| ready(&node));
+    metrics.or(alive).unify().or(ready).unify().or(about).unify()
+}
+
+fn body(bytes_max: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Copy {
+    warp::body::content_length_limit(bytes_max).and(warp::body::bytes())
+}
+
+/// Lets a request through if no token is set or it carries the right one.
+fn authorised(node: &Arc<Node>) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
+    warp::header::optional::<String>("authorization")
+        .and(with(node))
+        .and_then(|given: Option<String>, node: Arc<Node>| async move {
+            let given = given.as_deref().and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
+            match &node.config.listen.local_token {
+                Some(token) if !token.matches(given) => Err(warp::reject::custom(Unauthorised)),
+                _ => Ok(()),
+            }
+        })
+        .untuple_one()
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| Error::BadRequest(error.to_string()))
+}
+
+/// `POST /v1/check`: an adapter asks for the verdict on a message.
+///
+/// 1. Parse strictly.
+/// 2. Decide, once per id; the answer is durable.
+/// 3. If this node cannot, answer what `failure.verdict` says, marked as such.
+async fn check(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    let inquiry = Inquiry::parse(body, node.message_limits())?;
+    if !node.gate.is_ready() {
+        return Ok(fallback(node, &inquiry, &Error::CatchingUp));
+    }
+    match node.intake.decide(&inquiry, None, now_ms()).await {
+        Ok(decision) => Ok(json(StatusCode::OK, &Answer::from(decision.as_ref()))),
+        Err(error) => Ok(fallback(node, &inquiry, &error)),
+    }
+}
+
+/// The operator's answer for when there is no decision. It is not recorded: ask again and it may be another.
+fn fallback(node: &Node, inquiry: &Inquiry, error: &Error) -> Response {
+    tracing::warn!(code = error.code(), %error, "answered a check without a decision");
+    metrics::counter!("ostrakon_fallbacks_total", "code" => error.code()).increment(1);
+    let verdict = node.config.failure.verdict.verdict();
+    let answer = json!({
+        "decision_id": node.gate.decision_id(inquiry).to_string(),
+        "verdict": verdict,
+        "reasons": [{ "rule": "unavailable", "verdict": verdict, "shadow": false, "text": error.to_string(), "numbers": {} }],
+        "score": 0, "confidence": 0, "standing": 0, "newcomer": false, "degraded": error.code(),
+    });
+    json(StatusCode::OK, &answer)
+}
+
+/// `POST /v1/feedback`: a user says how a message turned out.
+async fn feedback(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    let feedback = Feedback::parse(body)?;
+    node.intake.report(feedback.decision_id.parse()?, &feedback.reporter, feedback.report.value(), now_ms()).await?;
+    Ok(json(StatusCode::OK, &json!({ "recorded": true })))
+}
+
+/// `GET /v1/subjects/{subject}`: the score, taken apart.
+async fn explain(node: &Node, subject: &str) -> Result<Response, Error> {
+    let subject: Subject = subject.parse()?;
+    Ok(json(StatusCode::OK, &node.explain(subject).await?))
+}
+
+/// `GET /v1/decisions/{id}`: what was decided and why.
+fn decision(node: &Node, id: &str) -> Result<Response, Error> {
+    let decision: Decision = node.intake.recorded(id.parse()?)?.ok_or(Error::NoSuchDecision)?;
+    Ok(json(StatusCode::OK, &decision))
+}
+
+fn list_peers(node: &Node) -> Result<Response, Error> {
+    let peers = node.list_peers()?;
+    Ok(json(StatusCode::OK, &json!({ "peers": peers })))
+}
+
+fn show_peer(node: &Node, name: &str) -> Result<Response, Error> {
+    let peer = node.show_peer(&PeerName::parse(name)?)?;
+    Ok(json(StatusCode::OK, &peer))
+}
+
+/// `POST /v1/peers`: binds a name to a key.
+async fn admit(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Request {
+        peer: String,
+        key: String,
+    }
+    let request: Request = parse(body)?;
+    let (peer, key) = (PeerName::parse(&request.peer)?, request.key.parse::<PublicKey>()?);
+    let appended = node.sequencer.admit(peer, key).await?;
+    Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index, "new": appended.new })))
+}
+
+/// `POST /v1/own/votes`: this node votes.
+async fn cast(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    let ballot: Ballot = parse(body)?;
+    let appended = node.sequencer.cast(ballot).await?;
+    Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index })))
+}
+
+/// `POST /v1/own/retractions`: this node takes a vote back.
+async fn retract(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Request {
+        id: String,
+    }
+    let target: RecordId = parse::<Request>(body)?.id.parse()?;
+    let appended = node.sequencer.retract(target).await?;
+    Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index })))
+}
+
+/// `POST /v1/imports`: a chunk of rows of a third party's list.
+async fn import(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    let rows: Vec<SourceVote> = parse(body)?;
+    Ok(json(StatusCode::OK, &node.sequencer.import(rows).await?))
+}
+
+fn list_holds(node: &Node) -> Result<Response, Error> {
+    let holds = node.list_holds(HOLDS_LISTED_MAX)?;
+    Ok(json(StatusCode::OK, &json!({ "holds": holds })))
+}
+
+/// `POST /v1/holds/{id}/release` and `…/reject`: a person rules on a held message.
+async fn rule(node: &Node, id: &str, ruling: &str) -> Result<Response, Error> {
+    let ruling = match ruling {
+        "release" => Ruling::Release,
+        "reject" => Ruling::Reject,
+        _ => return Err(Error::BadRequest("a hold can be released or rejected".into())),
+    };
+    node.rule(id.parse()?, ruling, now_ms()).await?;
+    Ok(json(StatusCode::OK, &json!({ "done": true })))
+}
+
+fn ready(node: &Node) -> Response {
+    let (ready, parts) = node.readiness();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &json!({ "ready": ready, "parts": parts }))
+}

@@ -1,0 +1,129 @@
+//! The one shape of an error on the wire, and the one table from errors to HTTP statuses.
+
+use std::convert::Infallible;
+
+use ostrakon_ledger::Refusal;
+use serde::Serialize;
+use warp::{
+    Rejection, Reply,
+    http::{HeaderValue, StatusCode, header},
+    reply::Response,
+};
+
+use crate::error::{Blame, Error};
+
+/// How long a client should wait when something of ours is full or stopped, seconds.
+const RETRY_AFTER_S: u64 = 1;
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: Detail<'a>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    code: &'a str,
+    message: String,
+    blame: Blame,
+    #[serde(flatten)]
+    place: Option<Place>,
+}
+
+/// Where a record would have had its place: enough for its author to go on from.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Place {
+    Next { expected_seq: u64, expected_prev: String },
+    Taken { index: u64 },
+}
+
+impl Place {
+    fn of(error: &Error) -> Option<Self> {
+        match error {
+            Error::Refused(Refusal::OutOfSequence { expected_seq, expected_prev }) => {
+                Some(Self::Next { expected_seq: *expected_seq, expected_prev: expected_prev.to_string() })
+            }
+            Error::Refused(Refusal::Conflict { index }) => Some(Self::Taken { index: *index }),
+            _ => None,
+        }
+    }
+}
+
+/// The status that says what `error` means to an HTTP client.
+pub fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::Shared(error) => status(error),
+        Error::Unauthorised => StatusCode::UNAUTHORIZED,
+        Error::UnknownPeer(_) => StatusCode::FORBIDDEN,
+        Error::NoSuchDecision | Error::NoSuchHold | Error::NoSuchPeer(_) | Error::NoSuchTile => StatusCode::NOT_FOUND,
+        Error::Refused(_) | Error::Envelope(_) | Error::Request(_) => refusal_status(error.code()),
+        _ => match error.blame() {
+            Blame::Peer | Blame::Caller => StatusCode::BAD_REQUEST,
+            Blame::Us => StatusCode::SERVICE_UNAVAILABLE,
+        },
+    }
+}
+
+/// What does not parse is 400; what parses and is not allowed is 403; a record out of its place is 409.
+fn refusal_status(code: &str) -> StatusCode {
+    match code {
+        "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "unknown_peer" | "wrong_key" | "bad_signature" | "not_owner" | "not_author" | "wrong_network" => {
+            StatusCode::FORBIDDEN
+        }
+        "out_of_sequence" | "conflict" | "already_admitted" => StatusCode::CONFLICT,
+        "unknown_target" => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// `error` as a response.
+pub fn problem(error: &Error) -> Response {
+    let status = status(error);
+    metrics::counter!("ostrakon_refused_requests_total", "code" => error.code()).increment(1);
+    if error.blame() == Blame::Us {
+        tracing::warn!(code = error.code(), %error, "answered with an error of ours");
+    }
+    let detail =
+        Detail { code: error.code(), message: error.to_string(), blame: error.blame(), place: Place::of(error) };
+    let mut answer = json(status, &Problem { error: detail });
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+    }
+    answer
+}
+
+/// `value` as a JSON response.
+pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => respond(status, "application/json", bytes),
+        Err(error) => respond(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string().into_bytes()),
+    }
+}
+
+/// `bytes` as a response of type `content_type`.
+pub fn respond(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response {
+    let mut answer = bytes.into_response();
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    answer
+}
+
+/// What warp turned away before a handler saw it: unknown paths, wrong methods, bodies without or past their length.
+pub async fn rejected(rejection: Rejection) -> Result<Response, Infallible> {
+    let (status, code, message) = if rejection.is_not_found() {
+        (StatusCode::NOT_FOUND, "no_such_path", "no such path on this listener; see docs/operating.md")
+    } else if rejection.find::<super::local::Unauthorised>().is_some() {
+        return Ok(problem(&Error::Unauthorised));
+    } else if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
+        (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is larger than this endpoint takes")
+    } else if rejection.find::<warp::reject::LengthRequired>().is_some() {
+        (StatusCode::LENGTH_REQUIRED, "length_required", "a body needs a Content-Length")
+    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method")
+    } else {
+        (StatusCode::BAD_REQUEST, "bad_request", "the request cannot be read")
+    };
+    let detail = Detail { code, message: message.into(), blame: Blame::Caller, place: None };
+    Ok(json(status, &Problem { error: detail }))
+}

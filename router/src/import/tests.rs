@@ -1,0 +1,335 @@
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use ostrakon_ledger::{Body, Header, Record, RecordId, Retract, SecretKey};
+use proptest::prelude::*;
+
+use super::*;
+
+fn own() -> PeerName {
+    PeerName::parse("own.example").expect("a name")
+}
+
+fn mastodon() -> Input {
+    Input::new(Format::Mastodon, Some("Social.Example"), Some(1_000)).expect("an input")
+}
+
+fn vote(source: &str, subject: &str, action: Action, line: u64) -> SourceVote {
+    SourceVote {
+        source: PeerName::parse(source).expect("a name"),
+        subject: subject.parse().expect("a subject"),
+        action,
+        line,
+    }
+}
+
+fn cast(value: i8, category: Category, cast_at_ms: u64) -> Action {
+    Action::Cast { value, category, cast_at_ms, expires_at_ms: 0 }
+}
+
+#[test]
+fn otc_ratings_become_votes_about_pseudo_peers() {
+    let parsed = parse(&Input::Otc, b"6,2,4,1289241911.72836\n\n\r\n2,6,-10,1289241912\n", &own()).expect("parsed");
+    assert_eq!(
+        parsed.votes,
+        [
+            vote(
+                "6.otc.imported.own.example",
+                "peer:2.otc.imported.own.example",
+                cast(40, Category::Vouch, 1_289_241_911_728),
+                1
+            ),
+            vote(
+                "2.otc.imported.own.example",
+                "peer:6.otc.imported.own.example",
+                cast(-100, Category::Scam, 1_289_241_912_000),
+                4
+            ),
+        ]
+    );
+    assert_eq!(parsed.skipped, []);
+}
+
+#[test]
+fn fediverse_blocks_become_votes_about_servers() {
+    let csv = "unix_time,voter,domain,action,severity,public_comment\n\
+        10,Social.Example,Bücher.example,add,suspend,\"a, b\"\n\
+        20,gardenfence,b.example,change,silence,\n\
+        30,social.example,bücher.example,remove,suspend,\n\
+        40,social.example,lol*.***za,add,suspend,\n\
+        50,social.example,*.b.example,add,suspend,\n\
+        60,social.example,not a domain,remove,suspend,\n";
+    let parsed = parse(&Input::Fediverse, csv.as_bytes(), &own()).expect("parsed");
+    let social = "social.example.fediverse.imported.own.example";
+    assert_eq!(
+        parsed.votes,
+        [
+            vote(social, "peer:xn--bcher-kva.example", cast(-100, Category::Abuse, 10_000), 2),
+            vote("gardenfence.fediverse.imported.own.example", "peer:b.example", cast(-50, Category::Abuse, 20_000), 3),
+            vote(social, "peer:xn--bcher-kva.example", Action::Withdraw { at_ms: 30_000 }, 4),
+        ]
+    );
+    let skipped: Vec<_> = parsed.skipped.iter().map(|row| (row.line, row.column, row.reason)).collect();
+    assert_eq!(
+        skipped,
+        [
+            (5, "domain", "is obfuscated"),
+            (6, "domain", "stands for all domains below it, which is no subject of a vote"),
+            (7, "domain", "is not a domain name"),
+        ]
+    );
+}
+
+#[test]
+fn mastodon_exports_in_their_variants() {
+    let full = "\u{feff}#domain,#severity,#reject_media,#reject_reports,#public_comment,#obfuscate\r\n\
+        a.example,suspend,true,true,\"two\r\nlines\",false\r\nb.example,silence,false,false,,false\r\n\
+        c.example,noop,true,false,,false\r\nd.exa*ple,suspend,false,false,,true\r\n";
+    let parsed = parse(&mastodon(), full.as_bytes(), &own()).expect("parsed");
+    let source = "social.example.mastodon.imported.own.example";
+    assert_eq!(
+        parsed.votes,
+        [
+            vote(source, "peer:a.example", cast(-100, Category::Abuse, 1_000), 2),
+            vote(source, "peer:b.example", cast(-50, Category::Abuse, 1_000), 4),
+            vote(source, "peer:c.example", cast(-10, Category::Abuse, 1_000), 5),
+        ]
+    );
+    assert_eq!(parsed.skipped.len(), 1);
+    let short = parse(&mastodon(), b"severity,domain\nlimit,a.example\n", &own()).expect("parsed");
+    assert_eq!(short.votes, [vote(source, "peer:a.example", cast(-50, Category::Abuse, 1_000), 2)]);
+}
+
+#[test]
+fn faults_name_line_and_column() {
+    let header = "unix_time,voter,domain,action,severity,public_comment\n";
+    let fediverse = |row: &str| (Input::Fediverse, format!("{header}{row}\n"));
+    let otc = |rows: &str| (Input::Otc, rows.to_owned());
+    for ((input, csv), message) in [
+        (otc("1,2,3,4\n1,2,11,5\n"), "line 2, column `rating`: `11` is not a rating: -10 to 10 and not 0"),
+        (otc("1,2,0,4\n"), "column `rating`: `0`"),
+        (otc("1,2,x,4\n"), "column `rating`: `x`"),
+        (otc("1,2,3,4\n\n1,2,3,-5\n"), "line 3, column `time`: `-5` is not a time"),
+        (otc("1,2,3,1.\n"), "column `time`: `1.` is not a time"),
+        (otc("1,2,3,.5\n"), "column `time`: `.5` is not a time"),
+        (otc("1,2,3,9007199254741\n"), "column `time`: `9007199254741` is not a time"),
+        (otc("1,2,3,\u{0661}\n"), "is not a time"),
+        (otc(",2,3,4\n"), "line 1, column `rater`: `` is empty"),
+        (otc("1,2,3\n"), "line 1: the row has 3 columns instead of 4"),
+        (otc("1,2,3,4\n1,2,3,4,5\n"), "line 2: the row has 5 columns instead of 4"),
+        (fediverse("1,a.example,b.example,ban,suspend,"), "line 2, column `action`: `ban` is not an action"),
+        (fediverse("1,a.example,b.example,add,nuke,"), "line 2, column `severity`: `nuke` is not a severity"),
+        (fediverse("1,a.example,,add,suspend,"), "line 2, column `domain`: `` is empty"),
+        (fediverse("1,,b.example,add,suspend,"), "line 2, column `voter`: `` is empty"),
+        (fediverse("1,a.example,b.example,add,suspend"), "line 2: the row has 5 columns instead of 6"),
+        ((Input::Fediverse, String::new()), "line 1: column `unix_time` is missing: the file is empty"),
+        ((Input::Fediverse, "unix_time,voter\n".to_owned()), "line 1: column `domain` is missing"),
+        ((mastodon(), "domain,severity,#domain\n".to_owned()), "line 1: column `domain` stands there twice"),
+        ((mastodon(), format!("domain,severity\n\"{}\n", "a,b\n".repeat(5_000))), "line 2: the row has 200"),
+    ] {
+        let fault = parse(&input, csv.as_bytes(), &own()).map_err(|fault| fault.to_string()).expect_err(message);
+        assert!(fault.contains(message), "{csv}\n  says   {fault}\n  not    {message}");
+    }
+    let fault = parse(&Input::Otc, b"\xff,2,3,4\n", &own()).expect_err("not text").to_string();
+    assert!(fault.contains("line 1, column `rater`: `\u{fffd}` is not UTF-8"), "{fault}");
+    let long = format!("{},2,3,4\n", "é".repeat(80));
+    let fault = parse(&Input::Otc, long.as_bytes(), &own()).expect_err("long").to_string();
+    assert!(fault.contains("does not fit into a name of 253 bytes"), "{fault}");
+}
+
+#[test]
+fn arguments_fit_the_format() {
+    for (format, source, at_ms, message) in [
+        (Format::Mastodon, None, Some(1), "`source` with format mastodon: is required"),
+        (Format::Mastodon, Some("a"), None, "`date` with format mastodon: is required"),
+        (Format::Mastodon, Some(" "), Some(1), "`source` with format mastodon: must not be empty"),
+        (Format::Otc, Some("a"), None, "`source` with format otc: is not possible"),
+        (Format::Fediverse, None, Some(1), "`date` with format fediverse: is not possible"),
+    ] {
+        let fault = Input::new(format, source, at_ms).expect_err(message).to_string();
+        assert!(fault.starts_with(message), "{fault}");
+    }
+    assert!("csv".parse::<Format>().is_err_and(|fault| fault.to_string().contains("known are otc")));
+    for format in Format::ALL {
+        assert_eq!(format.as_str().parse::<Format>(), Ok(format));
+    }
+}
+
+#[test]
+fn rows_travel_as_json_and_only_pseudo_peers_are_sources() {
+    let rows = parse(&Input::Otc, b"6,2,4,10\nA B,2,-4,20\n", &own()).expect("parsed").votes;
+    let json = serde_json::to_string(&rows).expect("JSON");
+    assert_eq!(serde_json::from_str::<Vec<SourceVote>>(&json).expect("rows"), rows);
+    assert!(serde_json::from_str::<Vec<SourceVote>>(&json.replace("\"line\"", "\"lime\"")).is_err());
+    assert!(rows.iter().all(|row| is_pseudo_peer(&row.source, &own())));
+    for name in ["own.example", "otc.imported.own.example", "a.b.imported.own.example", "a.otc.imported.example"] {
+        assert!(!is_pseudo_peer(&PeerName::parse(name).expect("a name"), &own()), "{name}");
+    }
+}
+
+#[test]
+fn contradictions_at_one_moment_are_reported() {
+    let csv = "unix_time,voter,domain,action,severity,public_comment\n\
+        10,a.example,b.example,remove,suspend,\n10,a.example,b.example,add,suspend,\n5,a.example,b.example,add,silence,\n";
+    let parsed = parse(&Input::Fediverse, csv.as_bytes(), &own()).expect("parsed");
+    assert_eq!(parsed.votes.iter().map(|vote| vote.line).collect::<Vec<_>>(), [4, 2], "in the order of time");
+    assert_eq!(parsed.skipped.iter().map(|row| row.line).collect::<Vec<_>>(), [3]);
+}
+
+/// The records that imports have made so far.
+#[derive(Default)]
+struct World {
+    records: Vec<(RecordId, Record)>,
+    seqs: HashMap<PeerName, u64>,
+}
+
+impl World {
+    fn add(&mut self, author: &PeerName, body: Body) {
+        let seq = self.seqs.entry(author.clone()).or_default();
+        *seq += 1;
+        let key = SecretKey::from_seed([1; 32]).public();
+        let prev = RecordId([u8::from(*seq > 1); 32]);
+        let header = Header { network: "test".to_owned(), author: author.clone(), key, seq: *seq, prev };
+        let record = Record { header, body };
+        self.records.push((record.id(), record));
+    }
+
+    /// Imports a file as the node does, from a planner that has read the ledger; stops after `most` records.
+    fn import(&mut self, votes: &[SourceVote], most: usize) {
+        let mut planner = Planner::new();
+        self.records.iter().for_each(|(id, record)| planner.note(*id, record));
+        let before = self.records.len();
+        for said in votes {
+            let mut bodies: Vec<Body> = Vec::new();
+            match planner.step(said) {
+                Step::Skip(_) => {}
+                Step::Cast { retract, vote } => {
+                    bodies.extend(retract.into_iter().map(|target| Body::Retract(Retract { target })));
+                    bodies.push(Body::Vote(vote));
+                }
+                Step::Retract(targets) => {
+                    assert!(!targets.is_empty());
+                    bodies.extend(targets.into_iter().map(|target| Body::Retract(Retract { target })));
+                }
+            }
+            for body in bodies {
+                if self.records.len() - before >= most {
+                    return;
+                }
+                self.add(&said.source, body);
+                let (id, record) = &self.records[self.records.len() - 1];
+                planner.note(*id, record);
+            }
+        }
+    }
+}
+
+fn histories() -> impl Strategy<Value = Vec<u8>> {
+    let row = (0u8..3, 0u8..3, prop::sample::select(vec!["add,suspend", "change,silence", "remove,suspend"]), 0u8..12);
+    prop::collection::vec(row, 0..40).prop_map(|rows| {
+        let line = |(voter, domain, what, at): (u8, u8, &str, u8)| {
+            format!("{at},v{voter}.example,d{domain}.example,{what},\n")
+        };
+        let rows: String = rows.into_iter().map(line).collect();
+        format!("unix_time,voter,domain,action,severity,public_comment\n{rows}").into_bytes()
+    })
+}
+
+proptest! {
+    #[test]
+    fn importing_twice_adds_nothing(csv in histories()) {
+        let parsed = parse(&Input::Fediverse, &csv, &own()).expect("parsed");
+        let mut world = World::default();
+        world.import(&parsed.votes, usize::MAX);
+        let once = world.records.len();
+        world.import(&parsed.votes, usize::MAX);
+        prop_assert_eq!(world.records.len(), once);
+    }
+
+    #[test]
+    fn going_on_after_a_crash_ends_where_an_import_without_one_does(csv in histories(), crash in 0usize..20) {
+        let parsed = parse(&Input::Fediverse, &csv, &own()).expect("parsed");
+        let (mut whole, mut broken) = (World::default(), World::default());
+        whole.import(&parsed.votes, usize::MAX);
+        broken.import(&parsed.votes, crash);
+        broken.import(&parsed.votes, usize::MAX);
+        prop_assert_eq!(broken.records, whole.records);
+    }
+
+    #[test]
+    fn no_bytes_panic(csv in prop::collection::vec(any::<u8>(), 0..200)) {
+        for input in [Input::Otc, Input::Fediverse, mastodon()] {
+            let _ = parse(&input, &csv, &own());
+        }
+    }
+
+    #[test]
+    fn every_row_is_a_vote_or_reported(csv in histories()) {
+        let rows = csv.iter().filter(|byte| **byte == b'\n').count() - 1;
+        let parsed = parse(&Input::Fediverse, &csv, &own()).expect("parsed");
+        prop_assert_eq!(parsed.votes.len() + parsed.skipped.len(), rows);
+    }
+}
+
+#[test]
+fn a_changed_opinion_retracts_the_other_category() {
+    let csv = b"1,2,5,10\n1,2,-5,20\n1,2,3,15\n";
+    let mut parsed = parse(&Input::Otc, csv, &own()).expect("parsed");
+    let late = parsed.votes.remove(1);
+    let mut world = World::default();
+    world.import(&parsed.votes, usize::MAX);
+    let kinds: Vec<_> = world.records.iter().map(|(_, record)| record.kind().as_str()).collect();
+    assert_eq!(kinds, ["vote", "retract", "vote"]);
+    let mut planner = Planner::new();
+    world.records.iter().for_each(|(id, record)| planner.note(*id, record));
+    assert_eq!(planner.step(&late), Step::Skip(Skip::Outdated));
+    assert_eq!(planner.step(&parsed.votes[0]), Step::Skip(Skip::AlreadyThere));
+    let withdraw = |at_ms| SourceVote { action: Action::Withdraw { at_ms }, ..late.clone() };
+    assert_eq!(planner.step(&withdraw(20_000)), Step::Skip(Skip::NothingLive));
+    assert_eq!(planner.step(&withdraw(20_001)), Step::Retract(vec![world.records[2].0]));
+}
+
+/// A file of the real data, unless this machine does not have it.
+fn real(path: &str) -> Option<Vec<u8>> {
+    let folder = std::env::var_os("OSTRAKON_DATA")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")), PathBuf::from);
+    let file = folder.join(path);
+    match std::fs::read(&file) {
+        Ok(bytes) => Some(bytes),
+        Err(fault) => {
+            println!("skipped: {}: {fault}; OSTRAKON_DATA names the folder", file.display());
+            None
+        }
+    }
+}
+
+#[test]
+fn all_of_bitcoin_otc() {
+    let Some(csv) = real("bitcoin-otc/soc-sign-bitcoinotc.csv") else { return };
+    let parsed = parse(&Input::Otc, &csv, &own()).expect("parsed");
+    assert_eq!((parsed.votes.len(), parsed.skipped.len()), (35_592, 0));
+    let scams = parsed.votes.iter().filter(|vote| matches!(vote.action, Action::Cast { category: Category::Scam, .. }));
+    assert_eq!(scams.count(), 3_563);
+    let sources: std::collections::BTreeSet<_> = parsed.votes.iter().map(|vote| &vote.source).collect();
+    assert_eq!(sources.len(), 4_814);
+}
+
+#[test]
+fn all_of_the_fediverse_blocklists() {
+    let Some(csv) = real("fediverse-blocklists/votes.csv") else { return };
+    let parsed = parse(&Input::Fediverse, &csv, &own()).expect("parsed");
+    let mut reasons: HashMap<&str, usize> = HashMap::new();
+    parsed.skipped.iter().for_each(|row| *reasons.entry(row.reason).or_default() += 1);
+    assert_eq!(parsed.votes.len() + parsed.skipped.len(), 12_764);
+    assert_eq!(
+        reasons,
+        HashMap::from([("is obfuscated", 164), ("stands for all domains below it, which is no subject of a vote", 4)])
+    );
+    let mut world = World::default();
+    world.import(&parsed.votes, usize::MAX);
+    let retractions = world.records.iter().filter(|(_, record)| matches!(record.body, Body::Retract(_))).count();
+    let once = world.records.len();
+    assert!(retractions > 300, "{retractions}");
+    world.import(&parsed.votes, usize::MAX);
+    assert_eq!(world.records.len(), once, "importing twice adds nothing");
+}

@@ -1,0 +1,203 @@
+//! From a judged message to a durable answer: once per message, however often it is asked.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use ostrakon_ledger::Store;
+use ostrakon_policies::{Opinion, Verdict};
+use tokio::sync::oneshot;
+
+use crate::{
+    config::{Fallback, Route},
+    decision::{Decision, DecisionId},
+    envelope::{Address, Inquiry},
+    error::Error,
+    gate::Gate,
+    journal::{
+        Command, JournalHandle, LogRow, Placement, Report,
+        tables::{DECISIONS, HoldRow, LOG, QueueRow, parse_index, parse_row},
+    },
+};
+
+/// Locks over the messages in flight; more than there are threads, so that two rarely meet.
+const SHARDS: usize = 64;
+
+type Waiters = HashMap<DecisionId, Vec<oneshot::Sender<Outcome>>>;
+type Outcome = Result<Arc<Decision>, Arc<Error>>;
+
+/// A signed message on its way in: its bytes and the route that takes it.
+pub struct Parcel<'a> {
+    /// The bytes of the request, kept until delivery.
+    pub bytes: Vec<u8>,
+    /// Where it goes if accepted.
+    pub route: &'a Route,
+    /// How long a hold lasts, milliseconds.
+    pub hold_ms: u64,
+}
+
+/// Judges, records and answers.
+pub struct Intake {
+    gate: Arc<Gate>,
+    store: Arc<dyn Store>,
+    journal: JournalHandle,
+    in_flight: Arc<[Mutex<Waiters>; SHARDS]>,
+    deadline: Duration,
+}
+
+impl Intake {
+    /// `store` is the messages store that `journal` owns; it is only read here. `deadline` bounds each answer.
+    pub fn new(gate: Arc<Gate>, store: Arc<dyn Store>, journal: JournalHandle, deadline: Duration) -> Self {
+        let in_flight = Arc::new(std::array::from_fn(|_| Mutex::default()));
+        Self { gate, store, journal, in_flight, deadline }
+    }
+
+    /// The decision on `inquiry`: the recorded one if there is one, else a new one, durable before it is returned.
+    ///
+    /// 1. Join those who wait for the same message, or be the first of them.
+    /// 2. Look for a recorded decision.
+    /// 3. Judge.
+    /// 4. Hand decision and message to the journal; its answer wakes everyone who waits, also when the first has left.
+    ///
+    /// # Errors
+    /// [`Error::Deadline`], and the journal's. A failed message is not counted as answered: ask again.
+    pub async fn decide(
+        &self,
+        inquiry: &Inquiry,
+        parcel: Option<Parcel<'_>>,
+        now_ms: u64,
+    ) -> Result<Arc<Decision>, Arc<Error>> {
+        let id = self.gate.decision_id(inquiry);
+        let (sender, receiver) = oneshot::channel();
+        let first = {
+            let mut waiters = self.waiters(id);
+            let waiting = waiters.entry(id).or_default();
+            waiting.push(sender);
+            waiting.len() == 1
+        };
+        if first && let Err(error) = self.lead(id, inquiry, parcel, now_ms) {
+            finish(&self.in_flight, id, &Err(Arc::new(error)));
+        }
+        match tokio::time::timeout(self.deadline, receiver).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Arc::new(Error::Stopped { part: "journal", reason: "shutting down".into() })),
+            Err(_) => Err(Arc::new(Error::Deadline)),
+        }
+    }
+
+    fn lead(&self, id: DecisionId, inquiry: &Inquiry, parcel: Option<Parcel<'_>>, now_ms: u64) -> Result<(), Error> {
+        if let Some(decision) = self.recorded(id)?
+            && !is_due(&decision, now_ms)
+        {
+            finish(&self.in_flight, id, &Ok(Arc::new(decision)));
+            return Ok(());
+        }
+        let mut decision = self.gate.judge(inquiry, now_ms);
+        if !self.gate.is_ready()
+            && let Some(parcel) = &parcel
+        {
+            unjudged(&mut decision, parcel.route.on_failure);
+        }
+        count(&decision);
+        let decision = Arc::new(decision);
+        let message = parcel.and_then(|parcel| place(parcel, decision.verdict, now_ms));
+        let in_flight = self.in_flight.clone();
+        let answer = decision.clone();
+        let done = move |outcome: Result<(), Error>| {
+            finish(&in_flight, id, &outcome.map(|()| answer).map_err(Arc::new));
+        };
+        self.journal.submit(Command::Decide { decision, message }, Box::new(done))
+    }
+
+    /// The decision on record under `id`.
+    ///
+    /// # Errors
+    /// The store's, and [`Error::DamagedRow`].
+    pub fn recorded(&self, id: DecisionId) -> Result<Option<Decision>, Error> {
+        let Some(index) = self.store.get(DECISIONS, id.as_bytes())? else { return Ok(None) };
+        let index = parse_index(DECISIONS, &index)?;
+        let row = self.store.get(LOG, &index.to_be_bytes())?.ok_or(Error::DamagedRow { table: LOG.0 })?;
+        match parse_row(LOG, &row)? {
+            LogRow::Decision(decision) => Ok(Some(decision)),
+            LogRow::Report(_) => Err(Error::DamagedRow { table: LOG.0 }),
+        }
+    }
+
+    /// Records what `reporter` says of the message decided under `id`: +100 ham, −100 spam.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchDecision`], and the journal's.
+    pub async fn report(&self, id: DecisionId, reporter: &Address, value: i8, at_ms: u64) -> Result<(), Error> {
+        let decision = self.recorded(id)?.ok_or(Error::NoSuchDecision)?;
+        let reporter = self.gate.account(reporter);
+        let report = Report { decision_id: id, reporter, subjects: decision.subjects, value, at_ms };
+        metrics::counter!("ostrakon_reports_total", "report" => if value > 0 { "ham" } else { "spam" }).increment(1);
+        self.journal.carry_out(Command::Report(report)).await
+    }
+
+    fn waiters(&self, id: DecisionId) -> MutexGuard<'_, Waiters> {
+        lock(&self.in_flight, id)
+    }
+}
+
+fn lock(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId) -> MutexGuard<'_, Waiters> {
+    in_flight[usize::from(id.as_bytes()[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A deferral holds until the time it named; asked again after that, the message is judged anew.
+fn is_due(decision: &Decision, now_ms: u64) -> bool {
+    decision.verdict == Verdict::Defer
+        && decision.at_ms.saturating_add(decision.retry_after_ms.unwrap_or_default()) <= now_ms
+}
+
+/// Wakes everyone who waits for `id`.
+fn finish(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId, outcome: &Outcome) {
+    let waiting = lock(in_flight, id).remove(&id).unwrap_or_default();
+    for waiter in waiting {
+        let _ = waiter.send(outcome.clone());
+    }
+}
+
+/// Where a message goes under `verdict`; nowhere unless it is accepted or held.
+fn place(parcel: Parcel<'_>, verdict: Verdict, now_ms: u64) -> Option<(Vec<u8>, Placement)> {
+    let route = parcel.route.name.clone();
+    let placement = match verdict {
+        Verdict::Accept => Placement::Queue(QueueRow {
+            route,
+            attempts: 0,
+            queued_at_ms: now_ms,
+            expires_at_ms: now_ms.saturating_add(parcel.route.expires_after.ms()),
+            last_error: String::new(),
+        }),
+        Verdict::Hold => {
+            Placement::Hold(HoldRow { route, held_at_ms: now_ms, expires_at_ms: now_ms.saturating_add(parcel.hold_ms) })
+        }
+        Verdict::Defer | Verdict::Reject => return None,
+    };
+    Some((parcel.bytes, placement))
+}
+
+/// Replaces what scores that are not there would have said by what the route says for that case.
+fn unjudged(decision: &mut Decision, on_failure: Fallback) {
+    let verdict = on_failure.verdict();
+    decision.verdict = verdict;
+    decision.retry_after_ms = None;
+    decision.reasons.push(Opinion {
+        rule: "unavailable".into(),
+        verdict,
+        shadow: false,
+        text: "This node is still reading its ledger; the route says what happens until it is done.".into(),
+        numbers: Default::default(),
+    });
+}
+
+fn count(decision: &Decision) {
+    metrics::counter!("ostrakon_decisions_total", "verdict" => decision.verdict.as_str()).increment(1);
+    for opinion in decision.reasons.iter().filter(|opinion| opinion.shadow) {
+        metrics::counter!("ostrakon_shadow_verdicts_total",
+            "rule" => opinion.rule.clone(), "verdict" => opinion.verdict.as_str())
+        .increment(1);
+    }
+}

@@ -1,0 +1,272 @@
+//! The journal: the single owner of the messages store.
+//!
+//! Every decision, report, hold and delivery passes through here and is answered only after the batch that holds it
+//! is synced. [`Journal`] is a value that is driven: batches of [`Command`]s and the time go in, outcomes come out.
+//! The operator's own experience (R8) is a fold over the journal's log, kept beside it and published after each batch.
+
+mod expire;
+mod fold;
+mod stage;
+pub mod tables;
+#[cfg(feature = "server")]
+mod thread;
+
+#[cfg(feature = "server")]
+pub use thread::{Done, JournalHandle};
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use ostrakon_ledger::{Batch, Store, Subject};
+use ostrakon_reputation::{Experience, ExperienceSnapshot, Report as ExperienceReport};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decision::{Decision, DecisionId},
+    error::Error,
+    journal::tables::{DeadRow, HoldRow, QueueRow},
+};
+
+/// What bounds the journal's tables, from the operator's configuration.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    /// Messages that may wait for delivery.
+    pub queue_max: u64,
+    /// Messages that may wait for a person.
+    pub holds_max: u64,
+    /// How long decisions are kept, milliseconds.
+    pub decisions_ms: u64,
+    /// How long reports are kept, milliseconds.
+    pub reports_ms: u64,
+    /// How long dead letters are kept, milliseconds.
+    pub dead_ms: u64,
+}
+
+/// A row of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "row", rename_all = "lowercase")]
+pub enum LogRow {
+    /// A decision was made.
+    Decision(Decision),
+    /// A user said how a message turned out.
+    Report(Report),
+}
+
+/// A user's word on a message that was decided on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which message.
+    pub decision_id: DecisionId,
+    /// Who says so, as an account subject.
+    pub reporter: Subject,
+    /// What the message was judged by.
+    pub subjects: Vec<Subject>,
+    /// +100 ham, −100 spam.
+    pub value: i8,
+    /// When it was said, Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// Where an accepted or held message goes.
+#[derive(Debug, Clone)]
+pub enum Placement {
+    /// Into the delivery queue, due at once.
+    Queue(QueueRow),
+    /// Before a person.
+    Hold(HoldRow),
+}
+
+/// What an attempt to deliver came to.
+#[derive(Debug, Clone)]
+pub enum Attempt {
+    /// The route took it.
+    Delivered,
+    /// Try again at `due_ms`.
+    Retry {
+        /// Unix milliseconds.
+        due_ms: u64,
+        /// The queue's row with its new attempt count and error.
+        row: QueueRow,
+    },
+    /// Given up.
+    Dead(DeadRow),
+}
+
+/// What a person decided on a held message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ruling {
+    /// Deliver it.
+    Release,
+    /// Drop it.
+    Reject,
+}
+
+/// One thing to make durable.
+#[derive(Debug)]
+pub enum Command {
+    /// Records a decision and, if given, its message with the place it goes to, in one step.
+    Decide {
+        /// The record.
+        decision: Arc<Decision>,
+        /// The bytes of the request and where they go.
+        message: Option<(Vec<u8>, Placement)>,
+    },
+    /// Records a user's word.
+    Report(Report),
+    /// Records what became of a delivery that was due at `due_ms`.
+    Attempted {
+        /// The message.
+        id: DecisionId,
+        /// The due time under which it stood in the queue.
+        due_ms: u64,
+        /// What came of it.
+        attempt: Attempt,
+    },
+    /// Ends a hold; `at_ms` is when the person spoke.
+    Rule {
+        /// The message.
+        id: DecisionId,
+        /// Release or reject.
+        ruling: Ruling,
+        /// Unix milliseconds.
+        at_ms: u64,
+        /// How long a released message may take to be delivered, milliseconds.
+        expires_after_ms: u64,
+    },
+}
+
+impl Command {
+    fn id(&self) -> DecisionId {
+        match self {
+            Self::Decide { decision, .. } => decision.decision_id,
+            Self::Report(report) => report.decision_id,
+            Self::Attempted { id, .. } | Self::Rule { id, .. } => *id,
+        }
+    }
+}
+
+/// What other threads may read of the journal at any time.
+pub struct Published {
+    /// The operator's own experience.
+    pub experience: ArcSwap<ExperienceSnapshot>,
+    /// Messages in the queue.
+    pub queued: AtomicU64,
+    /// Messages on hold.
+    pub held: AtomicU64,
+}
+
+/// The owner of the messages store.
+pub struct Journal {
+    store: Arc<dyn Store>,
+    bounds: Bounds,
+    experience: Experience,
+    next_index: u64,
+    queued: u64,
+    held: u64,
+    cursors: expire::Cursors,
+    published: Arc<Published>,
+}
+
+impl Journal {
+    /// Opens the journal on `store` and folds what it holds into `experience`.
+    ///
+    /// # Errors
+    /// The store's, and [`Error::DamagedRow`].
+    pub fn open(store: Arc<dyn Store>, bounds: Bounds, mut experience: Experience) -> Result<Self, Error> {
+        let next_index = fold::fold(store.as_ref(), &mut experience)?;
+        let queued = fold::count(store.as_ref(), tables::QUEUE)?;
+        let held = fold::count(store.as_ref(), tables::HOLDS)?;
+        let published = Arc::new(Published {
+            experience: ArcSwap::from_pointee(experience.snapshot()),
+            queued: AtomicU64::new(queued),
+            held: AtomicU64::new(held),
+        });
+        Ok(Self { store, bounds, experience, next_index, queued, held, cursors: expire::Cursors::default(), published })
+    }
+
+    /// What readers see; stays valid as the journal moves on.
+    pub fn published(&self) -> Arc<Published> {
+        self.published.clone()
+    }
+
+    /// Carries out `commands` in order and answers each. One synced commit serves all of them, unless two speak of the
+    /// same message: the later one then sees what the earlier one wrote.
+    ///
+    /// # Errors
+    /// The outer error is the store's: nothing of the last commit can be relied on, and the journal must not be used
+    /// again before it is reopened.
+    pub fn handle(&mut self, commands: Vec<Command>) -> Result<Vec<Result<(), Error>>, Error> {
+        let mut outcomes = Vec::with_capacity(commands.len());
+        let mut touched = HashSet::with_capacity(commands.len());
+        let mut staged = stage::Staged::new(self);
+        for command in commands {
+            if !touched.insert(command.id()) {
+                self.commit(staged)?;
+                touched.clear();
+                touched.insert(command.id());
+                staged = stage::Staged::new(self);
+            }
+            outcomes.push(staged.stage(self, command));
+        }
+        self.commit(staged)?;
+        Ok(outcomes)
+    }
+
+    /// Drops what is past its retention or its expiry at `now_ms`, a bounded number of rows per call. Returns whether
+    /// there may be more.
+    ///
+    /// # Errors
+    /// As [`Journal::handle`].
+    pub fn expire(&mut self, now_ms: u64) -> Result<bool, Error> {
+        let (staged, more) = expire::expire(self, now_ms)?;
+        self.commit(staged)?;
+        Ok(more)
+    }
+
+    /// The one commit point. Before it nothing was answered; after it everything staged is on disk, and only then do
+    /// the fold, the counters and the readers' view follow.
+    fn commit(&mut self, staged: stage::Staged) -> Result<(), Error> {
+        if staged.batch.puts.is_empty() && staged.batch.deletes.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(staged.batch)?;
+        self.next_index = staged.next_index;
+        self.queued = staged.queued;
+        self.held = staged.held;
+        let learned = !staged.rows.is_empty();
+        for row in &staged.rows {
+            learn(&mut self.experience, row);
+        }
+        if learned {
+            self.published.experience.store(Arc::new(self.experience.snapshot()));
+        }
+        self.published.queued.store(self.queued, Ordering::Relaxed);
+        self.published.held.store(self.held, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// What a row of the log teaches: a decision is a sighting of its subjects, a report is a vote on them.
+fn learn(experience: &mut Experience, row: &stage::Lesson) {
+    match row {
+        stage::Lesson::Sighting(decision) => experience.sight(&decision.subjects, decision.at_ms),
+        stage::Lesson::Report(report) => experience.report(ExperienceReport {
+            message: report.decision_id.padded(),
+            reporter: report.reporter.clone(),
+            subjects: report.subjects.clone(),
+            value: report.value,
+            at_ms: report.at_ms,
+        }),
+    }
+}
+
+/// A batch that takes no notice of the head: the journal has one writer and one process.
+fn batch() -> Batch {
+    Batch::default()
+}

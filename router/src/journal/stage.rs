@@ -1,0 +1,176 @@
+//! Commands become rows.
+
+use std::sync::Arc;
+
+use ostrakon_ledger::Batch;
+use serde::Serialize;
+
+use super::{
+    Attempt, Command, Journal, Placement, Report, Ruling, batch,
+    tables::{
+        DEAD, DECISIONS, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row, put_row,
+        queue_key,
+    },
+};
+use crate::{
+    decision::{Decision, DecisionId},
+    error::Error,
+};
+
+/// What the fold learns from a commit.
+pub(super) enum Lesson {
+    Sighting(Arc<Decision>),
+    Report(Report),
+}
+
+/// [`LogRow`] without owning what it speaks of; the two write the same bytes.
+#[derive(Serialize)]
+#[serde(tag = "row", rename_all = "lowercase")]
+enum LogRowRef<'a> {
+    Decision(&'a Decision),
+    Report(&'a Report),
+}
+
+/// A commit in the making.
+pub(super) struct Staged {
+    pub(super) batch: Batch,
+    pub(super) rows: Vec<Lesson>,
+    pub(super) next_index: u64,
+    pub(super) queued: u64,
+    pub(super) held: u64,
+}
+
+impl Staged {
+    pub(super) fn new(journal: &Journal) -> Self {
+        Self {
+            batch: batch(),
+            rows: Vec::new(),
+            next_index: journal.next_index,
+            queued: journal.queued,
+            held: journal.held,
+        }
+    }
+
+    /// Adds what `command` asks for, or says why not; a refused command leaves nothing behind.
+    pub(super) fn stage(&mut self, journal: &Journal, command: Command) -> Result<(), Error> {
+        match command {
+            Command::Decide { decision, message } => self.decide(journal, decision, message),
+            Command::Report(report) => self.report(report),
+            Command::Attempted { id, due_ms, attempt } => self.attempted(id, due_ms, attempt),
+            Command::Rule { id, ruling, at_ms, expires_after_ms } => {
+                self.rule(journal, id, ruling, at_ms, expires_after_ms)
+            }
+        }
+    }
+
+    fn decide(
+        &mut self,
+        journal: &Journal,
+        decision: Arc<Decision>,
+        message: Option<(Vec<u8>, Placement)>,
+    ) -> Result<(), Error> {
+        let id = decision.decision_id;
+        if let Some((bytes, placement)) = message {
+            match placement {
+                Placement::Queue(_) if self.queued >= journal.bounds.queue_max => return Err(Error::QueueFull),
+                Placement::Hold(_) if self.held >= journal.bounds.holds_max => return Err(Error::HoldsFull),
+                Placement::Queue(row) => self.enqueue(row.queued_at_ms, id, &row)?,
+                Placement::Hold(row) => {
+                    put_row(&mut self.batch, HOLDS, id.as_bytes(), &row)?;
+                    self.held += 1;
+                }
+            }
+            self.batch.put(MESSAGES, id.as_bytes().to_vec(), bytes);
+        }
+        let index = self.next_index.to_be_bytes();
+        put_row(&mut self.batch, LOG, &index, &LogRowRef::Decision(&decision))?;
+        self.batch.put(DECISIONS, id.as_bytes().to_vec(), index.to_vec());
+        self.next_index += 1;
+        self.rows.push(Lesson::Sighting(decision));
+        Ok(())
+    }
+
+    fn report(&mut self, report: Report) -> Result<(), Error> {
+        let index = self.next_index.to_be_bytes();
+        put_row(&mut self.batch, LOG, &index, &LogRowRef::Report(&report))?;
+        self.batch.put(REPORTS, index.to_vec(), Vec::new());
+        self.next_index += 1;
+        self.rows.push(Lesson::Report(report));
+        Ok(())
+    }
+
+    fn attempted(&mut self, id: DecisionId, due_ms: u64, attempt: Attempt) -> Result<(), Error> {
+        self.batch.delete(QUEUE, queue_key(due_ms, id).to_vec());
+        self.queued = self.queued.saturating_sub(1);
+        match attempt {
+            Attempt::Delivered => self.batch.delete(MESSAGES, id.as_bytes().to_vec()),
+            Attempt::Retry { due_ms, row } => self.enqueue(due_ms, id, &row)?,
+            Attempt::Dead(row) => put_row(&mut self.batch, DEAD, id.as_bytes(), &row)?,
+        }
+        Ok(())
+    }
+
+    fn rule(
+        &mut self,
+        journal: &Journal,
+        id: DecisionId,
+        ruling: Ruling,
+        at_ms: u64,
+        expires_after_ms: u64,
+    ) -> Result<(), Error> {
+        let bytes = journal.store.get(HOLDS, id.as_bytes())?.ok_or(Error::NoSuchHold)?;
+        let hold: HoldRow = parse_row(HOLDS, &bytes)?;
+        match ruling {
+            Ruling::Release if self.queued >= journal.bounds.queue_max => return Err(Error::QueueFull),
+            Ruling::Release => {
+                let row = QueueRow {
+                    route: hold.route,
+                    attempts: 0,
+                    queued_at_ms: at_ms,
+                    expires_at_ms: at_ms.saturating_add(expires_after_ms),
+                    last_error: String::new(),
+                };
+                self.enqueue(at_ms, id, &row)?;
+            }
+            Ruling::Reject => self.bury(id, hold.route, at_ms, "rejected by an operator")?,
+        }
+        self.unhold(id);
+        Ok(())
+    }
+
+    pub(super) fn bury(&mut self, id: DecisionId, route: String, at_ms: u64, reason: &str) -> Result<(), Error> {
+        let row = DeadRow { route, died_at_ms: at_ms, attempts: 0, reason: reason.to_owned() };
+        put_row(&mut self.batch, DEAD, id.as_bytes(), &row)
+    }
+
+    pub(super) fn unhold(&mut self, id: DecisionId) {
+        self.batch.delete(HOLDS, id.as_bytes().to_vec());
+        self.held = self.held.saturating_sub(1);
+    }
+
+    fn enqueue(&mut self, due_ms: u64, id: DecisionId, row: &QueueRow) -> Result<(), Error> {
+        put_row(&mut self.batch, QUEUE, &queue_key(due_ms, id), row)?;
+        self.queued += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::LogRow, *};
+
+    #[test]
+    fn borrowed_and_owned_rows_write_the_same_bytes() {
+        let report = Report {
+            decision_id: DecisionId::from_bytes([7; 16]),
+            reporter: "peer:a.example".parse().unwrap(),
+            subjects: vec!["peer:b.example".parse().unwrap()],
+            value: -100,
+            at_ms: 5,
+        };
+        let borrowed = serde_json::to_string(&LogRowRef::Report(&report)).unwrap();
+        let owned = serde_json::to_string(&LogRow::Report(report.clone())).unwrap();
+        assert_eq!(borrowed, owned);
+        assert_eq!(serde_json::from_str::<LogRow>(&borrowed).unwrap(), LogRow::Report(report));
+    }
+}

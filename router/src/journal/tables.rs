@@ -1,0 +1,96 @@
+//! What rests in the messages store, table by table, and the keys in it.
+
+use ostrakon_ledger::{Batch, Table};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{decision::DecisionId, error::Error};
+
+/// Decisions and reports in the order in which they were made: `u64` BE index → [`LogRow`](super::LogRow) as JSON.
+pub const LOG: Table = Table("log");
+/// Where a decision stands in the log: decision id → `u64` BE index.
+pub const DECISIONS: Table = Table("decisions");
+/// Which rows of the log are reports: `u64` BE index → nothing. Reports outlive the decisions they speak of.
+pub const REPORTS: Table = Table("reports");
+/// Accepted and held messages as they arrived: decision id → the bytes of the request.
+pub const MESSAGES: Table = Table("messages");
+/// What waits for delivery: `u64` BE due time in ms ‖ decision id → [`QueueRow`].
+pub const QUEUE: Table = Table("queue");
+/// What waits for a person: decision id → [`HoldRow`].
+pub const HOLDS: Table = Table("holds");
+/// What could not be delivered, or was refused by a person: decision id → [`DeadRow`].
+pub const DEAD: Table = Table("dead");
+
+/// Every table, for the opener.
+pub const TABLES: &[Table] = &[LOG, DECISIONS, REPORTS, MESSAGES, QUEUE, HOLDS, DEAD];
+
+/// A message on its way to a route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRow {
+    /// Name of the route.
+    pub route: String,
+    /// Deliveries tried so far.
+    pub attempts: u32,
+    /// When the message entered the queue, Unix milliseconds.
+    pub queued_at_ms: u64,
+    /// When the router gives up, Unix milliseconds.
+    pub expires_at_ms: u64,
+    /// What the last try failed with; empty before the first.
+    pub last_error: String,
+}
+
+/// A message that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRow {
+    /// Name of the route it goes to when released.
+    pub route: String,
+    /// When it was held, Unix milliseconds.
+    pub held_at_ms: u64,
+    /// When it is dropped unless released before, Unix milliseconds.
+    pub expires_at_ms: u64,
+}
+
+/// A message that will not be delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadRow {
+    /// Name of the route.
+    pub route: String,
+    /// When it was given up, Unix milliseconds.
+    pub died_at_ms: u64,
+    /// Deliveries tried.
+    pub attempts: u32,
+    /// Why.
+    pub reason: String,
+}
+
+/// The queue's key of a message due at `due_ms`: rows sort by due time.
+pub fn queue_key(due_ms: u64, id: DecisionId) -> [u8; 24] {
+    let mut key = [0; 24];
+    key[..8].copy_from_slice(&due_ms.to_be_bytes());
+    key[8..].copy_from_slice(id.as_bytes());
+    key
+}
+
+/// Takes a queue's key apart.
+pub fn parse_queue_key(key: &[u8]) -> Result<(u64, DecisionId), Error> {
+    match (key.first_chunk::<8>(), key.get(8..).and_then(|rest| <[u8; 16]>::try_from(rest).ok())) {
+        (Some(due), Some(id)) => Ok((u64::from_be_bytes(*due), DecisionId::from_bytes(id))),
+        _ => Err(Error::DamagedRow { table: QUEUE.0 }),
+    }
+}
+
+/// Reads a `u64` BE key or value.
+pub fn parse_index(table: Table, bytes: &[u8]) -> Result<u64, Error> {
+    bytes.try_into().map(u64::from_be_bytes).map_err(|_| Error::DamagedRow { table: table.0 })
+}
+
+/// Reads a JSON row; a row that does not parse is damage, not bad input.
+pub fn parse_row<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|_| Error::DamagedRow { table: table.0 })
+}
+
+/// Puts `row` as JSON.
+pub fn put_row<T: Serialize>(batch: &mut Batch, table: Table, key: &[u8], row: &T) -> Result<(), Error> {
+    let bytes = serde_json::to_vec(row).map_err(|_| Error::DamagedRow { table: table.0 })?;
+    batch.put(table, key.to_vec(), bytes);
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! A served node: its parts, how they are put together, and what the handlers may ask of them.
+
+pub mod start;
+mod watch;
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use ostrakon_ledger::{LedgerReader, PeerName, PublicKey, Store, Subject};
+use ostrakon_reputation::Explanation;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+pub use start::{Served, serve};
+
+use crate::{
+    config::Config,
+    decision::DecisionId,
+    envelope::Limits,
+    error::Error,
+    follower::Follower,
+    gate::Gate,
+    intake::Intake,
+    journal::{
+        Command, JournalHandle, Ruling,
+        tables::{HOLDS, HoldRow, parse_row},
+    },
+    sequencer::Sequencer,
+};
+
+/// Everything that handlers share. Each part has its own owner; nothing here is locked.
+pub struct Node {
+    /// The operator's configuration.
+    pub config: Config,
+    /// The node's public key.
+    pub key: PublicKey,
+    /// The ledger's verifier key, as in signed notes.
+    pub vkey: String,
+    /// The published ledger.
+    pub reader: LedgerReader,
+    /// Writes the ledger.
+    pub sequencer: Sequencer,
+    /// Explains scores.
+    pub follower: Follower,
+    /// Judges.
+    pub gate: Arc<Gate>,
+    /// Judges, records and answers.
+    pub intake: Intake,
+    /// Writes the messages store.
+    pub journal: JournalHandle,
+    /// Wakes the delivery worker.
+    pub wake: Arc<Notify>,
+    messages: Arc<dyn Store>,
+    message_limits: Limits,
+    recorder: PrometheusHandle,
+}
+
+/// A peer as operators see it.
+#[derive(Debug, Serialize)]
+pub struct PeerView {
+    peer: String,
+    key: String,
+    /// Number of its records in this ledger: its next one has `seq` one higher and names `prev`.
+    seq: u64,
+    prev: String,
+    imported: bool,
+    admitted_at_index: u64,
+}
+
+/// A held message as operators see it.
+#[derive(Debug, Serialize)]
+pub struct HoldView {
+    decision_id: DecisionId,
+    #[serde(flatten)]
+    row: HoldRow,
+}
+
+/// The state of one part, for `/readyz`.
+#[derive(Debug, Serialize)]
+pub struct PartView {
+    part: &'static str,
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Node {
+    /// How large a message may be.
+    pub fn message_limits(&self) -> &Limits {
+        &self.message_limits
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        let published = self.journal.published();
+        let load = |number: &std::sync::atomic::AtomicU64| number.load(std::sync::atomic::Ordering::Relaxed);
+        metrics::gauge!("ostrakon_queue_messages").set(gauge(load(&published.queued)));
+        metrics::gauge!("ostrakon_held_messages").set(gauge(load(&published.held)));
+        metrics::gauge!("ostrakon_ledger_entries").set(gauge(self.reader.tree_size()));
+        self.recorder.render()
+    }
+
+    /// Takes the score of `subject` apart: the ledger's votes, and the reports of this node's own users.
+    ///
+    /// # Errors
+    /// [`Error::CatchingUp`] when too many ask at once.
+    pub async fn explain(&self, subject: Subject) -> Result<Explanation, Error> {
+        let explanation = self.follower.explain(subject).await?;
+        Ok(explanation.with_own(&self.journal.published().experience.load()))
+    }
+
+    /// Everyone who was admitted.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn list_peers(&self) -> Result<Vec<PeerView>, Error> {
+        Ok(self.reader.authors()?.into_iter().map(|(peer, head)| PeerView::new(&peer, &head)).collect())
+    }
+
+    /// One peer.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPeer`], and the ledger's.
+    pub fn show_peer(&self, peer: &PeerName) -> Result<PeerView, Error> {
+        let head = self.reader.author(peer)?.ok_or_else(|| Error::NoSuchPeer(peer.to_string()))?;
+        Ok(PeerView::new(peer, &head))
+    }
+
+    /// Up to `limit` held messages.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn list_holds(&self, limit: usize) -> Result<Vec<HoldView>, Error> {
+        let rows = self.messages.scan(HOLDS, &[], limit)?;
+        rows.iter()
+            .map(|(key, row)| {
+                let id = key.as_slice().try_into().map_err(|_| Error::DamagedRow { table: HOLDS.0 })?;
+                Ok(HoldView { decision_id: DecisionId::from_bytes(id), row: parse_row(HOLDS, row)? })
+            })
+            .collect()
+    }
+
+    /// Carries out what a person decided on a held message.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchHold`], [`Error::QueueFull`], and the journal's.
+    pub async fn rule(&self, id: DecisionId, ruling: Ruling, at_ms: u64) -> Result<(), Error> {
+        let route = self.messages.get(HOLDS, id.as_bytes())?.ok_or(Error::NoSuchHold)?;
+        let hold: HoldRow = parse_row(HOLDS, &route)?;
+        let route = self.config.routes.iter().find(|route| route.name == hold.route);
+        let expires_after_ms = route.map_or(0, |route| route.expires_after.ms());
+        self.journal.carry_out(Command::Rule { id, ruling, at_ms, expires_after_ms }).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Whether this node can do all of its work, and which part cannot.
+    pub fn readiness(&self) -> (bool, Vec<PartView>) {
+        let part =
+            |part, reason: Option<&str>| PartView { part, ready: reason.is_none(), reason: reason.map(Into::into) };
+        let parts = vec![
+            part("ledger", self.sequencer.stopped()),
+            part("journal", self.journal.stopped()),
+            part("book", (!self.gate.is_ready()).then_some("still reading the ledger")),
+        ];
+        (parts.iter().all(|part| part.ready), parts)
+    }
+}
+
+impl PeerView {
+    fn new(peer: &PeerName, head: &ostrakon_ledger::AuthorHead) -> Self {
+        Self {
+            peer: peer.to_string(),
+            key: head.key.to_string(),
+            seq: head.seq,
+            prev: head.id.to_string(),
+            imported: head.imported,
+            admitted_at_index: head.admitted_at_index,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts beyond 2^53 are out of reach")]
+fn gauge(count: u64) -> f64 {
+    count as f64
+}

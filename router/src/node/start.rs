@@ -1,0 +1,179 @@
+//! Putting a node together, and taking it apart again.
+
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::JoinHandle};
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use ostrakon_policies::Judge;
+use ostrakon_reputation::{Book, Experience, Parameters, Viewpoint};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+
+use super::{Node, watch as policy_watch};
+use crate::{
+    config::Config,
+    delivery::Delivery,
+    envelope::Limits,
+    error::Error,
+    follower::Follower,
+    gate::Gate,
+    home::{Announced, Home, Running},
+    http,
+    intake::Intake,
+    journal::{Bounds, Journal, JournalHandle},
+    sequencer::{self, Sequencer},
+};
+
+/// Upper bounds of the latency histogram's buckets, seconds.
+const LATENCY_BUCKETS_S: &[f64] =
+    &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+/// Upper bounds of the batch histograms' buckets.
+const BATCH_BUCKETS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+
+/// A node that is being served.
+pub struct Served {
+    /// Where the public listener is bound.
+    pub public: SocketAddr,
+    /// Where the local listener is bound.
+    pub local: SocketAddr,
+    shutdown: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    threads: Vec<JoinHandle<()>>,
+    _announced: Announced,
+}
+
+/// Opens everything under `home` and serves it.
+///
+/// 1. Bind both listeners: a port in use costs nothing yet.
+/// 2. Open the ledger, the messages store and the policy; each can refuse.
+/// 3. Start the owners of state: the book, the sequencer, the journal.
+/// 4. Start the listeners, the delivery worker and the policy watcher; say where.
+///
+/// # Errors
+/// Whatever keeps a part from opening; nothing is left running then.
+pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
+    let public = bind(config.listen.public, "listen.public").await?;
+    let local = bind(config.listen.local, "listen.local").await?;
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(metrics_exporter_prometheus::Matcher::Suffix("_seconds".into()), LATENCY_BUCKETS_S)
+        .and_then(|builder| {
+            let batches = metrics_exporter_prometheus::Matcher::Suffix("_batch_size".into());
+            builder.set_buckets_for_metric(batches, BATCH_BUCKETS)
+        })
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| Error::Stopped { part: "metrics", reason: error.to_string() })?;
+
+    let secrets = home.secrets()?;
+    let registrar = home.open_ledger(&config, secrets.key.clone())?;
+    let messages: Arc<dyn ostrakon_ledger::Store> = home.open_messages()?;
+    let policy = policy_watch::load(&home)?;
+    let reader = registrar.ledger().reader();
+    let vkey = registrar.ledger().vkey();
+
+    let parameters = parameters(&config);
+    let trusted: BTreeSet<_> =
+        config.experience.trusted_reporters.iter().map(|address| address.subject(&secrets.pepper)).collect();
+    let experience = Experience::new(parameters.clone(), trusted);
+    let journal = Journal::open(messages.clone(), bounds(&config), experience)?;
+    let published = journal.published();
+    let (follower, scores, book_thread) = Follower::start(Book::new(parameters, viewpoint(&config)), reader.clone())?;
+    let notify = follower.clone();
+    let pool = sequencer::Limits { pool_max: config.limits.pool_max, batch_max: config.store.batch_max };
+    let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool, move || notify.notify())?;
+    let (journal, journal_thread) = JournalHandle::start(journal, config.limits.decisions_in_flight_max)?;
+
+    let gate = Arc::new(Gate::new(&secrets, Judge::new(policy, None), scores, published));
+    let intake = Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std());
+    let wake = Arc::new(Notify::new());
+    let (public_addr, local_addr) = (address(&public)?, address(&local)?);
+    let announced = home.announce(&Running {
+        public: public_addr.to_string(),
+        local: local_addr.to_string(),
+        pid: std::process::id(),
+    })?;
+    let delivery = Delivery {
+        store: messages.clone(),
+        journal: journal.clone(),
+        routes: config.routes.clone(),
+        client: client()?,
+        wake: wake.clone(),
+    };
+    let node = Arc::new(Node {
+        message_limits: Limits::from(&config.limits),
+        key: secrets.key.public(),
+        vkey,
+        reader,
+        sequencer,
+        follower,
+        gate: gate.clone(),
+        intake,
+        journal,
+        wake,
+        messages,
+        recorder,
+        config,
+    });
+
+    let (shutdown, stop) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(http::serve::serve(public, http::public::routes(&node), stop.clone()));
+    tasks.spawn(http::serve::serve(local, http::local::routes(&node), stop.clone()));
+    tasks.spawn(delivery.run(stop.clone()));
+    tasks.spawn(policy_watch::watch(home, gate, stop));
+    let threads = vec![sequencer_thread, journal_thread, book_thread];
+    Ok(Served { public: public_addr, local: local_addr, shutdown, tasks, threads, _announced: announced })
+}
+
+impl Served {
+    /// Stops listening, finishes what is under way, and returns when everything is written.
+    pub async fn drain(mut self) {
+        let _ = self.shutdown.send(true);
+        while self.tasks.join_next().await.is_some() {}
+        let threads = std::mem::take(&mut self.threads);
+        let _ = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        })
+        .await;
+    }
+}
+
+/// The engine's parameters under `config`.
+pub fn parameters(config: &Config) -> Parameters {
+    Parameters { half_life_ms: config.reputation.half_life.map(|span| span.ms()), ..Parameters::default() }
+}
+
+/// The operator's own viewpoint.
+pub fn viewpoint(config: &Config) -> Viewpoint {
+    Viewpoint { name: config.reputation.viewpoint.clone(), seeds: config.reputation.seeds.clone() }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        queue_max: config.limits.queue_max as u64,
+        holds_max: config.limits.holds_max as u64,
+        decisions_ms: config.retention.decisions.ms(),
+        reports_ms: config.retention.reports.ms(),
+        dead_ms: config.retention.dead.ms(),
+    }
+}
+
+async fn bind(addr: SocketAddr, key: &'static str) -> Result<TcpListener, Error> {
+    TcpListener::bind(addr).await.map_err(|error| Error::Listen { key, addr, reason: error.to_string() })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, Error> {
+    listener.local_addr().map_err(|error| Error::Stopped { part: "listener", reason: error.to_string() })
+}
+
+fn client() -> Result<reqwest::Client, Error> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("ostrakon/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::Stopped { part: "delivery", reason: error.to_string() })
+}

@@ -1,0 +1,80 @@
+//! Hot reload of the policy: what loads is put in office and kept as the last good one; what does not, changes nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use ostrakon_policies::{Judge, Policy};
+use tokio::sync::watch;
+
+use crate::{
+    error::Error,
+    gate::Gate,
+    home::{Home, file_error, write_durably},
+    http::serve::stopped,
+};
+
+/// How often the file is looked at. Reading a few kilobytes a second costs nothing and works on every file system.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Loads the policy at start: the operator's file, or the last good one if that does not load.
+///
+/// # Errors
+/// The first file's error when there is no last good one either.
+pub(super) fn load(home: &Home) -> Result<Policy, Error> {
+    match read(home) {
+        Ok((text, policy)) => {
+            write_durably(&home.last_good_policy_path(), text.as_bytes(), 0o644)?;
+            Ok(policy)
+        }
+        Err(error) => {
+            let path = home.last_good_policy_path();
+            let Ok(text) = std::fs::read_to_string(&path) else { return Err(error) };
+            let policy = Policy::parse(&path.display().to_string(), &text)?;
+            tracing::error!(%error, in_force = %path.display(), "the policy does not load; the last good one stays in force");
+            Ok(policy)
+        }
+    }
+}
+
+/// Follows the file until `shutdown` turns true.
+pub(super) async fn watch(home: Home, gate: Arc<Gate>, mut shutdown: watch::Receiver<bool>) {
+    let mut seen = std::fs::read(home.policy_path()).ok();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PERIOD) => {}
+            () = stopped(&mut shutdown) => return,
+        }
+        let now = std::fs::read(home.policy_path()).ok();
+        if now == seen {
+            continue;
+        }
+        seen = now;
+        match reload(&home, &gate) {
+            Ok(digest) => {
+                metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "loaded").increment(1);
+                tracing::info!(digest, "policy reloaded");
+            }
+            Err(error) => {
+                metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "refused").increment(1);
+                tracing::error!(%error, "the changed policy does not load; the one in force stays");
+            }
+        }
+    }
+}
+
+fn reload(home: &Home, gate: &Gate) -> Result<String, Error> {
+    let (text, policy) = read(home)?;
+    for warning in policy.warnings() {
+        tracing::warn!(%warning, "policy");
+    }
+    let bench = gate.bench();
+    gate.seat(Judge::new(policy, Some(&bench.judge)));
+    write_durably(&home.last_good_policy_path(), text.as_bytes(), 0o644)?;
+    Ok(gate.bench().digest.clone())
+}
+
+fn read(home: &Home) -> Result<(String, Policy), Error> {
+    let path = home.policy_path();
+    let text = std::fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
+    let policy = Policy::parse(&path.display().to_string(), &text)?;
+    Ok((text, policy))
+}

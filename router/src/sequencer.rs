@@ -1,0 +1,196 @@
+//! The registrar on its own thread, behind a bounded pool: the vote flow's only writer.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use ostrakon_ledger::{Appended, PeerName, PublicKey, RecordId, SignedRecord, Verified};
+use tokio::sync::oneshot;
+
+use crate::{
+    clock::now_ms,
+    error::Error,
+    import::SourceVote,
+    registrar::{Ballot, Imported, Registrar},
+};
+
+/// How much waits and how much is written at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Jobs that may wait.
+    pub pool_max: usize,
+    /// Records in one commit, at most the ledger's own limit.
+    pub batch_max: usize,
+}
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+enum Job {
+    Submit(Box<Verified<SignedRecord>>, Reply<Appended>),
+    Admit(PeerName, PublicKey, Reply<Appended>),
+    Cast(Ballot, Reply<Appended>),
+    Retract(RecordId, Reply<Appended>),
+    Import(Vec<SourceVote>, Reply<Imported>),
+}
+
+/// Hands work to the sequencer's thread. Each method answers when what it asked for is durable and published.
+///
+/// All of them fail with [`Error::PoolFull`] when too much waits, with [`Error::Stopped`] after an error of the
+/// ledger's store, and with whatever the registrar refuses.
+#[derive(Clone)]
+pub struct Sequencer {
+    jobs: SyncSender<Job>,
+    stopped: Arc<OnceLock<String>>,
+}
+
+impl Sequencer {
+    /// Starts the thread. It ends when every handle is gone and what waits is done. `committed` is called after each
+    /// commit, on that thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        registrar: Registrar,
+        limits: Limits,
+        committed: impl Fn() + Send + 'static,
+    ) -> Result<(Self, JoinHandle<()>), Error> {
+        let (jobs, inbox) = sync_channel(limits.pool_max);
+        let stopped = Arc::new(OnceLock::new());
+        let flag = stopped.clone();
+        let thread = std::thread::Builder::new()
+            .name("sequencer".into())
+            .spawn(move || run(registrar, limits.batch_max, &inbox, &flag, &committed))
+            .map_err(|error| Error::Stopped { part: "ledger", reason: error.to_string() })?;
+        Ok((Self { jobs, stopped }, thread))
+    }
+
+    /// Takes in a record that someone else signed.
+    pub async fn submit(&self, record: Verified<SignedRecord>) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Submit(Box::new(record), reply)).await
+    }
+
+    /// See [`Registrar::admit`].
+    pub async fn admit(&self, peer: PeerName, key: PublicKey) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Admit(peer, key, reply)).await
+    }
+
+    /// See [`Registrar::cast`].
+    pub async fn cast(&self, ballot: Ballot) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Cast(ballot, reply)).await
+    }
+
+    /// See [`Registrar::retract`].
+    pub async fn retract(&self, target: RecordId) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Retract(target, reply)).await
+    }
+
+    /// See [`Registrar::import`].
+    pub async fn import(&self, rows: Vec<SourceVote>) -> Result<Imported, Error> {
+        self.ask(|reply| Job::Import(rows, reply)).await
+    }
+
+    /// Why the ledger stopped, if it did.
+    pub fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.try_send(job(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => Error::PoolFull,
+            TrySendError::Disconnected(_) => self.stopped_error(),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    fn stopped_error(&self) -> Error {
+        Error::Stopped { part: "ledger", reason: self.stopped().unwrap_or("shutting down").to_owned() }
+    }
+}
+
+fn run(
+    mut registrar: Registrar,
+    batch_max: usize,
+    inbox: &Receiver<Job>,
+    stopped: &OnceLock<String>,
+    committed: &dyn Fn(),
+) {
+    let mut next = None;
+    while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
+        let outcome = match job {
+            Job::Submit(record, reply) => {
+                let batch = collect((*record, reply), batch_max, inbox, &mut next);
+                submit(&mut registrar, batch)
+            }
+            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms())),
+            Job::Cast(ballot, reply) => answer(reply, registrar.cast(ballot, now_ms())),
+            Job::Retract(target, reply) => answer(reply, registrar.retract(target, now_ms())),
+            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, now_ms())),
+        };
+        committed();
+        if let Err(reason) = outcome {
+            tracing::error!(%reason, "the ledger's store failed; no further vote is taken until a restart");
+            metrics::counter!("ostrakon_store_failures_total", "store" => "ledger").increment(1);
+            let _ = stopped.set(reason);
+            return;
+        }
+    }
+}
+
+type Waiting = (Verified<SignedRecord>, Reply<Appended>);
+
+/// All submissions that wait behind `first`, up to the first job of another kind, which is left in `next`.
+fn collect(first: Waiting, batch_max: usize, inbox: &Receiver<Job>, next: &mut Option<Job>) -> Vec<Waiting> {
+    let mut batch = vec![first];
+    while batch.len() < batch_max {
+        match inbox.try_recv() {
+            Ok(Job::Submit(record, reply)) => batch.push((*record, reply)),
+            Ok(other) => {
+                *next = Some(other);
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    batch
+}
+
+fn submit(registrar: &mut Registrar, batch: Vec<Waiting>) -> Result<(), String> {
+    let (records, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+    metrics::histogram!("ostrakon_ledger_batch_size").record(f64::from(u32::try_from(records.len()).unwrap_or(0)));
+    match registrar.submit(records, now_ms()) {
+        Ok(outcomes) => {
+            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                let word = match &outcome {
+                    Ok(appended) if appended.new => "appended",
+                    Ok(_) => "present",
+                    Err(refusal) => refusal.code(),
+                };
+                metrics::counter!("ostrakon_records_total", "outcome" => word).increment(1);
+                let _ = reply.send(outcome.map_err(Error::from));
+            }
+            Ok(())
+        }
+        Err(error) => {
+            let reason = error.to_string();
+            for reply in replies {
+                let _ = reply.send(Err(Error::Stopped { part: "ledger", reason: reason.clone() }));
+            }
+            Err(reason)
+        }
+    }
+}
+
+/// Replies; an error of the ledger's own (not a refusal) also ends the thread.
+fn answer<T>(reply: Reply<T>, outcome: Result<T, Error>) -> Result<(), String> {
+    let fatal = match &outcome {
+        Err(error @ (Error::Ledger(_) | Error::Store(_))) => Err(error.to_string()),
+        _ => Ok(()),
+    };
+    let _ = reply.send(outcome);
+    fatal
+}
