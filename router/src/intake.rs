@@ -3,9 +3,10 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use metrics::{Counter, Histogram};
 use ostrakon_ledger::Store;
 use ostrakon_policies::{Opinion, Verdict};
 use tokio::sync::oneshot;
@@ -45,13 +46,14 @@ pub struct Intake {
     journal: JournalHandle,
     in_flight: Arc<[Mutex<Waiters>; SHARDS]>,
     deadline: Duration,
+    counters: Counters,
 }
 
 impl Intake {
     /// `store` is the messages store that `journal` owns; it is only read here. `deadline` bounds each answer.
     pub fn new(gate: Arc<Gate>, store: Arc<dyn Store>, journal: JournalHandle, deadline: Duration) -> Self {
         let in_flight = Arc::new(std::array::from_fn(|_| Mutex::default()));
-        Self { gate, store, journal, in_flight, deadline }
+        Self { gate, store, journal, in_flight, deadline, counters: Counters::new() }
     }
 
     /// The decision on `inquiry`: the recorded one if there is one, else a new one, durable before it is returned.
@@ -69,6 +71,7 @@ impl Intake {
         parcel: Option<Parcel<'_>>,
         now_ms: u64,
     ) -> Result<Arc<Decision>, Arc<Error>> {
+        let start = Instant::now();
         let id = self.gate.decision_id(inquiry);
         let (sender, receiver) = oneshot::channel();
         let first = {
@@ -80,7 +83,9 @@ impl Intake {
         if first && let Err(error) = self.lead(id, inquiry, parcel, now_ms) {
             finish(&self.in_flight, id, &Err(Arc::new(error)));
         }
-        match tokio::time::timeout(self.deadline, receiver).await {
+        let answer = tokio::time::timeout(self.deadline, receiver).await;
+        self.counters.seconds.record(start.elapsed());
+        match answer {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Arc::new(Error::Stopped { part: "journal", reason: "shutting down".into() })),
             Err(_) => Err(Arc::new(Error::Deadline)),
@@ -100,7 +105,7 @@ impl Intake {
         {
             unjudged(&mut decision, parcel.route.on_failure);
         }
-        count(&decision);
+        self.counters.count(&decision);
         let decision = Arc::new(decision);
         let message = parcel.and_then(|parcel| place(parcel, decision.verdict, now_ms));
         let in_flight = self.in_flight.clone();
@@ -193,11 +198,28 @@ fn unjudged(decision: &mut Decision, on_failure: Fallback) {
     });
 }
 
-fn count(decision: &Decision) {
-    metrics::counter!("ostrakon_decisions_total", "verdict" => decision.verdict.as_str()).increment(1);
-    for opinion in decision.reasons.iter().filter(|opinion| opinion.shadow) {
-        metrics::counter!("ostrakon_shadow_verdicts_total",
-            "rule" => opinion.rule.clone(), "verdict" => opinion.verdict.as_str())
-        .increment(1);
+/// Counters that every decision moves, looked up once.
+struct Counters {
+    verdicts: [(Verdict, Counter); 4],
+    seconds: Histogram,
+}
+
+impl Counters {
+    fn new() -> Self {
+        let counter =
+            |verdict: Verdict| (verdict, metrics::counter!("ostrakon_decisions_total", "verdict" => verdict.as_str()));
+        Self { verdicts: Verdict::ALL.map(counter), seconds: metrics::histogram!("ostrakon_decision_seconds") }
+    }
+
+    fn count(&self, decision: &Decision) {
+        for (verdict, counter) in &self.verdicts {
+            if *verdict == decision.verdict {
+                counter.increment(1);
+            }
+        }
+        for opinion in decision.reasons.iter().filter(|opinion| opinion.shadow) {
+            let (rule, verdict) = (opinion.rule.clone(), opinion.verdict.as_str());
+            metrics::counter!("ostrakon_shadow_verdicts_total", "rule" => rule, "verdict" => verdict).increment(1);
+        }
     }
 }

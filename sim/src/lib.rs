@@ -1,0 +1,9 @@
+//! A false world around the production code: datasets, attackers, reports.
+//!
+//! *In scope*: feeding real and generated data to the production engine and to running nodes, and saying what came of it.
+//! *Out of scope*: a second implementation of anything; what a vote is worth (`ostrakon-reputation`).
+
+pub mod demo;
+pub mod node;
+pub mod score;
+pub mod trace;

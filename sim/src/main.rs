@@ -1,0 +1,46 @@
+//! `ostrakon-sim`: see `ostrakon-sim --help`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Simulations and evaluations around the production code of Ostrakon.
+///
+/// Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
+#[derive(Parser)]
+#[command(name = "ostrakon-sim", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Score a CSV of votes with the production engine.
+    Score(ostrakon_sim::score::Arguments),
+    /// Play a labelled mail trace against a running node over HTTP and measure what became of it.
+    #[command(
+        after_help = "Example:\n  ostrakon-sim trace trace.csv --node http://127.0.0.1:7401 --feedback 0.1 --json result.json"
+    )]
+    Trace(ostrakon_sim::trace::Arguments),
+    /// Play two minutes of generated federated traffic against a running node, and tell what happens.
+    #[command(after_help = "Example:\n  ostrakon-sim demo --dir ./var")]
+    Demo(ostrakon_sim::demo::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Score(arguments) => ostrakon_sim::score::run(&arguments),
+        Command::Trace(arguments) => ostrakon_sim::trace::run(&arguments).map(drop).map_err(Into::into),
+        Command::Demo(arguments) => {
+            ostrakon_sim::demo::run(&arguments, &mut std::io::stdout().lock()).map_err(Into::into)
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ostrakon-sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The playing itself: who reports what is drawn beforehand, then the messages go out one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::reader::{Message, TraceError};
+use super::stats::{Outcome, Tally};
+use crate::node::{CheckRequest, Node, NodeError, Report, timed};
+
+/// How reports are drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct Draw {
+    /// Share of the mail that its recipient reports.
+    pub feedback: f64,
+    /// Share of the recipients that always report the opposite.
+    pub liars: f64,
+    /// Seed of the generator (ChaCha8).
+    pub seed: u64,
+}
+
+/// One run against one node.
+pub struct Run {
+    /// Prefix of the message ids.
+    pub id: String,
+    /// The node's local listener.
+    pub node: Node,
+}
+
+impl Draw {
+    /// What each message's recipient will report about it, if anything; a pure function of the trace and the seed.
+    fn reports(&self, messages: &[Message]) -> Vec<Option<Report>> {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        let liars = self.choose_liars(messages, &mut rng);
+        let report = |message: &Message| match message.ham != liars.contains(message.rcpt.as_str()) {
+            true => Report::Ham,
+            false => Report::Spam,
+        };
+        messages.iter().map(|message| rng.random_bool(self.feedback).then(|| report(message))).collect()
+    }
+
+    /// The recipient who gets most of the mail is never a liar: one person's word would be the whole experiment.
+    fn choose_liars<'a>(&self, messages: &'a [Message], rng: &mut ChaCha8Rng) -> BTreeSet<&'a str> {
+        let mut mail: BTreeMap<&str, u64> = BTreeMap::new();
+        for message in messages {
+            *mail.entry(&message.rcpt).or_default() += 1;
+        }
+        let wanted = (self.liars * mail.len() as f64) as usize;
+        let busiest = mail.iter().max_by_key(|(_, mail)| **mail).map(|(rcpt, _)| *rcpt);
+        let mut candidates: Vec<&str> = mail.into_keys().filter(|rcpt| Some(*rcpt) != busiest).collect();
+        candidates.shuffle(rng);
+        candidates.into_iter().take(wanted).collect()
+    }
+}
+
+/// Plays `messages` in their order and sums up. A message is counted once, however often it had to be sent.
+///
+/// # Errors
+/// [`TraceError::Node`] if the node cannot be used at all: the first message got no answer.
+pub fn play(run: &Run, messages: &[Message], draw: &Draw) -> Result<Tally, TraceError> {
+    let reports = draw.reports(messages);
+    let bar = ProgressBar::new(messages.len() as u64).with_style(style());
+    let start = Instant::now();
+    let mut outcomes = Vec::with_capacity(messages.len());
+    for (position, (message, report)) in messages.iter().zip(reports).enumerate() {
+        let (answer, latency) = timed(|| run.node.check(&request(&run.id, message)));
+        match answer {
+            Ok(answer) => {
+                let (verdict, standing) = (answer.verdict, answer.standing);
+                outcomes.push(Outcome { position, ham: message.ham, verdict, standing, latency });
+                if let Some(report) = report {
+                    let told = run.node.feedback(&answer.decision_id, &recipient(message), report);
+                    warn(&bar, message, "its report was not taken", told);
+                }
+            }
+            Err(error) if outcomes.is_empty() => return Err(error.into()),
+            Err(error) => warn(&bar, message, "unanswered", Err(error)),
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(Tally::of(messages.len(), &outcomes, start.elapsed()))
+}
+
+fn warn(bar: &ProgressBar, message: &Message, what: &str, result: Result<(), NodeError>) {
+    if let Err(error) = result {
+        bar.suspend(|| eprintln!("message {}: {what}: {error}", message.seq));
+    }
+}
+
+/// The message as an adapter would put it to the node. The trace's opaque identifiers become names under `.invalid`
+/// (RFC 2606), so that they cannot be anybody's.
+fn request(run_id: &str, message: &Message) -> CheckRequest {
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let relay = known(&message.relay_16).unwrap_or_else(|| "unknown".to_owned());
+    let sender_domain = known(&message.env_domain).map(|domain| format!("{domain}.domain.invalid"));
+    let sender = match (&sender_domain, message.env_addr.as_str()) {
+        (_, "") => String::new(),
+        (Some(domain), addr) => format!("{addr}@{domain}"),
+        (None, addr) => format!("{addr}@unknown.invalid"),
+    };
+    CheckRequest {
+        id: format!("trace-{run_id}-{}", message.seq),
+        peer: format!("{relay}.relay.invalid"),
+        sender,
+        recipients: vec![recipient(message)],
+        kind: "mail",
+        size: message.n_bytes,
+        network: known(&message.relay_ip),
+        sender_domain,
+        links: None,
+    }
+}
+
+fn recipient(message: &Message) -> String {
+    let local = if message.rcpt.is_empty() { "unknown" } else { &message.rcpt };
+    format!("{local}@recipients.invalid")
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:32} {pos}/{len} messages, {per_sec}, {eta} to go")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests;

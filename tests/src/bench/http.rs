@@ -1,0 +1,128 @@
+//! `POST /v1/check` of a served node against a bare warp JSON echo, one after the other, with the same load.
+
+use std::{
+    fmt,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use ostrakon_tests::TestNode;
+use tokio::{net::TcpStream, runtime::Runtime};
+use warp::Filter;
+
+use super::decisions::question;
+
+/// Connections that ask at once.
+const CONNECTIONS: usize = 256;
+/// Requests of one round.
+const REQUESTS: usize = 64_000;
+/// Rounds of each; the better half of the noise cancels in the median of the ratios' ends.
+const ROUNDS: usize = 3;
+
+/// What one server did.
+pub(crate) struct Load {
+    pub(crate) per_second: f64,
+    p50: Duration,
+    p99: Duration,
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0}/s, p50 {:.2?}, p99 {:.2?}", self.per_second, self.p50, self.p99)
+    }
+}
+
+/// Serves an echo until it is killed, as its own process so that both servers are measured alike.
+pub(crate) fn echo() {
+    Runtime::new().unwrap().block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{}", listener.local_addr().unwrap());
+        let echo = warp::path!("v1" / "check")
+            .and(warp::post())
+            .and(warp::body::json())
+            .map(|body: serde_json::Value| warp::reply::json(&body));
+        warp::serve(echo).incoming(listener).run().await;
+    });
+}
+
+/// Both loads, the median round of each, taken in turn.
+pub(crate) fn checks_and_echoes() -> (Load, Load) {
+    let node = TestNode::serving(ostrakon_policies::DEFAULT_POLICY, "");
+    let (mut child, echo) = start_echo();
+    let runtime = Runtime::new().unwrap();
+    let local = node.local().trim_start_matches("http://").to_owned();
+    let (mut checks, mut echoes) = (Vec::new(), Vec::new());
+    for round in 0..=ROUNDS {
+        let first = round * REQUESTS;
+        let echoed = runtime.block_on(load(&echo, first));
+        let checked = runtime.block_on(load(&local, first));
+        // The first round warms up.
+        if round > 0 {
+            echoes.push(echoed);
+            checks.push(checked);
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    (middle(checks), middle(echoes))
+}
+
+fn middle(mut loads: Vec<Load>) -> Load {
+    loads.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
+    loads.swap_remove(ROUNDS / 2)
+}
+
+fn start_echo() -> (Child, String) {
+    let mut child = Command::new(std::env::current_exe().unwrap()).arg("echo").stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (child, line.trim().to_owned())
+}
+
+/// Asks `REQUESTS` different questions over `CONNECTIONS` connections, each waiting for its answer.
+async fn load(address: &str, first: usize) -> Load {
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..CONNECTIONS)
+        .map(|connection| {
+            let address = address.to_owned();
+            let numbers = (first + connection..first + REQUESTS).step_by(CONNECTIONS);
+            tokio::spawn(async move { ask(&address, numbers).await })
+        })
+        .collect();
+    let mut latencies = Vec::with_capacity(REQUESTS);
+    for task in tasks {
+        latencies.extend(task.await.unwrap());
+    }
+    let elapsed = start.elapsed().as_secs_f64();
+    latencies.sort_unstable();
+    Load {
+        per_second: f64::from(u32::try_from(latencies.len()).unwrap()) / elapsed,
+        p50: latencies[latencies.len() / 2],
+        p99: latencies[latencies.len() * 99 / 100],
+    }
+}
+
+async fn ask(address: &str, numbers: impl Iterator<Item = usize>) -> Vec<Duration> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut latencies = Vec::new();
+    for number in numbers {
+        let request = Request::post("/v1/check")
+            .header("host", address)
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(question(number))))
+            .unwrap();
+        let start = Instant::now();
+        let response = sender.send_request(request).await.unwrap();
+        assert!(response.status().is_success());
+        response.into_body().collect().await.unwrap();
+        latencies.push(start.elapsed());
+    }
+    latencies
+}

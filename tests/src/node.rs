@@ -1,0 +1,278 @@
+//! A node in a directory of its own, served by the built binary on ports that the system chooses.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::binary::{ostrakon_ok, path};
+
+/// How long anything that a test waits for may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A policy that objects to nothing, so that a test sees only what it asks for.
+pub const OPEN_POLICY: &str = "";
+
+/// A node's directory, and the process that serves it, if one does.
+pub struct TestNode {
+    dir: TempDir,
+    served: Option<Served>,
+}
+
+struct Served {
+    child: Child,
+    public: String,
+    local: String,
+    log: Arc<Mutex<String>>,
+}
+
+/// An HTTP answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl TestNode {
+    /// A new node `node.example`, not served yet.
+    pub fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let home = dir.path().join("node");
+        ostrakon_ok(&["init", "--dir", home.to_str().unwrap(), "--domain", "node.example"]);
+        Self { dir, served: None }
+    }
+
+    /// A new node with `policy` and more lines in its configuration, served.
+    pub fn serving(policy: &str, configuration: &str) -> Self {
+        let mut node = Self::new();
+        node.write("policy.toml", policy);
+        node.configure(configuration);
+        node.serve();
+        node
+    }
+
+    /// The node's directory.
+    pub fn home(&self) -> PathBuf {
+        self.dir.path().join("node")
+    }
+
+    /// The node's directory as an argument.
+    pub fn home_arg(&self) -> String {
+        self.home().to_str().unwrap().to_owned()
+    }
+
+    /// A path beside the node's directory.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file of the node's directory.
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.home().join(name), text).unwrap();
+    }
+
+    /// Appends to the configuration.
+    pub fn configure(&self, lines: &str) {
+        let path = self.home().join("ostrakon.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("{text}\n{lines}\n")).unwrap();
+    }
+
+    /// Replaces a line of the configuration.
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let path = self.home().join("ostrakon.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from} is not in the configuration");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    /// The command that serves the node.
+    pub fn serve_command(&self) -> Command {
+        let mut command = Command::new(path("ostrakon"));
+        command.args(["serve", "--dir", &self.home_arg(), "--public", "127.0.0.1:0", "--local", "127.0.0.1:0"]);
+        command
+    }
+
+    /// Serves the node and waits until it is ready.
+    pub fn serve(&mut self) {
+        let command = self.serve_command();
+        self.serve_with(command);
+    }
+
+    /// Serves the node with `command` and waits until it says that it is ready.
+    pub fn serve_with(&mut self, mut command: Command) {
+        assert!(self.served.is_none(), "the node is served already");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (mut stderr, sink) = (BufReader::new(child.stderr.take().unwrap()), log.clone());
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while matches!(stderr.read_line(&mut line), Ok(1..)) {
+                sink.lock().unwrap().push_str(&line);
+                line.clear();
+            }
+        });
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut ready = String::new();
+        stdout.read_line(&mut ready).unwrap();
+        let addresses: Vec<_> = ready.split_whitespace().collect();
+        let ["ready", public, local] = addresses[..] else {
+            let mut rest = String::new();
+            let _ = stdout.read_to_string(&mut rest);
+            panic!("not ready: {ready:?} {rest:?} {}", log.lock().unwrap());
+        };
+        let url = |word: &str| format!("http://{}", word.split_once('=').unwrap().1);
+        self.served = Some(Served { child, public: url(public), local: url(local), log });
+        wait_for("the book to catch up", || matches!(self.get("/readyz").status, 200 | 401));
+    }
+
+    /// What the node has logged so far.
+    pub fn log(&self) -> String {
+        self.served().log.lock().unwrap().clone()
+    }
+
+    /// The URL of the public listener.
+    pub fn public(&self) -> &str {
+        &self.served().public
+    }
+
+    /// The URL of the local listener.
+    pub fn local(&self) -> &str {
+        &self.served().local
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let mut served = self.served.take().unwrap();
+        served.child.kill().unwrap();
+        served.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit status it leads to.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut served = self.served.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&served.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        served.child.wait().unwrap()
+    }
+
+    /// GET on the local listener.
+    pub fn get(&self, path: &str) -> Answer {
+        get(&format!("{}{path}", self.local()))
+    }
+
+    /// POST on the local listener.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        post(&format!("{}{path}", self.local()), body.to_string().as_bytes())
+    }
+
+    /// GET on the public listener.
+    pub fn public_get(&self, path: &str) -> Answer {
+        get(&format!("{}{path}", self.public()))
+    }
+
+    /// POST on the public listener.
+    pub fn public_post(&self, path: &str, body: &[u8]) -> Answer {
+        post(&format!("{}{path}", self.public()), body)
+    }
+
+    /// Asks for the verdict on a small mail from `peer`.
+    pub fn check(&self, id: &str, peer: &str) -> Value {
+        let sender = format!("someone@{peer}");
+        let answer = self.post(
+            "/v1/check",
+            &json!({ "id": id, "peer": peer, "sender": sender, "recipients": ["user@node.example"], "kind": "mail",
+                     "size": 1000 }),
+        );
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body
+    }
+
+    /// Runs `ostrakon` with `args` and this node's directory.
+    pub fn run(&self, args: &[&str]) -> String {
+        ostrakon_ok(&[args, &["--dir", &self.home_arg()]].concat())
+    }
+
+    /// `ostrakon ledger verify`, which must find nothing; returns the number of entries.
+    pub fn verify(&self) -> u64 {
+        let report = self.run(&["ledger", "verify"]);
+        let size = report.lines().find_map(|line| line.strip_prefix("tree size")).unwrap();
+        size.trim().parse().unwrap()
+    }
+
+    /// Asks again and again until `done`; panics when it takes too long.
+    pub fn wait_for(&self, what: &str, done: impl FnMut() -> bool) {
+        wait_for(what, done);
+    }
+
+    fn served(&self) -> &Served {
+        self.served.as_ref().expect("the node is not served")
+    }
+}
+
+impl Default for TestNode {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for TestNode {
+    fn drop(&mut self) {
+        if let Some(served) = &mut self.served {
+            let _ = served.child.kill();
+            let _ = served.child.wait();
+        }
+    }
+}
+
+/// Asks again and again until `done`; panics when it takes too long.
+pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// The lines of a file of whitespace-separated words.
+pub fn rows(path: &Path) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| line.split_whitespace().map(str::to_owned).collect()).collect()
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
+}
+
+fn get(url: &str) -> Answer {
+    answer(agent().get(url).call())
+}
+
+/// The bytes that a GET brings, which must succeed.
+pub fn get_bytes(url: &str) -> Vec<u8> {
+    let mut response = agent().get(url).call().unwrap();
+    assert_eq!(response.status().as_u16(), 200, "{url}");
+    response.body_mut().read_to_vec().unwrap()
+}
+
+/// POSTs `body` as JSON.
+pub fn post(url: &str, body: &[u8]) -> Answer {
+    answer(agent().post(url).content_type("application/json").send(body))
+}
+
+fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    match response {
+        Ok(mut response) => {
+            let text = response.body_mut().read_to_string().unwrap_or_default();
+            let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            Answer { status: response.status().as_u16(), body }
+        }
+        Err(error) => Answer { status: 0, body: Value::String(error.to_string()) },
+    }
+}

@@ -1,0 +1,135 @@
+//! What adapters ask: verdicts, once per message; reports; decisions and explanations afterwards.
+
+use ostrakon_tests::{TestNode, node::OPEN_POLICY};
+use serde_json::{Value, json};
+
+const THREE_A_DAY: &str = r#"
+[[limit]]
+name = "three a day"
+key = ["peer"]
+rate = "1/day"
+burst = 3
+verdict = "reject"
+explain = "{used} of {burst} used."
+"#;
+
+#[test]
+fn the_same_id_gets_the_same_answer_and_counts_once_also_across_a_restart() {
+    let mut node = TestNode::serving(THREE_A_DAY, "");
+    let first = node.check("m1", "a.example");
+    assert_eq!(first["verdict"], "accept");
+    for _ in 0..10 {
+        assert_eq!(node.check("m1", "a.example"), first);
+    }
+    node.kill();
+    node.serve();
+    assert_eq!(node.check("m1", "a.example"), first);
+    let verdicts: Vec<Value> = (2..=5).map(|n| node.check(&format!("m{n}"), "a.example")["verdict"].clone()).collect();
+    assert_eq!(json!(verdicts), json!(["accept", "accept", "accept", "reject"]), "counters start anew, answers stay");
+}
+
+#[test]
+fn many_asking_for_one_message_at_once_get_one_answer() {
+    let node = TestNode::serving(THREE_A_DAY, "");
+    let answers: Vec<Value> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..16).map(|_| scope.spawn(|| node.check("m1", "a.example"))).collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+    let next: Vec<Value> = (2..=4).map(|n| node.check(&format!("m{n}"), "a.example")["verdict"].clone()).collect();
+    assert_eq!(json!(next), json!(["accept", "accept", "reject"]), "sixteen askings were one message");
+}
+
+#[test]
+fn a_refusal_names_the_limit_its_level_and_stays_on_record() {
+    let node = TestNode::serving(THREE_A_DAY, "");
+    let answers: Vec<Value> = (0..4).map(|n| node.check(&format!("m{n}"), "a.example")).collect();
+    let reason = &answers[3]["reasons"][0];
+    assert_eq!((&reason["rule"], &reason["text"]), (&json!("three a day"), &json!("3 of 3 used.")));
+    assert!(reason["numbers"]["next_at_ms"].as_u64().unwrap() > 0);
+    let id = answers[3]["decision_id"].as_str().unwrap();
+    let decision = node.get(&format!("/v1/decisions/{id}")).body;
+    assert_eq!(decision["reasons"], answers[3]["reasons"]);
+    let text = decision.to_string();
+    assert!(!text.contains("someone@") && !text.contains("user@"), "no address rests in a record: {text}");
+}
+
+#[test]
+fn a_deferred_message_is_judged_again_when_its_time_has_come() {
+    let policy = "[[limit]]\nname = \"slow\"\nkey = [\"peer\"]\nrate = \"2/s\"\nburst = 1\nverdict = \"defer\"\n";
+    let node = TestNode::serving(policy, "");
+    assert_eq!(node.check("m1", "a.example")["verdict"], "accept");
+    let deferred = node.check("m2", "a.example");
+    assert_eq!(deferred["verdict"], "defer");
+    assert!(deferred["retry_after_ms"].as_u64().unwrap() <= 500);
+    node.wait_for("the deferral to end", || node.check("m2", "a.example")["verdict"] == "accept");
+}
+
+#[test]
+fn reports_move_the_standing_of_what_comes_after() {
+    let mut node = TestNode::new();
+    node.write("policy.toml", OPEN_POLICY);
+    node.reconfigure("trusted_reporters = []", "trusted_reporters = [\"abuse@node.example\"]");
+    node.serve();
+    let before = node.check("m1", "spam.example");
+    assert_eq!(before["newcomer"], json!(true));
+    let id = &before["decision_id"];
+    for reporter in ["abuse@node.example", "user@node.example"] {
+        let report = json!({ "decision_id": id, "reporter": reporter, "report": "spam" });
+        assert_eq!(node.post("/v1/feedback", &report).body, json!({ "recorded": true }));
+    }
+    let after = node.check("m2", "spam.example");
+    assert!(after["standing"].as_i64() < before["standing"].as_i64(), "{before} {after}");
+    assert!(after["score"].as_i64().unwrap() < -500, "{after}");
+    let explained = node.get("/v1/subjects/peer:spam.example").body;
+    assert_eq!(explained["own"]["reports"], json!(2), "{explained}");
+}
+
+#[test]
+fn reports_and_sightings_are_the_same_after_a_restart() {
+    let mut node = TestNode::serving(OPEN_POLICY, "");
+    for n in 0..50 {
+        let answer = node.check(&format!("m{n}"), &format!("p{}.example", n % 7));
+        let report = if n % 3 == 0 { "ham" } else { "spam" };
+        let reporter = format!("user{}@node.example", n % 5);
+        node.post(
+            "/v1/feedback",
+            &json!({ "decision_id": answer["decision_id"], "reporter": reporter, "report": report }),
+        );
+    }
+    let own = |node: &TestNode| -> Vec<Value> {
+        (0..7).map(|n| node.get(&format!("/v1/subjects/peer:p{n}.example")).body["own"]["reports"].clone()).collect()
+    };
+    let before = own(&node);
+    node.kill();
+    node.serve();
+    assert_eq!(own(&node), before);
+}
+
+#[test]
+fn a_question_that_cannot_be_read_is_refused_and_says_which_field() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    let good = json!({ "id": "m", "peer": "a.example", "sender": "a@a.example", "recipients": ["b@node.example"],
+                       "kind": "mail", "size": 1 });
+    for (field, value) in [
+        ("peer", json!("not a domain")),
+        ("recipients", json!([])),
+        ("kind", json!("telegram")),
+        ("size", json!(-1)),
+        ("id", json!("")),
+        ("content", json!("abc")),
+        ("surprise", json!(1)),
+    ] {
+        let mut question = good.clone();
+        question[field] = value;
+        let answer = node.post("/v1/check", &question);
+        assert_eq!((answer.status, &answer.body["error"]["blame"]), (400, &json!("caller")), "{field}: {answer:?}");
+        let message = answer.body["error"]["message"].as_str().unwrap();
+        let known = field != "kind" && field != "size";
+        assert!(!known || message.contains(field), "{field}: {message}");
+    }
+    let feedback =
+        json!({ "decision_id": "00000000000000000000000000000000", "reporter": "u@x.example", "report": "spam" });
+    let answer = node.post("/v1/feedback", &feedback);
+    assert_eq!((answer.status, &answer.body["error"]["code"]), (404, &json!("no_such_decision")));
+}

@@ -1,0 +1,221 @@
+//! What an operator meets: wrong files, ports in use, a directory served twice, full disks, damage, reloads, shutdown.
+
+use std::{net::TcpListener, process::Command};
+
+use ostrakon_ledger::{Batch, RocksStore, Store, TABLES, Table};
+use ostrakon_tests::{
+    TestNode,
+    binary::{ostrakon, path},
+    node::OPEN_POLICY,
+};
+use serde_json::json;
+
+fn errors_of(args: &[&str]) -> (i32, String) {
+    let output = ostrakon(args);
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn init_leaves_an_existing_node_alone() {
+    let node = TestNode::new();
+    let key = std::fs::read(node.home().join("node.key")).unwrap();
+    let (code, errors) = errors_of(&["init", "--dir", &node.home_arg(), "--domain", "other.example"]);
+    assert_eq!(code, 1, "{errors}");
+    assert!(errors.contains("there is a node here already"), "{errors}");
+    assert_eq!(std::fs::read(node.home().join("node.key")).unwrap(), key);
+}
+
+#[test]
+fn secrets_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let node = TestNode::new();
+    for name in ["node.key", "federation.pepper"] {
+        let mode = std::fs::metadata(node.home().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_directory_is_served_once() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    let output = node.serve_command().output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("already served"));
+}
+
+#[test]
+fn a_port_in_use_is_named_and_nothing_is_touched() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let node = TestNode::new();
+    let (code, errors) =
+        errors_of(&["serve", "--dir", &node.home_arg(), "--public", "127.0.0.1:0", "--local", &address]);
+    assert_eq!(code, 5);
+    assert!(errors.contains("listen.local") && errors.contains(&address), "{errors}");
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_shown_with_file_line_and_key() {
+    for (from, to, wanted) in [
+        ("verdict = \"defer\"", "verdict = \"deferr\"", &["ostrakon.toml:", "failure.verdict"][..]),
+        ("deadline = \"2s\"", "deadline = \"2\"", &["ostrakon.toml:", "failure.deadline"]),
+        ("queue_max =", "queue_maxx =", &["ostrakon.toml:", "queue_maxx", "queue_max"]),
+        ("domain = \"node.example\"", "domain = \"Node Example\"", &["ostrakon.toml:", "node.domain"]),
+    ] {
+        let node = TestNode::new();
+        node.reconfigure(from, to);
+        let (code, errors) = errors_of(&["serve", "--dir", &node.home_arg()]);
+        assert_eq!(code, 3, "{errors}");
+        assert!(wanted.iter().all(|word| errors.contains(word)), "{errors} should have {wanted:?}");
+    }
+}
+
+#[test]
+fn the_environment_overrides_the_file_and_is_named_when_it_is_wrong() {
+    let node = TestNode::new();
+    let mut command = node.serve_command();
+    command.env("OSTRAKON_FAILURE__VERDICT", "explode");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("OSTRAKON_FAILURE__VERDICT"));
+}
+
+#[test]
+fn a_policy_with_an_unknown_variable_is_shown_with_file_line_and_a_suggestion() {
+    let node = TestNode::new();
+    let file = node.beside("candidate.toml");
+    std::fs::write(&file, "[[rule]]\nname = \"bad\"\nwhen = \"scroe < 0\"\nverdict = \"reject\"\n").unwrap();
+    let (code, errors) = errors_of(&["policy", "check", file.to_str().unwrap()]);
+    assert_eq!(code, 3);
+    for word in ["candidate.toml:3", "bad", "scroe", "`score`"] {
+        assert!(errors.contains(word), "{errors} should have {word}");
+    }
+}
+
+#[test]
+fn a_changed_policy_is_in_force_at_once_and_a_broken_one_never() {
+    let closed = "[[rule]]\nname = \"closed\"\nwhen = \"size >= 0\"\nverdict = \"reject\"\n";
+    let mut node = TestNode::serving(OPEN_POLICY, "");
+    let verdict = |node: &TestNode, id: String| node.check(&id, "a.example")["verdict"].clone();
+    assert_eq!(verdict(&node, "before".into()), "accept");
+    node.write("policy.toml", closed);
+    let count = std::cell::Cell::new(0);
+    let next = || {
+        count.set(count.get() + 1);
+        format!("m{}", count.get())
+    };
+    node.wait_for("the reload", || verdict(&node, next()) == "reject");
+    node.write("policy.toml", "[[rule]]\nname = broken");
+    node.wait_for("the refusal in the log", || node.log().contains("does not load"));
+    assert_eq!(verdict(&node, next()), "reject");
+    node.kill();
+    node.serve();
+    assert_eq!(verdict(&node, next()), "reject", "the last good policy is in force after a restart, too");
+    assert!(node.log().contains("last good"), "and the log says so: {}", node.log());
+}
+
+#[test]
+fn sigterm_drains_and_exits_with_zero() {
+    let mut node = TestNode::serving(OPEN_POLICY, "");
+    node.check("m1", "a.example");
+    assert!(node.home().join("run.json").exists());
+    assert_eq!(node.terminate().code(), Some(0));
+    assert!(!node.home().join("run.json").exists());
+    assert_eq!(node.verify(), 1);
+}
+
+#[test]
+fn damage_is_found_and_the_first_index_is_named() {
+    let node = TestNode::new();
+    for n in 0..5 {
+        node.run(&["vote", &format!("peer:p{n}.example"), "50", "--category", "vouch"]);
+    }
+    assert_eq!(node.verify(), 6);
+    let store = RocksStore::open(node.home().join("ledger"), TABLES).unwrap();
+    let entries = Table("entries");
+    let (key, mut entry) = store.scan(entries, &[], 10).unwrap()[3].clone();
+    let middle = entry.len() / 2;
+    entry[middle] ^= 1;
+    let mut batch = Batch::new();
+    batch.put(entries, key, entry);
+    store.commit(batch).unwrap();
+    drop(store);
+    let (code, errors) = errors_of(&["ledger", "verify", "--dir", &node.home_arg()]);
+    assert_eq!(code, 4);
+    assert!(errors.contains("index 3"), "{errors}");
+}
+
+#[test]
+fn a_store_behind_its_signature_is_not_signed_again() {
+    let node = TestNode::new();
+    let state = node.home().join("signed-state");
+    let copy = node.beside("ledger-before");
+    let copied =
+        Command::new("cp").args(["-r", node.home().join("ledger").to_str().unwrap(), copy.to_str().unwrap()]).status();
+    assert!(copied.unwrap().success());
+    node.run(&["vote", "peer:a.example", "50", "--category", "vouch"]);
+    let signed = std::fs::read(&state).unwrap();
+    std::fs::remove_dir_all(node.home().join("ledger")).unwrap();
+    std::fs::rename(copy, node.home().join("ledger")).unwrap();
+    let (code, errors) = errors_of(&["serve", "--dir", &node.home_arg()]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("entries 1..2 are missing"), "{errors}");
+    assert_eq!(std::fs::read(&state).unwrap(), signed);
+}
+
+/// A limit on the size of files stands for a full disk: the write fails in the same place, with another number.
+#[test]
+fn a_full_disk_stops_the_votes_with_an_answer_and_loses_none() {
+    let mut node = TestNode::new();
+    node.write("policy.toml", OPEN_POLICY);
+    let mut command = Command::new("sh");
+    let serve = format!(
+        "trap '' XFSZ; ulimit -f 600; exec {} serve --dir {} --public 127.0.0.1:0 --local 127.0.0.1:0",
+        path("ostrakon").display(),
+        node.home().display()
+    );
+    command.args(["-c", &serve]);
+    node.serve_with(command);
+    let mut taken = 0;
+    let refused = loop {
+        let ballot = json!({ "subject": format!("peer:p{taken}.example"), "value": -10, "category": "spam" });
+        let answer = node.post("/v1/own/votes", &ballot);
+        if answer.status != 200 {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken < 100_000, "the limit is never reached");
+    };
+    assert_eq!((refused.status, &refused.body["error"]["blame"]), (503, &json!("us")), "{refused:?}");
+    let ready = node.get("/readyz");
+    assert_eq!((ready.status, &ready.body["ready"]), (503, &json!(false)));
+    node.kill();
+    let entries = node.verify();
+    assert!(entries >= taken + 1, "{entries} entries, {taken} votes were acknowledged");
+    node.serve();
+    assert_eq!(
+        node.post("/v1/own/votes", &json!({ "subject": "peer:x.example", "value": 5, "category": "ham" })).status,
+        200
+    );
+}
+
+#[test]
+fn off_loopback_the_local_listener_asks_for_a_token() {
+    let node = TestNode::new();
+    let (code, errors) = errors_of(&["serve", "--dir", &node.home_arg(), "--local", "0.0.0.0:0"]);
+    assert_eq!(code, 3);
+    assert!(errors.contains("local_token"), "{errors}");
+}
+
+#[test]
+fn with_a_token_set_requests_without_it_are_turned_away() {
+    let mut node = TestNode::new();
+    node.reconfigure(
+        "#local_token = \"replace-me-with-32-random-characters\"",
+        "local_token = \"0123456789abcdef0123\"",
+    );
+    node.serve();
+    let answer = ostrakon_tests::node::post(&format!("{}/v1/own/votes", node.local()), b"{}");
+    assert_eq!((answer.status, &answer.body["error"]["code"]), (401, &json!("unauthorised")));
+    assert!(node.run(&["peer", "list"]).contains("node.example"), "the command line reads the token itself");
+}

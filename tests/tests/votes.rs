@@ -1,0 +1,136 @@
+//! The vote flow through a served node: envelope, ledger, scores, the read API.
+
+use ostrakon_ledger::{Body, RecordId};
+use ostrakon_tests::{TestNode, TestPeer, node::OPEN_POLICY};
+use serde_json::json;
+
+#[test]
+fn a_vote_is_answered_with_its_place_and_moves_the_score() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    let mut peer = TestPeer::admitted(&node, "a.example");
+    let record = peer.vote("peer:spam.example", -80);
+    let answer = node.public_post("/v1/votes", &record.to_envelope());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.body, json!({ "id": record.id().to_string(), "index": 2, "new": true }));
+    let again = node.public_post("/v1/votes", &record.to_envelope());
+    assert_eq!(again.body, json!({ "id": record.id().to_string(), "index": 2, "new": false }));
+}
+
+#[test]
+fn a_seed_is_believed_a_stranger_is_heard_and_not_believed() {
+    let mut node = TestNode::new();
+    node.reconfigure("\"node.example\" = 1000", "\"seed.example\" = 1000");
+    node.serve();
+    let mut seed = TestPeer::admitted(&node, "seed.example");
+    let mut nobody = TestPeer::admitted(&node, "nobody.example");
+    seed.cast(&node, "peer:bad.example", -100);
+    nobody.cast(&node, "peer:good.example", -100);
+    let score = |subject: &str| node.get(&format!("/v1/subjects/{subject}")).body;
+    node.wait_for("the book", || score("peer:bad.example")["ledger_index"] == json!(5));
+    let bad = score("peer:bad.example");
+    assert!(bad["score"].as_i64().unwrap() < -500, "{bad}");
+    assert_eq!(bad["contributions"][0]["voter"], "peer:seed.example");
+    assert_eq!(score("peer:good.example")["score"], 0);
+    let parts: i64 =
+        bad["contributions"].as_array().unwrap().iter().map(|part| part["weight_nv"].as_i64().unwrap()).sum();
+    assert_eq!(-parts, bad["terms"]["negative_nv"].as_i64().unwrap());
+}
+
+#[test]
+fn taking_a_vote_back_leaves_the_others() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    let vote = |subject: &str| {
+        let printed = node.run(&["vote", subject, "-80", "--category", "spam"]);
+        printed.rsplit(' ').next().unwrap().trim().to_owned()
+    };
+    let (first, _) = (vote("peer:one.example"), vote("peer:two.example"));
+    node.run(&["retract", &first]);
+    let score = |subject: &str| node.get(&format!("/v1/subjects/{subject}")).body;
+    node.wait_for("the book", || score("peer:one.example")["ledger_index"] == json!(4));
+    assert_eq!(score("peer:one.example")["known"], json!(false));
+    assert!(score("peer:two.example")["score"].as_i64().unwrap() < -300);
+}
+
+#[test]
+fn records_that_do_not_fit_are_refused_with_a_code_and_change_nothing() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    let mut peer = TestPeer::admitted(&node, "a.example");
+    let mut other = TestPeer::admitted(&node, "b.example");
+    let theirs = other.cast(&node, "peer:x.example", 50);
+    peer.cast(&node, "peer:x.example", -50);
+    let (seq, prev) = (peer.seq, peer.prev);
+    let tell = |peer: &mut TestPeer, change: &dyn Fn(&mut TestPeer)| {
+        (peer.seq, peer.prev) = (seq, prev);
+        change(peer);
+        peer.vote("peer:y.example", 10).to_envelope()
+    };
+    let gap = tell(&mut peer, &|peer| peer.seq += 1);
+    let fork = tell(&mut peer, &|peer| peer.prev = RecordId::of(b"another story"));
+    let second_story = tell(&mut peer, &|peer| (peer.seq, peer.prev) = (0, RecordId::ZERO));
+    let elsewhere = {
+        (peer.seq, peer.prev, peer.network) = (seq, prev, "elsewhere".into());
+        let record = peer.vote("peer:y.example", 10).to_envelope();
+        peer.network = "ostrakon".into();
+        record
+    };
+    let stranger = TestPeer::new("stranger.example").vote("peer:y.example", 10).to_envelope();
+    let mut thief = TestPeer::new("thief.example");
+    thief.name = peer.name.clone();
+    (thief.seq, thief.prev) = (seq, prev);
+    let stolen = thief.vote("peer:y.example", 10).to_envelope();
+    (peer.seq, peer.prev) = (seq, prev);
+    let not_mine = peer.retract(theirs).to_envelope();
+    (peer.seq, peer.prev) = (seq, prev);
+    let nothing = peer.retract(RecordId::of(b"nothing")).to_envelope();
+    (peer.seq, peer.prev) = (seq, prev);
+    let admission = Body::Admit(ostrakon_ledger::Admit {
+        peer: "c.example".parse().unwrap(),
+        peer_key: other.key.public(),
+        imported: false,
+    });
+    let admission = peer.say(admission).to_envelope();
+    (peer.seq, peer.prev) = (seq, prev);
+    let good = String::from_utf8(peer.vote("peer:y.example", 10).to_envelope()).unwrap();
+    let signature = good.split("\"sig\":\"").nth(1).unwrap()[..10].to_owned();
+    let forged = good.replace(&signature, &signature.chars().rev().collect::<String>());
+    let cases: [(&str, Vec<u8>, u16, &str); 12] = [
+        ("gap", gap, 409, "out_of_sequence"),
+        ("wrong prev", fork, 409, "out_of_sequence"),
+        ("second story", second_story, 409, "conflict"),
+        ("other network", elsewhere, 403, "wrong_network"),
+        ("stranger", stranger, 403, "unknown_peer"),
+        ("stolen name", stolen, 403, "wrong_key"),
+        ("another's vote", not_mine, 403, "not_author"),
+        ("no such vote", nothing, 404, "unknown_target"),
+        ("admission by a peer", admission, 403, "not_owner"),
+        ("forged", forged.into_bytes(), 403, "bad_signature"),
+        ("truncated", good.as_bytes()[..good.len() - 9].to_vec(), 400, "malformed"),
+        ("oversized", vec![b' '; 5000], 413, "too_large"),
+    ];
+    let before = node.public_get("/checkpoint").body;
+    for (what, envelope, status, code) in cases {
+        let answer = node.public_post("/v1/votes", &envelope);
+        assert_eq!((answer.status, &answer.body["error"]["code"]), (status, &json!(code)), "{what}: {answer:?}");
+    }
+    assert_eq!(node.public_get("/checkpoint").body, before);
+    assert_eq!(node.public_post("/v1/votes", good.as_bytes()).status, 200, "the sequence goes on");
+}
+
+#[test]
+fn the_ledger_can_be_read_by_anyone() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    let mut peer = TestPeer::admitted(&node, "a.example");
+    for n in 1..=5 {
+        peer.cast(&node, &format!("peer:p{n}.example"), 10);
+    }
+    let checkpoint = node.public_get("/checkpoint").body;
+    let lines: Vec<_> = checkpoint.as_str().unwrap().lines().collect();
+    assert_eq!(lines[..2], ["node.example/ostrakon", "7"]);
+    let about = node.public_get("/.well-known/ostrakon").body;
+    assert_eq!(about["ledger"]["origin"], "node.example/ostrakon");
+    assert!(lines[4].starts_with("— node.example/ostrakon "));
+    assert_eq!(node.public_get("/tile/0/000.p/7").status, 200);
+    assert_eq!(node.public_get("/tile/entries/000.p/7").status, 200);
+    assert_eq!(node.public_get("/tile/0/000.p/8").body["error"]["code"], "no_such_tile");
+    assert_eq!(node.public_get("/tile/0/0").status, 400);
+}
