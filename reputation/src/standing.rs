@@ -25,7 +25,8 @@ pub struct Standing {
 /// The standing of a message with these subjects at `now_ms`; the first [`SUBJECTS_MAX`] count.
 ///
 /// A subject's part is `ln((P + ¼) / (N + ¼))` over the votes of the ledger and the reports of the operator's own
-/// users, within ±`cap`; without a vote it is `seen` if its messages came before and `newcomer` if not.
+/// users, within ±`cap`; without a vote it is `seen` if its messages came before and `newcomer` if not, and 0 for
+/// content.
 pub fn standing(ledger: &Snapshot, own: &ExperienceSnapshot, subjects: &[Subject], now_ms: u64) -> Standing {
     let parameters = ledger.parameters();
     let part = |subject: &Subject| {
@@ -37,6 +38,8 @@ pub fn standing(ledger: &Snapshot, own: &ExperienceSnapshot, subjects: &[Subject
                 let odds = ln_ratio_milli(p + PRIOR_NV, n + PRIOR_NV);
                 odds.clamp(-i64::from(parameters.cap), i64::from(parameters.cap)) as i32
             }
+            // Content is new by nature: that it was never seen says nothing.
+            (false, _) if matches!(subject, Subject::Content(_)) => 0,
             (false, true) => parameters.seen,
             (false, false) => parameters.newcomer,
         };

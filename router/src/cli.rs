@@ -146,6 +146,7 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 enum PeerCommand {
     /// Bind a peer's name to its key: from now on its votes and messages are taken
     #[command(

@@ -91,7 +91,7 @@ impl Home {
         let (key, pepper) = (random()?, random()?);
         self.write_secret("node.key", &key)?;
         self.write_secret("federation.pepper", &pepper)?;
-        let store = Arc::new(RocksStore::open(&self.dir.join("ledger"), LEDGER_TABLES)?);
+        let store = Arc::new(RocksStore::open(self.dir.join("ledger"), LEDGER_TABLES)?);
         Ledger::create(store, Box::new(self.signed_state()), domain, network, SecretKey::from_seed(key), now_ms())?;
         let policy = DEFAULT_POLICY.replace(APPEAL_URL, &format!("https://{domain}/appeal"));
         write_durably(&self.policy_path(), policy.as_bytes(), 0o644)?;
@@ -134,7 +134,7 @@ impl Home {
     /// # Errors
     /// The ledger's: in use, damaged, or behind what was signed.
     pub fn open_ledger(&self, config: &Config, key: SecretKey) -> Result<Registrar, Error> {
-        let store = Arc::new(RocksStore::open(&self.dir.join("ledger"), LEDGER_TABLES)?);
+        let store = Arc::new(RocksStore::open(self.dir.join("ledger"), LEDGER_TABLES)?);
         let (domain, network) = (config.node.domain.clone(), config.node.network.clone());
         let ledger = Ledger::open(store, Box::new(self.signed_state()), &domain, &network, key.clone())?;
         Ok(Registrar::new(ledger, network, domain, key))
@@ -155,7 +155,7 @@ impl Home {
     /// # Errors
     /// The store's.
     pub fn open_messages(&self) -> Result<Arc<RocksStore>, Error> {
-        Ok(Arc::new(RocksStore::open(&self.dir.join("messages"), TABLES)?))
+        Ok(Arc::new(RocksStore::open(self.dir.join("messages"), TABLES)?))
     }
 
     /// The file with the last signed checkpoint.

@@ -1,4 +1,5 @@
 //! What adapters ask: verdicts, once per message; reports; decisions and explanations afterwards.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ostrakon_tests::{TestNode, node::OPEN_POLICY};
 use serde_json::{Value, json};
@@ -132,4 +133,17 @@ fn a_question_that_cannot_be_read_is_refused_and_says_which_field() {
         json!({ "decision_id": "00000000000000000000000000000000", "reporter": "u@x.example", "report": "spam" });
     let answer = node.post("/v1/feedback", &feedback);
     assert_eq!((answer.status, &answer.body["error"]["code"]), (404, &json!("no_such_decision")));
+}
+
+#[test]
+fn content_that_was_never_seen_says_nothing() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    let question = |id: &str, content: Value| {
+        let mut question = json!({ "id": id, "peer": "a.example", "sender": "a@a.example", "recipients": ["b@node.example"],
+                                   "kind": "mail", "size": 1 });
+        question["content"] = content;
+        node.post("/v1/check", &question).body["standing"].clone()
+    };
+    question("first", json!("00".repeat(32)));
+    assert_eq!(question("same", json!("00".repeat(32))), question("other", json!("11".repeat(32))));
 }

@@ -1,4 +1,5 @@
 //! `kill -9` at any moment: what was acknowledged is there.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,5 @@
 //! What an operator meets: wrong files, ports in use, a directory served twice, full disks, damage, reloads, shutdown.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::TcpListener, process::Command};
 
@@ -191,7 +192,7 @@ fn a_full_disk_stops_the_votes_with_an_answer_and_loses_none() {
     assert_eq!((ready.status, &ready.body["ready"]), (503, &json!(false)));
     node.kill();
     let entries = node.verify();
-    assert!(entries >= taken + 1, "{entries} entries, {taken} votes were acknowledged");
+    assert!(entries > taken, "{entries} entries, {taken} votes were acknowledged");
     node.serve();
     assert_eq!(
         node.post("/v1/own/votes", &json!({ "subject": "peer:x.example", "value": 5, "category": "ham" })).status,

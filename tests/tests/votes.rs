@@ -1,4 +1,5 @@
 //! The vote flow through a served node: envelope, ledger, scores, the read API.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ostrakon_ledger::{Body, RecordId};
 use ostrakon_tests::{TestNode, TestPeer, node::OPEN_POLICY};

@@ -14,7 +14,7 @@ use super::{Place, desk::Desk, ledger::progress};
 use crate::{
     error::Error,
     home::file_error,
-    import::{FILE_BYTES_MAX, Format, Input, SourceVote, parse},
+    import::{FILE_BYTES_MAX, Format, Input, parse},
     registrar::Receipt,
 };
 
@@ -75,16 +75,12 @@ pub(super) fn votes(options: &Options) -> Result<ExitCode, Error> {
         bar.inc(chunk.len() as u64);
     }
     bar.finish_and_clear();
-    println!("{added} records added for {} votes, {sources} new sources", count(&parsed.votes));
+    println!("{added} records added for {} votes, {sources} new sources", parsed.votes.len());
     println!(
         "{present} were there already, {outdated} outdated, {void} withdraw nothing, {} rows skipped",
         parsed.skipped.len()
     );
     Ok(ExitCode::SUCCESS)
-}
-
-fn count(votes: &[SourceVote]) -> usize {
-    votes.len()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {

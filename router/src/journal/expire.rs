@@ -1,6 +1,6 @@
 //! Retention: what is dropped, and when. Each table is walked a step at a time, round and round.
 
-use ostrakon_ledger::Table;
+use ostrakon_ledger::{Table, store::Row};
 
 use super::{
     Journal, LogRow,
@@ -94,7 +94,7 @@ fn expire_dead(journal: &Journal, now_ms: u64, cursor: &mut Vec<u8>, staged: &mu
 }
 
 /// The next step of a walk that starts over at the table's end.
-fn step(journal: &Journal, table: Table, cursor: &mut Vec<u8>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+fn step(journal: &Journal, table: Table, cursor: &mut Vec<u8>) -> Result<Vec<Row>, Error> {
     let rows = journal.store.scan(table, cursor, STEP)?;
     *cursor = match rows.last() {
         Some((key, _)) if rows.len() == STEP => successor(key),
