@@ -236,9 +236,13 @@ impl Explanation {
             -299..=-50 => "rather ill thought of",
             _ => "ill thought of",
         };
-        let votes = |nv: u64| format!("{}.{:02}", nv / 1_000_000_000, nv / 10_000_000 % 100);
+        let votes = |nv: u64| {
+            let hundredths = (nv + 5_000_000) / 10_000_000;
+            format!("{}.{:02}", hundredths / 100, hundredths % 100)
+        };
+        let voters = if voters == 1 { "1 voter".to_owned() } else { format!("{voters} voters") };
         format!(
-            "{subject} is {opinion}: votes of {voters} voters weigh {} for and {} against it, seen from {viewpoint}; \
+            "{subject} is {opinion}: votes of {voters} weigh {} for and {} against it, seen from {viewpoint}; \
              score {}, confidence {}.",
             votes(self.terms.positive_nv),
             votes(self.terms.negative_nv),

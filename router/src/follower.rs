@@ -9,7 +9,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -114,7 +114,11 @@ fn follow(book: &mut Book, reader: &LedgerReader, scores: &Scores) -> Result<(),
         let from = book.next_index();
         let entries = reader.entries(from, CHUNK)?;
         let events: Vec<_> = entries.iter().map(Event::from).collect();
+        let start = Instant::now();
         book.apply_all(&events);
+        if !events.is_empty() {
+            metrics::histogram!("ostrakon_fold_seconds").record(start.elapsed());
+        }
         book.advance(now_ms());
         scores.snapshot.store(Arc::new(book.snapshot()));
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 entries are out of reach")]

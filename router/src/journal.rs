@@ -8,6 +8,8 @@ mod expire;
 mod fold;
 mod stage;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "server")]
 mod thread;
 

@@ -90,6 +90,23 @@ impl Node {
         &self.message_limits
     }
 
+    /// Who this node is and where its doors are: `/.well-known/ostrakon`.
+    pub fn about(&self) -> serde_json::Value {
+        let domain = &self.config.node.domain;
+        serde_json::json!({
+            "network": self.config.node.network,
+            "peer": domain.as_str(),
+            "key": self.key.to_string(),
+            "ledger": { "origin": ostrakon_ledger::checkpoint::origin(domain), "vkey": self.vkey, "prefix": "/" },
+            "endpoints": {
+                "votes": "/v1/votes",
+                "messages": "/v1/messages",
+                "checkpoint": "/checkpoint",
+                "tiles": "/tile/",
+            },
+        })
+    }
+
     /// All metrics in Prometheus' text format.
     pub fn metrics(&self) -> String {
         let published = self.journal.published();

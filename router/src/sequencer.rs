@@ -6,6 +6,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use ostrakon_ledger::{Appended, PeerName, PublicKey, RecordId, SignedRecord, Verified};
@@ -162,7 +163,10 @@ fn collect(first: Waiting, batch_max: usize, inbox: &Receiver<Job>, next: &mut O
 fn submit(registrar: &mut Registrar, batch: Vec<Waiting>) -> Result<(), String> {
     let (records, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
     metrics::histogram!("ostrakon_ledger_batch_size").record(f64::from(u32::try_from(records.len()).unwrap_or(0)));
-    match registrar.submit(records, now_ms()) {
+    let start = Instant::now();
+    let outcome = registrar.submit(records, now_ms());
+    metrics::histogram!("ostrakon_commit_seconds", "store" => "ledger").record(start.elapsed());
+    match outcome {
         Ok(outcomes) => {
             for (reply, outcome) in replies.into_iter().zip(outcomes) {
                 let word = match &outcome {

@@ -42,9 +42,14 @@ pub struct Answer {
 impl TestNode {
     /// A new node `node.example`, not served yet.
     pub fn new() -> Self {
+        Self::named("node.example")
+    }
+
+    /// A new node with this domain, not served yet.
+    pub fn named(domain: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let home = dir.path().join("node");
-        ostrakon_ok(&["init", "--dir", home.to_str().unwrap(), "--domain", "node.example"]);
+        ostrakon_ok(&["init", "--dir", home.to_str().unwrap(), "--domain", domain]);
         Self { dir, served: None }
     }
 

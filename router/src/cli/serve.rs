@@ -43,8 +43,11 @@ pub(super) fn serve(home: Home, public: Option<SocketAddr>, local: Option<Socket
         tracing::info!("draining");
         served.drain().await;
         tracing::info!("everything is written");
-        Ok(ExitCode::SUCCESS)
-    })
+        Ok::<_, Error>(())
+    })?;
+    // What outlived its time limit is left behind.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Logs go to standard error; standard output has the one line that scripts wait for.

@@ -9,7 +9,7 @@ use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Respo
 
 use super::{
     answer,
-    problem::{json, rejected, respond},
+    problem::{Unauthorised, json, rejected, respond},
     with,
 };
 use crate::{
@@ -31,12 +31,6 @@ const IMPORT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Holds listed in one answer.
 const HOLDS_LISTED_MAX: usize = 1000;
-
-/// The caller has no or a wrong token.
-#[derive(Debug)]
-pub(super) struct Unauthorised;
-
-impl warp::reject::Reject for Unauthorised {}
 
 /// Everything on the local listener.
 pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
@@ -119,8 +113,10 @@ fn health(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Reject
     let metrics = warp::path!("metrics").and(warp::get()).and(with(node)).map(|node: Arc<Node>| {
         respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", node.metrics().into_bytes())
     });
-    let about =
-        warp::path!("v1" / "about").and(warp::get()).and(with(node)).map(|node: Arc<Node>| super::public::about(&node));
+    let about = warp::path!("v1" / "about")
+        .and(warp::get())
+        .and(with(node))
+        .map(|node: Arc<Node>| json(StatusCode::OK, &node.about()));
     let alive = warp::path!("healthz").and(warp::get()).map(|| json(StatusCode::OK, &json!({ "alive": true })));
     let ready = warp::path!("readyz").and(warp::get()).and(with(node)).map(|node: Arc<Node>| ready(&node));
     metrics.or(alive).unify().or(ready).unify().or(about).unify()

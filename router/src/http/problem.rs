@@ -109,11 +109,17 @@ pub fn respond(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -
     answer
 }
 
+/// A request without the token, or with a wrong one.
+#[derive(Debug)]
+pub(super) struct Unauthorised;
+
+impl warp::reject::Reject for Unauthorised {}
+
 /// What warp turned away before a handler saw it: unknown paths, wrong methods, bodies without or past their length.
 pub async fn rejected(rejection: Rejection) -> Result<Response, Infallible> {
     let (status, code, message) = if rejection.is_not_found() {
         (StatusCode::NOT_FOUND, "no_such_path", "no such path on this listener; see docs/operating.md")
-    } else if rejection.find::<super::local::Unauthorised>().is_some() {
+    } else if rejection.find::<Unauthorised>().is_some() {
         return Ok(problem(&Error::Unauthorised));
     } else if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
         (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is larger than this endpoint takes")

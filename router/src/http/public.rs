@@ -5,7 +5,6 @@ use std::{convert::Infallible, sync::Arc};
 use ostrakon_ledger::{Refusal, SignedRecord, Verified, tile::TilePath};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::Serialize;
-use serde_json::json;
 use warp::{
     Filter,
     http::{HeaderValue, StatusCode, header},
@@ -56,8 +55,10 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
         .and(warp::get())
         .and(with(node))
         .then(|path: FullPath, node: Arc<Node>| async move { answer(async { tile(&node, path.as_str()) }).await });
-    let about =
-        warp::path!(".well-known" / "ostrakon").and(warp::get()).and(with(node)).map(|node: Arc<Node>| about(&node));
+    let about = warp::path!(".well-known" / "ostrakon")
+        .and(warp::get())
+        .and(with(node))
+        .map(|node: Arc<Node>| json(StatusCode::OK, &node.about()));
     votes.or(messages).unify().or(checkpoint).unify().or(tiles).unify().or(about).unify().recover(rejected).unify()
 }
 
@@ -75,7 +76,10 @@ async fn vote(node: &Node, body: &[u8]) -> Result<Response, Error> {
     }
     let record = Verified::check(record)?;
     let appended = node.sequencer.submit(record).await?;
-    Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index, "new": appended.new })))
+    Ok(json(
+        StatusCode::OK,
+        &serde_json::json!({ "id": appended.id.to_string(), "index": appended.index, "new": appended.new }),
+    ))
 }
 
 /// `POST /v1/messages`: a signed envelope with its body beside it.
@@ -161,16 +165,4 @@ fn tile(node: &Node, path: &str) -> Result<Response, Error> {
     let mut response = respond(StatusCode::OK, "application/octet-stream", bytes);
     response.headers_mut().insert(header::CACHE_CONTROL, IMMUTABLE);
     Ok(response)
-}
-
-/// `GET /.well-known/ostrakon`: who this node is and where its doors are.
-pub(super) fn about(node: &Node) -> Response {
-    let about = json!({
-        "network": node.config.node.network,
-        "peer": node.config.node.domain.as_str(),
-        "key": node.key.to_string(),
-        "ledger": { "origin": ostrakon_ledger::checkpoint::origin(&node.config.node.domain), "vkey": node.vkey, "prefix": "/" },
-        "endpoints": { "votes": "/v1/votes", "messages": "/v1/messages", "checkpoint": "/checkpoint", "tiles": "/tile/" },
-    });
-    json(StatusCode::OK, &about)
 }

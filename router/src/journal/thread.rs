@@ -6,7 +6,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Command, Journal, Published};
@@ -134,7 +134,10 @@ fn commit(journal: &mut Journal, first: Job, inbox: &Receiver<Job>) -> Result<()
         waiting.push(job.done);
     }
     metrics::histogram!("ostrakon_journal_batch_size").record(f64::from(u32::try_from(commands.len()).unwrap_or(0)));
-    match journal.handle(commands) {
+    let start = Instant::now();
+    let outcome = journal.handle(commands);
+    metrics::histogram!("ostrakon_commit_seconds", "store" => "messages").record(start.elapsed());
+    match outcome {
         Ok(outcomes) => {
             for (done, outcome) in waiting.into_iter().zip(outcomes) {
                 done(outcome);

@@ -1,0 +1,148 @@
+//! The journal as a value that is driven: no thread, no clock, no disk.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use ostrakon_ledger::{MemoryStore, Store};
+use ostrakon_policies::Verdict;
+use ostrakon_reputation::{Experience, Parameters};
+use proptest::prelude::*;
+
+use super::{
+    tables::{DEAD, DECISIONS, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row},
+    *,
+};
+use crate::envelope::Kind;
+
+const DAY_MS: u64 = 86_400_000;
+
+fn bounds() -> Bounds {
+    Bounds { queue_max: 2, holds_max: 1, decisions_ms: DAY_MS, reports_ms: 10 * DAY_MS, dead_ms: 2 * DAY_MS }
+}
+
+fn open(store: &Arc<MemoryStore>) -> Journal {
+    Journal::open(store.clone(), bounds(), Experience::new(Parameters::default(), BTreeSet::new())).unwrap()
+}
+
+fn decision(n: u8, at_ms: u64) -> Arc<Decision> {
+    Arc::new(Decision {
+        decision_id: DecisionId::from_bytes([n; 16]),
+        at_ms,
+        peer: "a.example".parse().unwrap(),
+        subjects: vec![format!("peer:p{}.example", n % 5).parse().unwrap()],
+        kind: Kind::Mail,
+        size: 1,
+        recipients: 1,
+        links: 0,
+        known_contact: false,
+        signed: true,
+        verdict: Verdict::Accept,
+        retry_after_ms: None,
+        reasons: Vec::new(),
+        score: 0,
+        confidence: 0,
+        standing: 0,
+        newcomer: true,
+        policy: String::new(),
+        ledger_index: 0,
+    })
+}
+
+fn decide(n: u8, placement: Option<Placement>) -> Command {
+    Command::Decide { decision: decision(n, 0), message: placement.map(|placement| (vec![n], placement)) }
+}
+
+fn queue() -> Option<Placement> {
+    let row =
+        QueueRow { route: "r".into(), attempts: 0, queued_at_ms: 5, expires_at_ms: DAY_MS, last_error: String::new() };
+    Some(Placement::Queue(row))
+}
+
+fn hold() -> Option<Placement> {
+    Some(Placement::Hold(HoldRow { route: "r".into(), held_at_ms: 0, expires_at_ms: DAY_MS }))
+}
+
+fn report(n: u8, value: i8, at_ms: u64) -> Command {
+    let Decision { decision_id, subjects, .. } = (*decision(n, 0)).clone();
+    Command::Report(Report { decision_id, reporter: "peer:user.example".parse().unwrap(), subjects, value, at_ms })
+}
+
+fn rows(store: &MemoryStore, table: ostrakon_ledger::Table) -> usize {
+    store.scan(table, &[], 1000).unwrap().len()
+}
+
+#[test]
+fn a_full_queue_refuses_the_decision_and_its_message_together() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    let outcomes = journal.handle(vec![decide(1, queue()), decide(2, queue()), decide(3, queue())]).unwrap();
+    assert!(matches!(outcomes[..], [Ok(()), Ok(()), Err(Error::QueueFull)]), "{outcomes:?}");
+    assert_eq!([LOG, DECISIONS, MESSAGES, QUEUE].map(|table| rows(&store, table)), [2; 4]);
+    let outcomes = journal.handle(vec![decide(4, hold()), decide(5, hold())]).unwrap();
+    assert!(matches!(outcomes[..], [Ok(()), Err(Error::HoldsFull)]), "{outcomes:?}");
+}
+
+#[test]
+fn a_hold_is_ruled_on_once_also_within_one_batch() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    let id = DecisionId::from_bytes([1; 16]);
+    let rule = |ruling| Command::Rule { id, ruling, at_ms: 7, expires_after_ms: 100 };
+    let outcomes = journal.handle(vec![decide(1, hold()), rule(Ruling::Release), rule(Ruling::Reject)]).unwrap();
+    assert!(matches!(outcomes[..], [Ok(()), Ok(()), Err(Error::NoSuchHold)]), "{outcomes:?}");
+    assert_eq!([HOLDS, QUEUE, DEAD].map(|table| rows(&store, table)), [0, 1, 0]);
+}
+
+#[test]
+fn an_attempt_moves_the_message_on_and_the_counters_with_it() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    let id = DecisionId::from_bytes([1; 16]);
+    journal.handle(vec![decide(1, queue())]).unwrap();
+    let row =
+        QueueRow { route: "r".into(), attempts: 1, queued_at_ms: 5, expires_at_ms: DAY_MS, last_error: "no".into() };
+    let attempted = |due_ms, attempt| Command::Attempted { id, due_ms, attempt };
+    journal.handle(vec![attempted(5, Attempt::Retry { due_ms: 50, row })]).unwrap();
+    let (due_ms, _) = tables::parse_queue_key(&store.scan(QUEUE, &[], 1).unwrap()[0].0).unwrap();
+    assert_eq!((due_ms, journal.published().queued.load(Ordering::Relaxed)), (50, 1));
+    journal.handle(vec![attempted(50, Attempt::Delivered)]).unwrap();
+    assert_eq!([QUEUE, MESSAGES].map(|table| rows(&store, table)), [0, 0]);
+    assert_eq!(open(&store).published().queued.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn what_is_past_its_time_goes_and_what_is_not_stays() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    journal.handle(vec![decide(1, hold()), report(1, -100, 0), decide(2, None)]).unwrap();
+    journal.expire(DAY_MS - 1).unwrap();
+    assert_eq!([LOG, DECISIONS, HOLDS].map(|table| rows(&store, table)), [3, 2, 1]);
+    journal.expire(DAY_MS).unwrap();
+    assert_eq!([LOG, DECISIONS, REPORTS, HOLDS, DEAD, MESSAGES].map(|table| rows(&store, table)), [1, 0, 1, 0, 1, 1]);
+    let dead: DeadRow = parse_row(DEAD, &store.scan(DEAD, &[], 1).unwrap()[0].1).unwrap();
+    assert_eq!(dead.reason, "nobody ruled on it in time");
+    journal.expire(3 * DAY_MS).unwrap();
+    assert_eq!([DEAD, MESSAGES].map(|table| rows(&store, table)), [0, 0]);
+    journal.expire(10 * DAY_MS).unwrap();
+    assert_eq!([LOG, REPORTS].map(|table| rows(&store, table)), [0, 0]);
+}
+
+proptest! {
+    /// Folding the log again gives the experience that was there before.
+    #[test]
+    fn a_reopened_journal_knows_what_it_knew(
+        steps in prop::collection::vec((0u8..40, prop::option::of(any::<bool>())), 1..60),
+        cuts in prop::collection::vec(1usize..8, 1..20),
+    ) {
+        let store = Arc::new(MemoryStore::new());
+        let mut journal = open(&store);
+        let mut commands: Vec<_> = steps.iter().enumerate().map(|(at, (n, ham))| match ham {
+            None => Command::Decide { decision: decision(*n, at as u64), message: None },
+            Some(ham) => report(*n, if *ham { 100 } else { -100 }, at as u64),
+        }).collect();
+        for cut in cuts {
+            let batch: Vec<_> = commands.drain(..cut.min(commands.len())).collect();
+            journal.handle(batch).unwrap();
+        }
+        prop_assert_eq!(open(&store).experience.to_bytes(), journal.experience.to_bytes());
+    }
+}
