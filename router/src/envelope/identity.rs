@@ -68,11 +68,8 @@ fn split(address: &str) -> Option<(Local<'_>, PeerName)> {
     }
     let text = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
     if let Some(handle) = text.strip_prefix('@') {
-        if let Some((name, domain)) = handle.split_once('@') {
-            return host(domain).map(|domain| (Local::Name(name), domain));
-        }
-        let (name, server) = handle.split_once(':')?;
-        return host(server).map(|domain| (Local::Name(name), domain));
+        let (name, server) = handle.split_once('@').or_else(|| handle.split_once(':'))?;
+        return host(server).filter(|_| !name.is_empty()).map(|domain| (Local::Name(name), domain));
     }
     // The first @ that is followed by a domain: an XMPP resource may hold further ones, a quoted local part earlier ones.
     text.match_indices('@').find_map(|(at, _)| {

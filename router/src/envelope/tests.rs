@@ -365,6 +365,14 @@ fn refusals_say_who_is_at_fault() {
     assert_eq!((too_long.code(), too_long.blame()), ("too_large", ostrakon_ledger::Blame::Peer));
 }
 
+#[test]
+fn an_address_without_a_name_belongs_to_no_domain() {
+    for text in ["@@A", "@:a"] {
+        assert_eq!(identity::domain_of(text), None, "{text}");
+        assert_eq!(identity::account_key(text), text.to_lowercase());
+    }
+}
+
 fn addresses() -> impl Strategy<Value = Address> {
     "[^\\pC\\s]{1,60}".prop_map(|text| text.parse().expect("an address"))
 }
