@@ -18,7 +18,7 @@ test: setup ## build and run the whole test suite
 	@scripts/test.sh
 
 bench: setup ## one table: signatures, ingest, decisions, check against a bare echo
-	@cargo run --release -p ostrakon-tests --bin bench
+	@scripts/bench.sh
 
 check: setup ## formatting and lints, as CI asks for them
 	@scripts/check.sh

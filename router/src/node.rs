@@ -117,6 +117,11 @@ impl Node {
         self.recorder.render()
     }
 
+    /// Puts the samples of histograms into their buckets, so that they take no more room.
+    pub fn drain_histograms(&self) {
+        self.recorder.run_upkeep();
+    }
+
     /// Takes the score of `subject` apart: the ledger's votes, and the reports of this node's own users.
     ///
     /// # Errors

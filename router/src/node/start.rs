@@ -28,6 +28,8 @@ use crate::{
 
 /// How long the owners of state may take to end once the listeners have.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often samples of histograms are put into their buckets.
+const UPKEEP: Duration = Duration::from_secs(1);
 /// Upper bounds of the latency histogram's buckets, seconds.
 const LATENCY_BUCKETS_S: &[f64] =
     &[0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
@@ -123,6 +125,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     tasks.spawn(http::serve::serve(public, http::public::routes(&node), stop.clone()));
     tasks.spawn(http::serve::serve(local, http::local::routes(&node), stop.clone()));
     tasks.spawn(delivery.run(stop.clone()));
+    tasks.spawn(drain_histograms(node.clone(), stop.clone()));
     tasks.spawn(policy_watch::watch(home, gate, stop));
     let threads = vec![sequencer_thread, journal_thread, book_thread];
     Ok(Served { public: public_addr, local: local_addr, shutdown, tasks, threads, _announced: announced })
@@ -163,6 +166,16 @@ fn bounds(config: &Config) -> Bounds {
         decisions_ms: config.retention.decisions.ms(),
         reports_ms: config.retention.reports.ms(),
         dead_ms: config.retention.dead.ms(),
+    }
+}
+
+/// Histograms keep every sample until someone scrapes them or this is done; nobody has to scrape.
+async fn drain_histograms(node: Arc<Node>, mut shutdown: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(UPKEEP) => node.drain_histograms(),
+            () = http::serve::stopped(&mut shutdown) => return,
+        }
     }
 }
 

@@ -54,15 +54,16 @@ fn gate() -> Gate {
     Gate::new(&secrets, judge, Arc::new(Scores::of(book.snapshot())), journal.published())
 }
 
-/// The question about message `n`, as an adapter asks it.
+/// The question about message `n`, as an adapter asks it; every fourth comes from someone the recipient does not know.
 pub(crate) fn question(n: usize) -> Vec<u8> {
     let peer = n * 7919 % PEERS;
     format!(
-        r#"{{"id":"m{n}","peer":"p{peer}.example","sender":"u{}@p{peer}.example","recipients":["user@node.example"],"kind":"mail","size":{},"network":"192.0.2.{}","links":{}}}"#,
+        r#"{{"id":"m{n}","peer":"p{peer}.example","sender":"u{}@p{peer}.example","recipients":["user@node.example"],"kind":"mail","size":{},"network":"192.0.2.{}","links":{},"known_contact":{}}}"#,
         n % 50,
         500 + n % 9000,
         n % 256,
-        n % 4
+        n % 4,
+        n % 4 != 0
     )
     .into_bytes()
 }
