@@ -63,7 +63,7 @@ pub(crate) fn question(n: usize) -> Vec<u8> {
         500 + n % 9000,
         n % 256,
         n % 4,
-        n % 4 != 0
+        !n.is_multiple_of(4)
     )
     .into_bytes()
 }
