@@ -25,7 +25,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use ostrakon_ledger::{Batch, Store, Subject};
+use ostrakon_ledger::{Store, Subject};
 use ostrakon_reputation::{Experience, ExperienceSnapshot, Report as ExperienceReport};
 use serde::{Deserialize, Serialize};
 
@@ -266,9 +266,4 @@ fn learn(experience: &mut Experience, row: &stage::Lesson) {
             at_ms: report.at_ms,
         }),
     }
-}
-
-/// A batch that takes no notice of the head: the journal has one writer and one process.
-fn batch() -> Batch {
-    Batch::default()
 }

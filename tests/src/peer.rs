@@ -23,7 +23,7 @@ pub struct TestPeer {
 impl TestPeer {
     /// A peer with a key that follows from its name.
     pub fn new(name: &str) -> Self {
-        let seed = *blake3_of(name.as_bytes());
+        let seed = *RecordId::of(name.as_bytes()).as_bytes();
         Self {
             name: PeerName::parse(name).unwrap(),
             key: SecretKey::from_seed(seed),
@@ -118,9 +118,4 @@ impl TestPeer {
 /// The test's clock, in Unix milliseconds.
 pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
-}
-
-fn blake3_of(bytes: &[u8]) -> Box<[u8; 32]> {
-    let id = RecordId::of(bytes);
-    Box::new(*id.as_bytes())
 }

@@ -6,7 +6,7 @@ use ostrakon_ledger::Batch;
 use serde::Serialize;
 
 use super::{
-    Attempt, Command, Journal, Placement, Report, Ruling, batch,
+    Attempt, Command, Journal, Placement, Report, Ruling,
     tables::{
         DEAD, DECISIONS, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row, put_row,
         queue_key,
@@ -43,7 +43,7 @@ pub(super) struct Staged {
 impl Staged {
     pub(super) fn new(journal: &Journal) -> Self {
         Self {
-            batch: batch(),
+            batch: Batch::new(),
             rows: Vec::new(),
             next_index: journal.next_index,
             queued: journal.queued,
