@@ -5,18 +5,17 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwap;
 use ostrakon_ledger::{LedgerReader, Subject};
 use ostrakon_reputation::{Book, Event, Explanation, Snapshot};
 use tokio::sync::oneshot;
 
+pub use crate::scores::Scores;
 use crate::{clock::now_ms, error::Error};
 
 /// Entries folded between two snapshots: the readers are at most this far behind while the book catches up.
@@ -33,25 +32,6 @@ enum Job {
     Explain(Subject, oneshot::Sender<Explanation>),
 }
 
-/// What readers see of the book.
-pub struct Scores {
-    /// The latest snapshot.
-    pub snapshot: ArcSwap<Snapshot>,
-    caught_up: AtomicBool,
-}
-
-impl Scores {
-    /// Publishes `snapshot` as all there is, so that nothing is waited for.
-    pub fn of(snapshot: Snapshot) -> Self {
-        Self { snapshot: ArcSwap::from_pointee(snapshot), caught_up: AtomicBool::new(true) }
-    }
-
-    /// Whether everything that was in the ledger at start is folded.
-    pub fn is_caught_up(&self) -> bool {
-        self.caught_up.load(Ordering::Acquire)
-    }
-}
-
 /// Wakes the follower and asks it questions.
 #[derive(Clone)]
 pub struct Follower {
@@ -65,8 +45,7 @@ impl Follower {
     /// When the system gives no thread.
     pub fn start(book: Book, reader: LedgerReader) -> Result<(Self, Arc<Scores>, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(QUESTIONS_MAX);
-        let scores =
-            Arc::new(Scores { snapshot: ArcSwap::from_pointee(book.snapshot()), caught_up: AtomicBool::new(false) });
+        let scores = Arc::new(Scores::behind(book.snapshot()));
         let published = scores.clone();
         let thread = std::thread::Builder::new()
             .name("book".into())
@@ -124,7 +103,7 @@ fn follow(book: &mut Book, reader: &LedgerReader, scores: &Scores) -> Result<(),
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 entries are out of reach")]
         metrics::gauge!("ostrakon_book_index").set(book.next_index() as f64);
         if entries.len() < CHUNK {
-            scores.caught_up.store(true, Ordering::Release);
+            scores.mark_caught_up();
             return Ok(());
         }
     }

@@ -12,9 +12,9 @@ use ostrakon_reputation::{Score, Standing, standing};
 use crate::{
     decision::{Decision, DecisionId},
     envelope::{Address, Inquiry},
-    follower::Scores,
-    home::Secrets,
     journal::Published,
+    scores::Scores,
+    secrets::Secrets,
 };
 
 /// How long a deferral by a rule lasts when no limit names a time: what mail servers wait before their first retry

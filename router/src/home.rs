@@ -22,6 +22,7 @@ use ostrakon_ledger::{
 use ostrakon_policies::DEFAULT_POLICY;
 use serde::{Deserialize, Serialize};
 
+pub use crate::secrets::Secrets;
 use crate::{clock::now_ms, config::Config, error::Error, journal::tables::TABLES, registrar::Registrar};
 
 /// Derivation context of the key under which decision ids are made.
@@ -45,16 +46,6 @@ pub struct Running {
 #[derive(Debug, Clone)]
 pub struct Home {
     dir: PathBuf,
-}
-
-/// The node's secrets.
-pub struct Secrets {
-    /// Signs records and checkpoints.
-    pub key: SecretKey,
-    /// Tags accounts, networks and contents.
-    pub pepper: Pepper,
-    /// Makes decision ids.
-    pub decision_key: [u8; 32],
 }
 
 impl Home {

@@ -22,6 +22,8 @@ pub mod gate;
 pub mod import;
 pub mod journal;
 pub mod registrar;
+pub mod scores;
+pub mod secrets;
 pub mod units;
 
 #[cfg(feature = "server")]
