@@ -4,6 +4,9 @@
 //! *Out of scope*: a second implementation of anything; what a vote is worth (`ostrakon-reputation`).
 
 pub mod demo;
+pub mod json;
+pub mod lists;
+pub mod measure;
 pub mod node;
 pub mod score;
 pub mod trace;

@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Score a CSV of votes with the production engine.
     Score(ostrakon_sim::score::Arguments),
+    /// Predict which domains a list of blocks will add later, with the production engine and by counting lists.
+    EvaluateLists(ostrakon_sim::lists::Arguments),
     /// Play a labelled mail trace against a running node over HTTP and measure what became of it.
     #[command(
         after_help = "Example:\n  ostrakon-sim trace trace.csv --node http://127.0.0.1:7401 --feedback 0.1 --json result.json"
@@ -31,6 +33,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(arguments) => ostrakon_sim::score::run(&arguments),
+        Command::EvaluateLists(arguments) => ostrakon_sim::lists::run(&arguments).map(drop),
         Command::Trace(arguments) => ostrakon_sim::trace::run(&arguments).map(drop).map_err(Into::into),
         Command::Demo(arguments) => {
             ostrakon_sim::demo::run(&arguments, &mut std::io::stdout().lock()).map_err(Into::into)

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 pub use play::{Draw, Run, play};
 pub use reader::{Message, TraceError, read};
-pub use stats::{Latency, Tally, Verdicts, auc, quantile};
+pub use stats::{Latency, Tally, Verdicts};
 
 /// What `ostrakon-sim trace` is told.
 #[derive(Debug, clap::Args)]

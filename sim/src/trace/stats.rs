@@ -1,11 +1,12 @@
 //! What became of a trace: verdicts by truth, the AUC of the standing, speed and latency.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
 use ostrakon_policies::Verdict;
 use serde::Serialize;
+
+use crate::measure::{auc, quantile};
 
 /// How many messages got which verdict.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -85,9 +86,9 @@ impl Tally {
         for outcome in outcomes {
             if outcome.ham { &mut ham } else { &mut spam }.count(outcome.verdict);
         }
-        let standings = |from: usize, wanted: bool| -> Vec<i64> {
+        let standings = |from: usize, wanted: bool| -> Vec<f64> {
             let chosen = outcomes.iter().filter(|outcome| outcome.position >= from && outcome.ham == wanted);
-            chosen.map(|outcome| outcome.standing).collect()
+            chosen.map(|outcome| outcome.standing as f64).collect()
         };
         let mut latencies: Vec<Duration> = outcomes.iter().map(|outcome| outcome.latency).collect();
         latencies.sort_unstable();
@@ -129,77 +130,9 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Probability that a random member of `higher` exceeds a random member of `lower`, ties counted half (Mann-Whitney
-/// U / nm). None if either is empty.
-pub fn auc(higher: &[i64], lower: &[i64]) -> Option<f64> {
-    if higher.is_empty() || lower.is_empty() {
-        return None;
-    }
-    let mut lower = lower.to_vec();
-    lower.sort_unstable();
-    // Twice the number of pairs won: a whole number, so that no rounding enters before the division.
-    let won: u128 = higher
-        .iter()
-        .map(|value| {
-            let below = lower.partition_point(|other| other.cmp(value) == Ordering::Less);
-            let up_to = lower.partition_point(|other| other.cmp(value) != Ordering::Greater);
-            (below + up_to) as u128
-        })
-        .sum();
-    Some(won as f64 / (2 * higher.len() as u128 * lower.len() as u128) as f64)
-}
-
-/// The smallest element that at least `share` (0 to 1) of a sorted slice does not exceed (nearest rank).
-pub fn quantile<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn auc_counts_pairs_and_halves_ties() {
-        assert_eq!(auc(&[3, 4], &[1, 2]), Some(1.0));
-        assert_eq!(auc(&[1, 2], &[3, 4]), Some(0.0));
-        assert_eq!(auc(&[5, 5], &[5]), Some(0.5));
-        // Pairs: 1<2, 1<3, 3>2, 3=3: one and a half of four.
-        assert_eq!(auc(&[1, 3], &[2, 3]), Some(0.375));
-        assert_eq!(auc(&[], &[1]), None);
-        assert_eq!(auc(&[1], &[]), None);
-    }
-
-    #[test]
-    fn auc_agrees_with_counting_every_pair() {
-        let higher: Vec<i64> = (0..97).map(|n| (n * n * 31 + 7) % 53).collect();
-        let lower: Vec<i64> = (0..61).map(|n| (n * 17 + 3) % 41).collect();
-        let mut won = 0.0;
-        for high in &higher {
-            for low in &lower {
-                won += if high > low {
-                    1.0
-                } else if high == low {
-                    0.5
-                } else {
-                    0.0
-                };
-            }
-        }
-        let expected = won / (higher.len() * lower.len()) as f64;
-        assert!((auc(&higher, &lower).unwrap() - expected).abs() < 1e-12);
-    }
-
-    #[test]
-    fn quantiles_are_nearest_ranks() {
-        let hundred: Vec<u32> = (1..=100).collect();
-        let cases = [(0.0, 1), (0.5, 50), (0.99, 99), (0.991, 100), (1.0, 100)];
-        for (share, expected) in cases {
-            assert_eq!(quantile(&hundred, share), Some(expected), "share {share}");
-        }
-        assert_eq!(quantile(&[7], 0.99), Some(7));
-        assert_eq!(quantile::<u32>(&[], 0.5), None);
-    }
 
     #[test]
     fn the_tally_counts_halves_by_position_and_unanswered_by_difference() {
