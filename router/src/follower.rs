@@ -12,7 +12,7 @@ use std::{
 };
 
 use ostrakon_ledger::{LedgerReader, Subject};
-use ostrakon_reputation::{Book, Event, Explanation, Snapshot};
+use ostrakon_reputation::{Book, Event, Explanation};
 use tokio::sync::oneshot;
 
 pub use crate::scores::Scores;

@@ -3,10 +3,14 @@
 //! *In scope*: feeding real and generated data to the production engine and to running nodes, and saying what came of it.
 //! *Out of scope*: a second implementation of anything; what a vote is worth (`ostrakon-reputation`).
 
+pub mod algorithm;
+pub mod baselines;
 pub mod demo;
 pub mod json;
 pub mod lists;
 pub mod measure;
 pub mod node;
+pub mod production;
 pub mod score;
 pub mod trace;
+pub mod votes;

@@ -16,7 +16,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Score a CSV of votes with the production engine.
+    /// Score a CSV of votes with the production engine or with a baseline.
     Score(ostrakon_sim::score::Arguments),
     /// Predict which domains a list of blocks will add later, with the production engine and by counting lists.
     EvaluateLists(ostrakon_sim::lists::Arguments),

@@ -1,30 +1,27 @@
-//! `ostrakon-sim score`: the production engine on a CSV of votes.
-//!
-//! The file is folded as if a ledger had received it in one batch at the time of its last vote: votes age from their
-//! own time, and one epoch at the end weighs them all.
+//! `ostrakon-sim score`: the production engine, or one of the baselines, on a CSV of votes.
 
-mod input;
 mod output;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use ostrakon_ledger::{Category, Digest, PeerName, RecordId, Subject, Vote};
-use ostrakon_reputation::{Book, Event, Parameters, Viewpoint};
 
-use input::{Names, Row};
+use crate::algorithm::{Algorithm, Question};
+use crate::production::Engine;
+use crate::votes::{self, Names};
 
-/// Score a CSV of votes with the production engine.
+/// Score a CSV of votes with the production engine or with one of the baselines.
 ///
 /// Votes have the header voter,subject,value,time: names are any bytes, value is in [-1, 1] (to the nearest
 /// hundredth), time in unix seconds, oldest first. A later vote of a voter about a subject replaces the earlier one;
 /// a vote of value 0 says nothing and is left out. Seeds are one voter per line. The output has the header
-/// subject,score,confidence, both with nine decimals, one row per subject in the order of the votes.
+/// subject,score,confidence, both with nine decimals, one row per subject in the order of the votes; from a baseline
+/// subject,score. Votes as SNAP publishes Bitcoin OTC (no header; rater, ratee, rating −10 to 10, time) are read, too.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  ostrakon-sim score --votes votes.csv --seeds seeds.txt --out scores.csv --half-life 90d"
+    after_help = "Example:\n  ostrakon-sim score --votes votes.csv --seeds seeds.txt --out scores.csv --half-life 90d\n  \
+                  ostrakon-sim score --votes votes.csv --seeds seeds.txt --out scores.csv --algorithm eigentrust"
 )]
 pub struct Arguments {
     /// CSV with the header voter,subject,value,time.
@@ -36,7 +33,10 @@ pub struct Arguments {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Time in which a vote's weight halves, in days or hours (90d, 12h; at least 1h), or none.
+    /// What scores them.
+    #[arg(long, value_enum, default_value_t = Algorithm::Ostrakon)]
+    algorithm: Algorithm,
+    /// Time in which a vote's weight halves, in days or hours (90d, 12h; at least 1h), or none. The engine only.
     #[arg(long, default_value = "none", value_parser = half_life)]
     half_life: HalfLife,
 }
@@ -63,34 +63,19 @@ fn half_life(text: &str) -> Result<HalfLife, String> {
 /// A file that cannot be read or written, or that is not what [`Arguments`] says; with file and line.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut names = Names::default();
-    let seeds = input::read_seeds(&arguments.seeds, &mut names)?;
-    let rows = input::read_votes(&arguments.votes, &mut names)?;
-    let parameters = Parameters { half_life_ms: arguments.half_life.0, ..Parameters::default() };
-    let seeds: BTreeMap<PeerName, u16> = seeds.iter().map(|seed| (names.peer(*seed).clone(), 1000)).collect();
-    let mut book = Book::new(parameters, Viewpoint { name: "csv".to_owned(), seeds });
-    let at_ms = rows.iter().map(|row| row.time_ms).max().unwrap_or(0);
-    let events: Vec<Event> = (0..).zip(&rows).map(|(index, row)| event(index, at_ms, row, &names)).collect();
-    book.apply_all(&events);
-    book.close_epoch();
-    output::write(&arguments.out, &book.snapshot(), &rows, &names, at_ms)
-        .with_context(|| format!("cannot write {}", arguments.out.display()))
-}
-
-fn event(index: u64, at_ms: u64, row: &Row, names: &Names) -> Event {
-    let mut id = [0; 32];
-    id[..8].copy_from_slice(&index.to_be_bytes());
-    let vote = Vote {
-        subject: Subject::Peer(names.peer(row.subject).clone()),
-        value: row.value,
-        // One category for all, so that a voter's later vote replaces the earlier one whatever its sign.
-        category: Category::Vouch,
-        cast_at_ms: row.time_ms,
-        expires_at_ms: 0,
-        detector: Digest::ZERO,
-        derived_from: Vec::new(),
-        commitment: Digest::ZERO,
+    let mut seeds = votes::read_seeds(&arguments.seeds, &mut names)?;
+    seeds.sort_unstable();
+    seeds.dedup();
+    let rows = votes::read_votes(&arguments.votes, &mut names)?;
+    let question = Question { votes: &rows, seeds: &seeds, count: names.count() };
+    let written = match (arguments.algorithm, arguments.half_life) {
+        (Algorithm::Ostrakon, HalfLife(half_life_ms)) => {
+            output::write_posteriors(&arguments.out, &Engine::fold(&question, half_life_ms), &rows, &names)
+        }
+        (_, HalfLife(Some(_))) => bail!("--half-life is the engine's: the baselines do not let votes age"),
+        (baseline, HalfLife(None)) => output::write_scores(&arguments.out, &baseline.scores(&question), &rows, &names),
     };
-    Event::Voted { index, at_ms, id: RecordId(id), voter: names.peer(row.voter).clone(), vote }
+    written.with_context(|| format!("cannot write {}", arguments.out.display()))
 }
 
 #[cfg(test)]

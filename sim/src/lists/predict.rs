@@ -119,7 +119,7 @@ mod tests {
 
     /// `like` shares two domains with `own`, `big` only one and is joined by `twin`; on day 10 `own` adds what `like` has.
     const WORLD: &str = "1,own,a,add 1,own,b,add 1,like,a,add 1,like,b,add 1,big,a,add 2,twin,a,add
-        3,like,good-tip,add 3,big,other,add 4,twin,other,add 3,big,gone,add 4,big,gone,remove
+        3,like,good-tip,add 3,big,other,add 3,big,x,add 4,twin,other,add 3,big,gone,add 4,big,gone,remove
         10,own,good-tip,add 11,own,new,add 40,own,other,add";
 
     #[test]
@@ -127,9 +127,9 @@ mod tests {
         let history = history(WORLD);
         let own = list(&history, "own");
         let scores = predict(&history, &own, 5 * DAY_MS, 20 * DAY_MS, 1).unwrap();
-        // Ranked are good-tip and other; `gone` is on no list any more, `new` on none yet.
-        assert_eq!((scores.added, scores.not_added), (1, 1));
-        assert_eq!(scores.vote_count, 0.0, "two lists block the other one");
+        // Ranked are good-tip, other and x; `gone` is on no list any more, `new` on none yet.
+        assert_eq!((scores.added, scores.not_added), (1, 2));
+        assert_eq!(scores.vote_count, 0.25, "two lists block `other`, one x as well as good-tip");
         assert_eq!(scores.own_seeds, 1.0, "{scores:?}");
     }
 
@@ -157,7 +157,7 @@ mod tests {
         let mine = blocks.remove(&own).unwrap();
         let seeds = own_seeds(&own, &mine, &blocks);
         let weights: Vec<_> = seeds.iter().map(|(name, weight)| (history.title(name), *weight)).collect();
-        // big: a of {a, b, other}; like: a and b of {a, b, good-tip}; twin as big.
-        assert_eq!(weights, [("big", 333), ("like", 666), ("own", 1000), ("twin", 333)]);
+        // big: a of {a, b, other, x}; like: a and b of {a, b, good-tip}; twin: a of {a, b, other}.
+        assert_eq!(weights, [("big", 250), ("like", 666), ("own", 1000), ("twin", 333)]);
     }
 }

@@ -4,25 +4,39 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Result;
-use ostrakon_ledger::Subject;
-use ostrakon_reputation::Snapshot;
 
-use super::input::{Names, Row};
+use crate::production::Engine;
+use crate::votes::{Names, Row};
 
-/// Writes one row per subject, in the order in which the votes name them.
+/// Writes the engine's scores with their confidence.
 ///
 /// Nine decimals from the engine's tallies instead of the thousandths that people read: rankings need the difference.
-pub(super) fn write(path: &Path, scores: &Snapshot, rows: &[Row], names: &Names, now_ms: u64) -> Result<()> {
+pub(super) fn write_posteriors(path: &Path, engine: &Engine, rows: &[Row], names: &Names) -> Result<()> {
     let mut writer = csv::Writer::from_path(path)?;
     writer.write_record(["subject", "score", "confidence"])?;
-    let mut written = HashSet::new();
-    for row in rows.iter().filter(|row| written.insert(row.subject)) {
-        let subject = Subject::Peer(names.peer(row.subject).clone());
-        let (score, confidence) = scores.score(&subject, now_ms).billionths(scores.parameters().k_nv());
+    let posteriors = engine.posteriors();
+    for subject in subjects(rows) {
+        let (score, confidence) = posteriors[subject].billionths(engine.parameters().k_nv());
         let (score, confidence) = (decimal(score), decimal(confidence));
-        writer.write_record([names.original(row.subject), score.as_bytes(), confidence.as_bytes()])?;
+        writer.write_record([names.original(subject), score.as_bytes(), confidence.as_bytes()])?;
     }
     Ok(writer.flush()?)
+}
+
+/// Writes a baseline's scores, with as many digits as they have.
+pub(super) fn write_scores(path: &Path, scores: &[f64], rows: &[Row], names: &Names) -> Result<()> {
+    let mut writer = csv::Writer::from_path(path)?;
+    writer.write_record(["subject", "score"])?;
+    for subject in subjects(rows) {
+        writer.write_record([names.original(subject), scores[subject].to_string().as_bytes()])?;
+    }
+    Ok(writer.flush()?)
+}
+
+/// The subjects in the order in which the votes name them.
+fn subjects(rows: &[Row]) -> impl Iterator<Item = usize> {
+    let mut written = HashSet::new();
+    rows.iter().map(|row| row.subject).filter(move |subject| written.insert(*subject))
 }
 
 fn decimal(billionths: i64) -> String {

@@ -1,0 +1,100 @@
+//! The algorithms that can be compared: the production engine and the baselines, in one list.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::baselines;
+use crate::production::Engine;
+use crate::votes::Row;
+
+/// What an algorithm is asked: how trustworthy is everybody, given these votes and these trusted voters?
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Oldest first. Of a voter's votes about one subject the last one counts; those about oneself say nothing.
+    pub votes: &'a [Row],
+    /// The trusted voters, without repetition.
+    pub seeds: &'a [usize],
+    /// Everybody's number is below this.
+    pub count: usize,
+}
+
+impl Question<'_> {
+    /// The votes that count, in the order of the file.
+    pub fn live_votes(&self) -> Vec<Row> {
+        let mut seen = std::collections::HashSet::with_capacity(self.votes.len());
+        let mut live: Vec<Row> = self.votes.iter().rev().filter(|row| row.voter != row.subject).copied().collect();
+        live.retain(|row| seen.insert((row.voter, row.subject)));
+        live.reverse();
+        live
+    }
+}
+
+/// A way to score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Algorithm {
+    /// The production engine.
+    Ostrakon,
+    /// Mean of the votes.
+    Mean,
+    /// Beta reputation (Jøsang and Ismail 2002).
+    Beta,
+    /// Voters count by their agreement with the seeds, as in pygossip.
+    Agreement,
+    /// EigenTrust with the seeds as pre-trusted peers (Kamvar, Schlosser and Garcia-Molina 2003).
+    Eigentrust,
+    /// PageRank over positive votes, personalised to the seeds (Page, Brin, Motwani and Winograd 1999).
+    Pagerank,
+    /// Fairness and Goodness (Kumar, Spezzano, Subrahmanian and Faloutsos 2016).
+    FairnessGoodness,
+}
+
+impl Algorithm {
+    /// All of them, the engine first.
+    pub const ALL: [Self; 7] = [
+        Self::Ostrakon,
+        Self::Mean,
+        Self::Beta,
+        Self::Agreement,
+        Self::Eigentrust,
+        Self::Pagerank,
+        Self::FairnessGoodness,
+    ];
+
+    /// The word on the command line and in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ostrakon => "ostrakon",
+            Self::Mean => "mean",
+            Self::Beta => "beta",
+            Self::Agreement => "agreement",
+            Self::Eigentrust => "eigentrust",
+            Self::Pagerank => "pagerank",
+            Self::FairnessGoodness => "fairness-goodness",
+        }
+    }
+
+    /// Whether its scores have a sign that says good or bad. The walks only say more or less.
+    pub fn is_signed(self) -> bool {
+        !matches!(self, Self::Eigentrust | Self::Pagerank)
+    }
+
+    /// Scores everybody, by number; higher is more trustworthy, 0 where nothing is known.
+    pub fn scores(self, question: &Question) -> Vec<f64> {
+        match self {
+            Self::Ostrakon => Engine::fold(question, None).scores(),
+            Self::Mean => baselines::mean::scores(question),
+            Self::Beta => baselines::beta::scores(question),
+            Self::Agreement => baselines::agreement::scores(question),
+            Self::Eigentrust => baselines::eigentrust::scores(question),
+            Self::Pagerank => baselines::pagerank::scores(question),
+            Self::FairnessGoodness => baselines::fairness_goodness::scores(question),
+        }
+    }
+}
+
+impl std::fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,109 @@
+//! The production engine on numbered votes.
+//!
+//! The votes are folded as if a ledger had received them in one batch at the time of the last one: they age from their
+//! own time, and one epoch at the end weighs them all.
+
+use std::collections::BTreeMap;
+
+use ostrakon_ledger::{Category, Digest, PeerName, RecordId, Subject, Vote};
+use ostrakon_reputation::{Book, Event, Parameters, Score, Trust, Viewpoint};
+
+use crate::algorithm::Question;
+use crate::votes::Row;
+
+/// A book with the names that numbers have in it.
+pub struct Engine {
+    book: Book,
+    peers: Vec<PeerName>,
+    parameters: Parameters,
+    next_index: u64,
+    at_ms: u64,
+}
+
+impl Engine {
+    /// An empty book seen from `seeds` (each at full weight) that will hear of numbers below `count`.
+    pub fn new(seeds: &[usize], count: usize, half_life_ms: Option<u64>) -> Self {
+        let peers: Vec<PeerName> = (0..count).map(peer).collect();
+        let parameters = Parameters { half_life_ms, ..Parameters::default() }.bounded();
+        let seeds: BTreeMap<PeerName, u16> = seeds.iter().map(|seed| (peers[*seed].clone(), 1000)).collect();
+        let book = Book::new(parameters.clone(), Viewpoint { name: "sim".to_owned(), seeds });
+        Self { book, peers, parameters, next_index: 0, at_ms: 0 }
+    }
+
+    /// The book of all votes of a question, received at the time of the last one.
+    pub fn fold(question: &Question, half_life_ms: Option<u64>) -> Self {
+        let mut engine = Self::new(question.seeds, question.count, half_life_ms);
+        let at_ms = question.votes.iter().map(|row| row.time_ms).max().unwrap_or(0);
+        engine.hear(question.votes, |_| at_ms);
+        engine
+    }
+
+    /// Plays votes, oldest first, each received when it was cast; the epochs close as in production, and one more at
+    /// the end.
+    pub fn play(&mut self, votes: &[Row]) {
+        self.hear(votes, |row| row.time_ms);
+    }
+
+    fn hear(&mut self, votes: &[Row], received_at_ms: impl Fn(&Row) -> u64) {
+        let events: Vec<Event> =
+            (self.next_index..).zip(votes).map(|(index, row)| self.event(index, received_at_ms(row), row)).collect();
+        self.next_index += events.len() as u64;
+        self.at_ms = events.iter().filter_map(Event::at_ms).fold(self.at_ms, u64::max);
+        self.book.apply_all(&events);
+        self.book.close_epoch();
+    }
+
+    fn event(&self, index: u64, at_ms: u64, row: &Row) -> Event {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&index.to_be_bytes());
+        let vote = Vote {
+            subject: self.subject(row.subject),
+            value: row.value,
+            // One category for all, so that a voter's later vote replaces the earlier one whatever its sign.
+            category: Category::Vouch,
+            cast_at_ms: row.time_ms,
+            expires_at_ms: 0,
+            detector: Digest::ZERO,
+            derived_from: Vec::new(),
+            commitment: Digest::ZERO,
+        };
+        Event::Voted { index, at_ms, id: RecordId(id), voter: self.peers[row.voter].clone(), vote }
+    }
+
+    fn subject(&self, number: usize) -> Subject {
+        Subject::Peer(self.peers[number].clone())
+    }
+
+    /// Everybody's score in [−1, 1], by number, to nine decimals: rankings need more than the thousandths for people.
+    pub fn scores(&self) -> Vec<f64> {
+        let k_nv = self.parameters.k_nv();
+        let billionths = |score: &Score| score.billionths(k_nv).0 as f64 / 1e9;
+        self.posteriors().iter().map(billionths).collect()
+    }
+
+    /// Everybody's score with the tallies behind it, by number.
+    pub fn posteriors(&self) -> Vec<Score> {
+        let snapshot = self.book.snapshot();
+        (0..self.peers.len()).map(|number| snapshot.score(&self.subject(number), self.at_ms)).collect()
+    }
+
+    /// What somebody weighs as a voter.
+    pub fn trust(&self, number: usize) -> Trust {
+        self.book.trust(&self.peers[number])
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The latest time heard of, unix ms.
+    pub fn at_ms(&self) -> u64 {
+        self.at_ms
+    }
+}
+
+/// The peer that stands for a number: numbers rather than escaped names, so that names of any bytes stay apart.
+fn peer(number: usize) -> PeerName {
+    PeerName::parse(&format!("n{number}.sim.invalid")).expect("letters and digits make a domain")
+}
