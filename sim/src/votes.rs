@@ -167,8 +167,8 @@ pub fn read_labels(path: &Path, names: &mut Names) -> Result<Labels> {
         let at = || format!("{}: line {}", path.display(), record.position().map_or(0, csv::Position::line));
         let name = names.number(record.get(0).unwrap_or_default()).with_context(at)?;
         match record.get(1).and_then(number) {
-            Some(label) if label == 1.0 => labels.good.push(name),
-            Some(label) if label == -1.0 => labels.bad.push(name),
+            Some(1.0) => labels.good.push(name),
+            Some(-1.0) => labels.bad.push(name),
             _ => bail!("{}: a label is 1 or -1", at()),
         }
     }
