@@ -12,9 +12,10 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::error::Malformed;
+use crate::error::{Malformed, Unproven};
 use crate::merkle::Hash;
 use crate::name::PeerName;
+use crate::note::{Note, NoteKey};
 
 /// The origin, and the key name, of a peer's ledger.
 pub fn origin(owner: &PeerName) -> String {
@@ -30,6 +31,22 @@ pub struct Checkpoint {
     pub tree_size: u64,
     /// The root.
     pub root: Hash,
+}
+
+impl Checkpoint {
+    /// The checkpoint of a note that its own log signed: no known key's signature may fail, and one of `known` whose name
+    /// is the origin must be among them.
+    ///
+    /// # Errors
+    /// [`Unproven`]
+    pub fn of(note: &Note, known: &[NoteKey]) -> Result<Self, Unproven> {
+        let this: Self = note.text().parse()?;
+        let signers = note.signers(known)?;
+        if !signers.iter().any(|key| key.name() == this.origin) {
+            return Err(Unproven::NotSigned { origin: this.origin });
+        }
+        Ok(this)
+    }
 }
 
 impl fmt::Display for Checkpoint {

@@ -70,6 +70,45 @@ impl Malformed {
     }
 }
 
+/// Why something signed by others convinces nobody.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unproven {
+    /// It cannot be read.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// A signature under a known name does not verify: everything in the note is to be doubted.
+    #[error("the signature of `{name}` does not verify")]
+    BadSignature {
+        /// Whose signature it is said to be.
+        name: String,
+    },
+    /// No trusted key of the log signed its checkpoint.
+    #[error("no trusted key of `{origin}` signed the checkpoint")]
+    NotSigned {
+        /// The log.
+        origin: String,
+    },
+    /// The path does not lead from the leaf to the root.
+    #[error("this is no proof that the entry stands at index {index} of {tree_size}")]
+    Inclusion {
+        /// Where the entry is said to stand.
+        index: u64,
+        /// Entries under the checkpoint.
+        tree_size: u64,
+    },
+    /// The receipt is about another record.
+    #[error("the receipt is about record {found}, not about {wanted}")]
+    OtherRecord {
+        /// The record that was asked for.
+        wanted: RecordId,
+        /// The record that is proven.
+        found: RecordId,
+    },
+    /// The receipt does not carry its entry.
+    #[error("the receipt does not carry the entry that it is about")]
+    NoEntry,
+}
+
 /// Who has to change something for the request to succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {

@@ -1,6 +1,7 @@
 //! The one writer of a log: sequences verified records, commits, signs, publishes.
 
 mod pending;
+mod proofs;
 pub(crate) mod reader;
 pub(crate) mod recover;
 pub(crate) mod tree;

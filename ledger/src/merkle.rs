@@ -1,5 +1,8 @@
-//! The Merkle tree of RFC 6962 §2.1 with SHA-256: hashes, appending, and checking proofs.
+//! The Merkle tree of RFC 6962 §2.1 with SHA-256: hashes, appending, making proofs and checking them.
 
+mod prove;
+
+pub use prove::{Node, prove_consistency, prove_inclusion};
 use sha2::{Digest, Sha256};
 
 /// A hash of the tree.

@@ -13,7 +13,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::error::Malformed;
+use crate::error::{Malformed, Unproven};
 use crate::keys::{PublicKey, SecretKey, Signature};
 use crate::text::parse_hex;
 
@@ -157,17 +157,29 @@ impl Note {
     /// [`Malformed`]
     pub fn open(note: &str, known: &[NoteKey]) -> Result<Self, Malformed> {
         let this = Self::parse(note)?;
-        let mut signed = false;
-        for signature in &this.signatures {
+        match this.signers(known) {
+            Ok(signers) if !signers.is_empty() => Ok(this),
+            Ok(_) => Err(Malformed::value("note", note, "has no signature by a known key")),
+            Err(_) => Err(Malformed::value("note", note, "has a signature by a known key that does not verify")),
+        }
+    }
+
+    /// The known keys that signed. Signatures by unknown keys are ignored.
+    ///
+    /// # Errors
+    /// [`Unproven::BadSignature`] when the signature of a known key does not verify.
+    pub fn signers<'a>(&self, known: &'a [NoteKey]) -> Result<Vec<&'a NoteKey>, Unproven> {
+        let mut signers = Vec::new();
+        for signature in &self.signatures {
             let key = known.iter().find(|key| key.name == signature.name && key.id() == signature.key_id);
             let Some(key) = key else { continue };
             let bytes = signature.bytes.as_slice().try_into().map(Signature);
-            if !bytes.is_ok_and(|bytes| key.key.verifies(this.text.as_bytes(), &bytes)) {
-                return Err(Malformed::value("note", note, "has a signature by a known key that does not verify"));
+            if !bytes.is_ok_and(|bytes| key.key.verifies(self.text.as_bytes(), &bytes)) {
+                return Err(Unproven::BadSignature { name: key.name.clone() });
             }
-            signed = true;
+            signers.push(key);
         }
-        if signed { Ok(this) } else { Err(Malformed::value("note", note, "has no signature by a known key")) }
+        Ok(signers)
     }
 
     /// The text, with its final newline.

@@ -5,6 +5,7 @@ mod desk;
 mod explain;
 mod import;
 mod ledger;
+mod proof;
 mod serve;
 mod speak;
 
@@ -183,6 +184,10 @@ enum LedgerCommand {
         #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
         dir: PathBuf,
     },
+    /// Print the receipt of a record, or check one without any node
+    #[command(after_help = "Examples:\n  ostrakon ledger proof 5b0c… > vote.tlog-proof\n  \
+                            ostrakon ledger proof --verify vote.tlog-proof --vkey node.example/ostrakon+1c2d…")]
+    Proof(Box<proof::Options>),
 }
 
 #[derive(Debug, Subcommand)]
@@ -235,6 +240,7 @@ impl Cli {
             Command::Explain { subject, json, place } => explain::explain(&place, subject, json),
             Command::Import(ImportCommand::Votes(options)) => import::votes(&options),
             Command::Ledger(LedgerCommand::Verify { dir }) => ledger::verify(&Home::at(dir)),
+            Command::Ledger(LedgerCommand::Proof(options)) => proof::run(&options),
             Command::Policy(PolicyCommand::Check { file }) => speak::check_policy(&file),
             Command::Hold(HoldCommand::List { place }) => speak::list_holds(&place),
             Command::Hold(HoldCommand::Release { id, place }) => speak::rule(&place, id, Ruling::Release),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ostrakon_ledger::{LedgerError, Malformed, Refusal, StoreError};
+use ostrakon_ledger::{LedgerError, Malformed, Refusal, StoreError, Unproven};
 use ostrakon_policies::PolicyError;
 use thiserror::Error;
 
@@ -50,6 +50,9 @@ pub enum Error {
     /// A record that the ledger does not take.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// A receipt or checkpoint of someone else's that does not prove what it should.
+    #[error("{0}")]
+    Unproven(#[from] Unproven),
     /// A message from a peer whose key this node does not know.
     #[error("peer `{0}` has no key here; its operator must ask for admission, see /.well-known/ostrakon")]
     UnknownPeer(String),
@@ -70,6 +73,9 @@ pub enum Error {
     /// A peer that is not there.
     #[error("no such peer: `{0}` has not been admitted")]
     NoSuchPeer(String),
+    /// A record that is not in the published ledger.
+    #[error("no such record: `{0}` is not in the published ledger")]
+    NoSuchRecord(String),
     /// A row of an import whose source is not a pseudo-peer of this node.
     #[error("`{0}` is not the name of an imported source of this node")]
     NotImported(String),
@@ -173,12 +179,14 @@ impl Error {
             Self::Request(error) => error.code(),
             Self::Import(error) => error.code(),
             Self::Refused(refusal) => refusal.code(),
+            Self::Unproven(_) => "unproven",
             Self::UnknownPeer(_) => "unknown_peer",
             Self::Malformed(_) => "malformed",
             Self::BadDecisionId => "bad_decision_id",
             Self::NoSuchDecision => "no_such_decision",
             Self::NoSuchHold => "no_such_hold",
             Self::NoSuchPeer(_) => "no_such_peer",
+            Self::NoSuchRecord(_) => "no_such_record",
             Self::NotImported(_) => "not_imported",
             Self::BadRequest(_) => "bad_request",
             Self::Unauthorised => "unauthorised",
@@ -212,12 +220,13 @@ impl Error {
             Self::Import(error) => error.blame().into(),
             Self::Refused(refusal) => refusal.blame().into(),
             Self::Shared(error) => error.blame(),
-            Self::UnknownPeer(_) => Blame::Peer,
+            Self::Unproven(_) | Self::UnknownPeer(_) => Blame::Peer,
             Self::Malformed(_)
             | Self::BadDecisionId
             | Self::NoSuchDecision
             | Self::NoSuchHold
             | Self::NoSuchPeer(_)
+            | Self::NoSuchRecord(_)
             | Self::NoSuchTile
             | Self::NotServed
             | Self::Config(_)

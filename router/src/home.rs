@@ -17,7 +17,8 @@ use std::{
 };
 
 use ostrakon_ledger::{
-    FileState, Ledger, MemoryState, PeerName, Pepper, RocksStore, SecretKey, SignedState, TABLES as LEDGER_TABLES,
+    FileState, Ledger, LedgerReader, MemoryState, PeerName, Pepper, RocksStore, SecretKey, SignedState,
+    TABLES as LEDGER_TABLES,
 };
 use ostrakon_policies::DEFAULT_POLICY;
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,16 @@ impl Home {
     pub fn inspect_ledger(&self) -> Result<(MemoryState, RocksStore), Error> {
         let signed = MemoryState::new(self.signed_state().load()?);
         Ok((signed, RocksStore::open_read_only(self.dir.join("ledger"), LEDGER_TABLES)?))
+    }
+
+    /// Reads the signed part of the ledger, also while the node is served.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn read_ledger(&self, config: &Config) -> Result<LedgerReader, Error> {
+        let (signed, store) = self.inspect_ledger()?;
+        let key = self.secrets()?.key.public();
+        Ok(LedgerReader::over(Arc::new(store), &signed, &config.node.domain, &config.node.network, &key)?)
     }
 
     /// Opens the messages store.

@@ -12,9 +12,13 @@ fn a_vote_is_answered_with_its_place_and_moves_the_score() {
     let record = peer.vote("peer:spam.example", -80);
     let answer = node.public_post("/v1/votes", &record.to_envelope());
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.body, json!({ "id": record.id().to_string(), "index": 2, "new": true }));
+    let told = |new: bool| {
+        let id = record.id().to_string();
+        json!({ "id": id, "index": 2, "new": new, "receipt": format!("/v1/records/{id}/receipt") })
+    };
+    assert_eq!(answer.body, told(true));
     let again = node.public_post("/v1/votes", &record.to_envelope());
-    assert_eq!(again.body, json!({ "id": record.id().to_string(), "index": 2, "new": false }));
+    assert_eq!(again.body, told(false));
 }
 
 #[test]

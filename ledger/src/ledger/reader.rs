@@ -5,13 +5,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::AuthorHead;
-use super::tree::read_tile;
+use super::recover::{load_head, open_checkpoint};
+use super::tree::{read_tile, root_at};
+use crate::checkpoint::Checkpoint;
 use crate::entry::{Chain, Entry};
 use crate::error::LedgerError;
+use crate::keys::PublicKey;
 use crate::merkle::Hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
-use crate::rules::Target;
+use crate::rules::{Home, Target};
+use crate::signed_state::SignedState;
 use crate::store::{Store, Table};
 use crate::tables::{self, AUTHORS, ENTRIES, IDS, SEQUENCES};
 use crate::tile::{TILE_WIDTH, width_at};
@@ -44,6 +48,41 @@ pub struct LedgerReader {
 impl LedgerReader {
     pub(super) fn new(store: Arc<dyn Store>, published: Arc<ArcSwap<Published>>) -> Self {
         Self { store, published }
+    }
+
+    /// Reads the signed part of a store that nobody here appends to, such as one that another process serves.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`] when nothing was signed, [`LedgerError::OtherLedger`], [`LedgerError::Behind`],
+    /// [`LedgerError::Damaged`], [`LedgerError::Store`]
+    pub fn over(
+        store: Arc<dyn Store>,
+        state: &dyn SignedState,
+        owner: &PeerName,
+        network: &str,
+        key: &PublicKey,
+    ) -> Result<Self, LedgerError> {
+        let home = Home { owner: owner.clone(), network: network.to_owned(), key: *key };
+        let checkpoint = state.load()?.ok_or(LedgerError::Missing)?;
+        let Checkpoint { tree_size, root, .. } = open_checkpoint(&checkpoint, &home)?;
+        let store_size = load_head(&*store)?.map_or(0, |head| head.tree_size);
+        if store_size < tree_size {
+            return Err(LedgerError::Behind { store_size, signed_size: tree_size });
+        }
+        if root_at(&*store, tree_size)? != root {
+            return Err(LedgerError::Damaged {
+                index: 0,
+                what: "the tiles do not have the root that was signed".into(),
+            });
+        }
+        let last = stored_entry(&*store, tree_size.saturating_sub(1))?;
+        let chain_head = Chain::after(&last.to_bytes());
+        let published = Published { tree_size, root, chain_head, received_at_ms: last.received_at_ms, checkpoint };
+        Ok(Self::new(store, Arc::new(ArcSwap::from_pointee(published))))
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
     }
 
     /// Size, root, chain head and checkpoint that belong together.

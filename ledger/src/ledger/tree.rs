@@ -134,7 +134,7 @@ fn subtree_roots(hashes: &[u8]) -> Vec<Hash> {
     roots
 }
 
-fn perfect_root(hashes: &[Hash]) -> Hash {
+pub(super) fn perfect_root(hashes: &[Hash]) -> Hash {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
         row = row.as_chunks::<2>().0.iter().map(|[left, right]| node_hash(left, right)).collect();
@@ -142,7 +142,7 @@ fn perfect_root(hashes: &[Hash]) -> Hash {
     row[0]
 }
 
-fn missing(level: u8, n: u64) -> LedgerError {
+pub(super) fn missing(level: u8, n: u64) -> LedgerError {
     let index = n.saturating_mul(u64::from(TILE_WIDTH)) << (u32::from(level) * TILE_HEIGHT);
     LedgerError::Damaged { index, what: format!("tile {n} of level {level} is missing or too short") }
 }

@@ -4,5 +4,6 @@
 mod damage;
 mod faults;
 mod publishing;
+mod receipts;
 mod rules;
 mod support;

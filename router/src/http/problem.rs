@@ -55,7 +55,11 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Shared(error) => status(error),
         Error::Unauthorised => StatusCode::UNAUTHORIZED,
         Error::UnknownPeer(_) => StatusCode::FORBIDDEN,
-        Error::NoSuchDecision | Error::NoSuchHold | Error::NoSuchPeer(_) | Error::NoSuchTile => StatusCode::NOT_FOUND,
+        Error::NoSuchDecision
+        | Error::NoSuchHold
+        | Error::NoSuchPeer(_)
+        | Error::NoSuchRecord(_)
+        | Error::NoSuchTile => StatusCode::NOT_FOUND,
         Error::Refused(_) | Error::Envelope(_) | Error::Request(_) => refusal_status(error.code()),
         _ => match error.blame() {
             Blame::Peer | Blame::Caller => StatusCode::BAD_REQUEST,

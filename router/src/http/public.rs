@@ -1,5 +1,7 @@
 //! What peers may ask: take my vote, take my message, show me your ledger.
 
+mod records;
+
 use std::{convert::Infallible, sync::Arc};
 
 use ostrakon_ledger::{Refusal, SignedRecord, Verified, tile::TilePath};
@@ -59,7 +61,8 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
         .and(warp::get())
         .and(with(node))
         .map(|node: Arc<Node>| json(StatusCode::OK, &node.about()));
-    votes.or(messages).unify().or(checkpoint).unify().or(tiles).unify().or(about).unify().recover(rejected).unify()
+    let ledger = checkpoint.or(tiles).unify().or(records::routes(node)).unify();
+    votes.or(messages).unify().or(ledger).unify().or(about).unify().recover(rejected).unify()
 }
 
 /// `POST /v1/votes`: a DSSE envelope around a record.
@@ -67,7 +70,8 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
 /// 1. Parse: sizes first, then the envelope, then the record, strictly.
 /// 2. Is its author admitted here? A stranger's signature is not worth checking.
 /// 3. Verify the signature.
-/// 4. Sequence, commit, sign the new tree head; answer with the index.
+/// 4. Sequence, commit, sign the new tree head; answer with the index, and where the receipt is: whoever wants one asks
+///    for it, which keeps its hashes out of the way of those who do not.
 async fn vote(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let record = SignedRecord::parse_envelope(body).map_err(Refusal::from)?;
     let author = &record.record().header.author;
@@ -78,7 +82,12 @@ async fn vote(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let appended = node.sequencer.submit(record).await?;
     Ok(json(
         StatusCode::OK,
-        &serde_json::json!({ "id": appended.id.to_string(), "index": appended.index, "new": appended.new }),
+        &serde_json::json!({
+            "id": appended.id.to_string(),
+            "index": appended.index,
+            "new": appended.new,
+            "receipt": records::receipt_path(&appended.id),
+        }),
     ))
 }
 
