@@ -5,6 +5,7 @@
 set -u -o pipefail
 cd "$(dirname "$0")/.."
 
+scripts/go-check.sh
 echo "test: building and running the whole suite in release mode (a first build takes a few minutes)"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -20,10 +20,14 @@ pub fn data(path: &str) -> Option<std::path::PathBuf> {
     let root = std::env::var_os("OSTRAKON_DATA").map_or(beside, Into::into);
     let file = root.join(path);
     if !file.exists() {
-        // Not through `eprintln!`, which the test runner would swallow.
-        let line = format!("skipped: {path} is not on this machine (OSTRAKON_DATA says where it is)\n");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+        skip(&format!("{path} is not on this machine (OSTRAKON_DATA says where it is)"));
         return None;
     }
     Some(file)
+}
+
+/// Says that a test is skipped, and why, in the form that `scripts/test.sh` counts.
+pub fn skip(reason: &str) {
+    // Not through `eprintln!`, which the test runner would swallow.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {reason}\n").as_bytes());
 }

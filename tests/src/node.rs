@@ -261,9 +261,20 @@ fn get(url: &str) -> Answer {
 
 /// The bytes that a GET brings, which must succeed.
 pub fn get_bytes(url: &str) -> Vec<u8> {
-    let mut response = agent().get(url).call().unwrap();
-    assert_eq!(response.status().as_u16(), 200, "{url}");
-    response.body_mut().read_to_vec().unwrap()
+    try_get_bytes(url).unwrap()
+}
+
+/// The bytes that a GET brings, or why it brings none.
+///
+/// # Errors
+/// The transport's words, or the status.
+pub fn try_get_bytes(url: &str) -> Result<Vec<u8>, String> {
+    thread_local!(static AGENT: ureq::Agent = agent());
+    let mut response = AGENT.with(|agent| agent.get(url).call()).map_err(|error| format!("{url}: {error}"))?;
+    if response.status().as_u16() != 200 {
+        return Err(format!("{url}: {}", response.status()));
+    }
+    response.body_mut().read_to_vec().map_err(|error| format!("{url}: {error}"))
 }
 
 /// POSTs `body` as JSON.
