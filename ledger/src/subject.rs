@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::Malformed;
-use crate::name::PeerName;
+use crate::name::{NAME_BYTES_MAX, PeerName};
 
 hex32!(
     /// The keyed hash of an identifier: equal identifiers match, the ledger names no one.
@@ -43,6 +43,19 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
+    const ALL: [Self; 5] = [Self::Peer, Self::Domain, Self::Account, Self::Net, Self::Content];
+
+    /// What stands for it in binary forms.
+    fn code(self) -> u8 {
+        match self {
+            SubjectKind::Peer => 1,
+            SubjectKind::Domain => 2,
+            SubjectKind::Account => 3,
+            SubjectKind::Net => 4,
+            SubjectKind::Content => 5,
+        }
+    }
+
     /// The word that stands in records and text forms.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,6 +105,19 @@ impl Subject {
         })
     }
 
+    fn from_binary(bytes: &[u8]) -> Option<Self> {
+        let (code, id) = bytes.split_first()?;
+        let name = || PeerName::parse(std::str::from_utf8(id).ok()?).ok();
+        let tag = || id.try_into().ok().map(Tag);
+        match SubjectKind::ALL.into_iter().find(|kind| kind.code() == *code)? {
+            SubjectKind::Peer => name().map(Subject::Peer),
+            SubjectKind::Domain => name().map(Subject::Domain),
+            SubjectKind::Account => tag().map(Subject::Account),
+            SubjectKind::Net => tag().map(Subject::Net),
+            SubjectKind::Content => tag().map(Subject::Content),
+        }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> SubjectKind {
         match self {
@@ -128,7 +154,48 @@ impl FromStr for Subject {
     }
 }
 
-serde_as_text!(Subject);
+/// In text formats its text form; in binary ones a byte for the kind and the id: the name, or the tag's 32 bytes.
+impl serde::Serialize for Subject {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
+        let id: &[u8] = match self {
+            Subject::Peer(name) | Subject::Domain(name) => name.as_str().as_bytes(),
+            Subject::Account(tag) | Subject::Net(tag) | Subject::Content(tag) => tag.as_bytes(),
+        };
+        let mut bytes = [0; 1 + NAME_BYTES_MAX];
+        bytes[0] = self.kind().code();
+        bytes[1..=id.len()].copy_from_slice(id);
+        serializer.serialize_bytes(&bytes[..=id.len()])
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Subject {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Subject;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a subject")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Subject, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Subject, E> {
+                Subject::from_binary(bytes).ok_or_else(|| E::custom("not a subject"))
+            }
+        }
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Visitor)
+        } else {
+            deserializer.deserialize_bytes(Visitor)
+        }
+    }
+}
 serde_as_text!(SubjectKind);
 
 /// The secret that a federation shares so that its members' tags match. Used for subject tags and nothing else.

@@ -1,11 +1,12 @@
-//! What rests in the messages store, table by table, and the keys in it.
+//! What rests in the messages store, table by table, and the keys in it. Rows are MessagePack maps: half the size of
+//! JSON, and still readable when a later version adds a field.
 
 use ostrakon_ledger::{Batch, Table};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{decision::DecisionId, error::Error};
 
-/// Decisions and reports in the order in which they were made: `u64` BE index → [`LogRow`](super::LogRow) as JSON.
+/// Decisions and reports in the order in which they were made: `u64` BE index → [`LogRow`](super::LogRow).
 pub const LOG: Table = Table("log");
 /// Where a decision stands in the log: decision id → `u64` BE index.
 pub const DECISIONS: Table = Table("decisions");
@@ -22,6 +23,9 @@ pub const DEAD: Table = Table("dead");
 
 /// Every table, for the opener.
 pub const TABLES: &[Table] = &[LOG, DECISIONS, REPORTS, MESSAGES, QUEUE, HOLDS, DEAD];
+
+/// Room for most rows: a decision with five subjects and two reasons.
+const ROW_BYTES_USUAL: usize = 1024;
 
 /// A message on its way to a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,14 +87,20 @@ pub fn parse_index(table: Table, bytes: &[u8]) -> Result<u64, Error> {
     bytes.try_into().map(u64::from_be_bytes).map_err(|_| Error::DamagedRow { table: table.0 })
 }
 
-/// Reads a JSON row; a row that does not parse is damage, not bad input.
+/// Reads a row; one that does not parse is damage, not bad input.
 pub fn parse_row<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|_| Error::DamagedRow { table: table.0 })
+    rmp_serde::from_slice(bytes).map_err(|_| Error::DamagedRow { table: table.0 })
 }
 
-/// Puts `row` as JSON.
+/// `row` as it rests in `table`.
+pub fn write_row<T: Serialize>(table: Table, row: &T) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::with_capacity(ROW_BYTES_USUAL);
+    rmp_serde::encode::write_named(&mut bytes, row).map_err(|_| Error::DamagedRow { table: table.0 })?;
+    Ok(bytes)
+}
+
+/// Puts `row` into `table`.
 pub fn put_row<T: Serialize>(batch: &mut Batch, table: Table, key: &[u8], row: &T) -> Result<(), Error> {
-    let bytes = serde_json::to_vec(row).map_err(|_| Error::DamagedRow { table: table.0 })?;
-    batch.put(table, key.to_vec(), bytes);
+    batch.put(table, key.to_vec(), write_row(table, row)?);
     Ok(())
 }
