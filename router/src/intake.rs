@@ -113,7 +113,7 @@ impl Intake {
         let done = move |outcome: Result<(), Error>| {
             finish(&in_flight, id, &outcome.map(|()| answer).map_err(Arc::new));
         };
-        self.journal.submit(Command::Decide { decision, message }, Box::new(done))
+        self.journal.submit(Command::decide(decision, message)?, Box::new(done))
     }
 
     /// The decision on record under `id`.

@@ -52,7 +52,7 @@ pub struct Bounds {
 
 /// A row of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "row", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 pub enum LogRow {
     /// A decision was made.
     Decision(Decision),
@@ -112,10 +112,13 @@ pub enum Ruling {
 /// One thing to make durable.
 #[derive(Debug)]
 pub enum Command {
-    /// Records a decision and, if given, its message with the place it goes to, in one step.
+    /// Records a decision and, if given, its message with the place it goes to, in one step. [`Command::decide`]
+    /// makes one.
     Decide {
         /// The record.
         decision: Arc<Decision>,
+        /// The record as it will stand in the log.
+        row: Vec<u8>,
         /// The bytes of the request and where they go.
         message: Option<(Vec<u8>, Placement)>,
     },
@@ -144,6 +147,16 @@ pub enum Command {
 }
 
 impl Command {
+    /// Records `decision` and, if given, its message. The record is written out here, by the thread that made the
+    /// decision and still has it in its cache: the journal's thread serves everyone.
+    ///
+    /// # Errors
+    /// [`Error::DamagedRow`] if it cannot be written out.
+    pub fn decide(decision: Arc<Decision>, message: Option<(Vec<u8>, Placement)>) -> Result<Self, Error> {
+        let row = stage::decision_row(&decision)?;
+        Ok(Self::Decide { decision, row, message })
+    }
+
     fn id(&self) -> DecisionId {
         match self {
             Self::Decide { decision, .. } => decision.decision_id,

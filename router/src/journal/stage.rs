@@ -9,7 +9,7 @@ use super::{
     Attempt, Command, Journal, Placement, Report, Ruling,
     tables::{
         DEAD, DECISIONS, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row, put_row,
-        queue_key,
+        queue_key, write_row,
     },
 };
 use crate::{
@@ -25,10 +25,15 @@ pub(super) enum Lesson {
 
 /// [`LogRow`] without owning what it speaks of; the two write the same bytes.
 #[derive(Serialize)]
-#[serde(tag = "row", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
 enum LogRowRef<'a> {
     Decision(&'a Decision),
     Report(&'a Report),
+}
+
+/// `decision` as a row of the log.
+pub(super) fn decision_row(decision: &Decision) -> Result<Vec<u8>, Error> {
+    write_row(LOG, &LogRowRef::Decision(decision))
 }
 
 /// A commit in the making.
@@ -54,7 +59,7 @@ impl Staged {
     /// Adds what `command` asks for, or says why not; a refused command leaves nothing behind.
     pub(super) fn stage(&mut self, journal: &Journal, command: Command) -> Result<(), Error> {
         match command {
-            Command::Decide { decision, message } => self.decide(journal, decision, message),
+            Command::Decide { decision, row, message } => self.decide(journal, decision, row, message),
             Command::Report(report) => self.report(report),
             Command::Attempted { id, due_ms, attempt } => self.attempted(id, due_ms, attempt),
             Command::Rule { id, ruling, at_ms, expires_after_ms } => {
@@ -67,6 +72,7 @@ impl Staged {
         &mut self,
         journal: &Journal,
         decision: Arc<Decision>,
+        row: Vec<u8>,
         message: Option<(Vec<u8>, Placement)>,
     ) -> Result<(), Error> {
         let id = decision.decision_id;
@@ -83,7 +89,7 @@ impl Staged {
             self.batch.put(MESSAGES, id.as_bytes().to_vec(), bytes);
         }
         let index = self.next_index.to_be_bytes();
-        put_row(&mut self.batch, LOG, &index, &LogRowRef::Decision(&decision))?;
+        self.batch.put(LOG, index.to_vec(), row);
         self.batch.put(DECISIONS, id.as_bytes().to_vec(), index.to_vec());
         self.next_index += 1;
         self.rows.push(Lesson::Sighting(decision));
@@ -168,9 +174,9 @@ mod tests {
             value: -100,
             at_ms: 5,
         };
-        let borrowed = serde_json::to_string(&LogRowRef::Report(&report)).unwrap();
-        let owned = serde_json::to_string(&LogRow::Report(report.clone())).unwrap();
+        let borrowed = write_row(LOG, &LogRowRef::Report(&report)).unwrap();
+        let owned = write_row(LOG, &LogRow::Report(report.clone())).unwrap();
         assert_eq!(borrowed, owned);
-        assert_eq!(serde_json::from_str::<LogRow>(&borrowed).unwrap(), LogRow::Report(report));
+        assert_eq!(parse_row::<LogRow>(LOG, &borrowed).unwrap(), LogRow::Report(report));
     }
 }

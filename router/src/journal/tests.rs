@@ -48,7 +48,7 @@ fn decision(n: u8, at_ms: u64) -> Arc<Decision> {
 }
 
 fn decide(n: u8, placement: Option<Placement>) -> Command {
-    Command::Decide { decision: decision(n, 0), message: placement.map(|placement| (vec![n], placement)) }
+    Command::decide(decision(n, 0), placement.map(|placement| (vec![n], placement))).unwrap()
 }
 
 fn queue() -> Option<Placement> {
@@ -136,7 +136,7 @@ proptest! {
         let store = Arc::new(MemoryStore::new());
         let mut journal = open(&store);
         let mut commands: Vec<_> = steps.iter().enumerate().map(|(at, (n, ham))| match ham {
-            None => Command::Decide { decision: decision(*n, at as u64), message: None },
+            None => Command::decide(decision(*n, at as u64), None).unwrap(),
             Some(ham) => report(*n, if *ham { 100 } else { -100 }, at as u64),
         }).collect();
         for cut in cuts {

@@ -1,4 +1,7 @@
 //! The journal on its own thread, behind a bounded channel.
+//!
+//! The thread writes and syncs; those who wait are told by one task of the runtime per commit. Waking a task from
+//! outside the runtime takes a lock and often a system call, from inside it takes neither.
 
 use std::{
     sync::{
@@ -9,11 +12,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::runtime::Handle;
+
 use super::{Command, Journal, Published};
 use crate::{clock::now_ms, error::Error};
 
 /// Commands in one commit: enough that the sync is shared by all who wait, little enough that none waits long.
 const BATCH_MAX: usize = 1024;
+
+/// When commits of late held at least this many commands on average and now there are fewer, more are on their way, and
+/// the thread waits …
+const BUSY_BATCH: usize = 8;
+
+/// … this long for them. A sync costs as much as deciding on a dozen messages: under load it should serve many, and
+/// without load nobody should wait for others.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// How often retention is looked at when nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
@@ -35,23 +48,24 @@ pub struct JournalHandle {
 }
 
 impl JournalHandle {
-    /// Starts the thread. It ends when every handle is gone and all commands are carried out.
+    /// Starts the thread. It ends when every handle is gone and all commands are carried out. Outcomes are told on
+    /// `runtime`.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(journal: Journal, waiting_max: usize) -> Result<(Self, JoinHandle<()>), Error> {
+    pub fn start(journal: Journal, waiting_max: usize, runtime: Handle) -> Result<(Self, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(waiting_max);
         let published = journal.published();
         let stopped = Arc::new(OnceLock::new());
         let flag = stopped.clone();
         let thread = std::thread::Builder::new()
             .name("journal".into())
-            .spawn(move || run(journal, &inbox, &flag))
+            .spawn(move || run(journal, &inbox, &runtime, &flag))
             .map_err(|error| Error::Stopped { part: "journal", reason: error.to_string() })?;
         Ok((Self { jobs, published, stopped }, thread))
     }
 
-    /// Queues `command`; `done` is called on the journal's thread once it is durable, or was refused.
+    /// Queues `command`; `done` is called on the runtime once it is durable, or was refused.
     ///
     /// # Errors
     /// [`Error::JournalFull`] when too many wait, [`Error::Stopped`] after an error of the store; `done` is then
@@ -93,8 +107,9 @@ impl JournalHandle {
     }
 }
 
-fn run(mut journal: Journal, inbox: &Receiver<Job>, stopped: &OnceLock<String>) {
+fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, stopped: &OnceLock<String>) {
     let mut next_expiry_ms = 0;
+    let mut usual_batch = 0;
     loop {
         let first = match inbox.recv_timeout(TICK) {
             Ok(job) => Some(job),
@@ -103,10 +118,11 @@ fn run(mut journal: Journal, inbox: &Receiver<Job>, stopped: &OnceLock<String>) 
         };
         let now = now_ms();
         let outcome = match first {
-            Some(job) => commit(&mut journal, job, inbox),
-            None => Ok(()),
+            Some(job) => commit(&mut journal, job, inbox, runtime, usual_batch),
+            None => Ok(0),
         }
-        .and_then(|()| {
+        .and_then(|batch| {
+            usual_batch = (3 * usual_batch + batch).div_ceil(4);
             if now < next_expiry_ms {
                 return Ok(());
             }
@@ -123,33 +139,46 @@ fn run(mut journal: Journal, inbox: &Receiver<Job>, stopped: &OnceLock<String>) 
     }
 }
 
-/// Everything that waits goes into one commit with `first`; then each is told.
-fn commit(journal: &mut Journal, first: Job, inbox: &Receiver<Job>) -> Result<(), Error> {
+/// Everything that waits goes into one commit with `first`; then each is told. Returns how many there were; `usual` is
+/// how many there were of late.
+fn commit(
+    journal: &mut Journal,
+    first: Job,
+    inbox: &Receiver<Job>,
+    runtime: &Handle,
+    usual: usize,
+) -> Result<usize, Error> {
     let mut commands = vec![first.command];
     let mut waiting = vec![first.done];
-    while commands.len() < BATCH_MAX
-        && let Ok(job) = inbox.try_recv()
-    {
-        commands.push(job.command);
-        waiting.push(job.done);
+    let mut drain = || {
+        while commands.len() < BATCH_MAX
+            && let Ok(job) = inbox.try_recv()
+        {
+            commands.push(job.command);
+            waiting.push(job.done);
+        }
+        commands.len()
+    };
+    if drain() < usual && usual >= BUSY_BATCH {
+        std::thread::sleep(GATHER);
+        drain();
     }
     metrics::histogram!("ostrakon_journal_batch_size").record(f64::from(u32::try_from(commands.len()).unwrap_or(0)));
-    let start = Instant::now();
+    let (batch, start) = (commands.len(), Instant::now());
     let outcome = journal.handle(commands);
     metrics::histogram!("ostrakon_commit_seconds", "store" => "messages").record(start.elapsed());
-    match outcome {
-        Ok(outcomes) => {
-            for (done, outcome) in waiting.into_iter().zip(outcomes) {
-                done(outcome);
-            }
-            Ok(())
-        }
+    let (outcomes, ended) = match outcome {
+        Ok(outcomes) => (outcomes, Ok(batch)),
         Err(error) => {
             let reason = error.to_string();
-            for done in waiting {
-                done(Err(Error::Stopped { part: "journal", reason: reason.clone() }));
-            }
-            Err(error)
+            let stopped = || Err(Error::Stopped { part: "journal", reason: reason.clone() });
+            (waiting.iter().map(|_| stopped()).collect(), Err(error))
         }
-    }
+    };
+    runtime.spawn(async move {
+        for (done, outcome) in waiting.into_iter().zip(outcomes) {
+            done(outcome);
+        }
+    });
+    ended
 }

@@ -7,6 +7,7 @@ use ostrakon_policies::Judge;
 use ostrakon_reputation::{Book, Experience, Parameters, Viewpoint};
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     sync::{Notify, watch},
     task::JoinSet,
 };
@@ -86,7 +87,8 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let notify = follower.clone();
     let pool = sequencer::Limits { pool_max: config.limits.pool_max, batch_max: config.store.batch_max };
     let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool, move || notify.notify())?;
-    let (journal, journal_thread) = JournalHandle::start(journal, config.limits.decisions_in_flight_max)?;
+    let (journal, journal_thread) =
+        JournalHandle::start(journal, config.limits.decisions_in_flight_max, Handle::current())?;
 
     let gate = Arc::new(Gate::new(&secrets, Judge::new(policy, None), scores, published));
     let intake = Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std());
