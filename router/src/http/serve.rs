@@ -51,9 +51,13 @@ where
         };
         // Answers are small: without this every second one would wait for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
+        // Half-closed connections are allowed so that hyper doesn't read once more per request to find out whether the
+        // client has left: what was decided is recorded either way. Answers are small: one copy is cheaper than a list of buffers.
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .half_close(true)
+            .writev(false)
             .serve_connection(TokioIo::new(stream), service.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
