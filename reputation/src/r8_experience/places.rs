@@ -12,6 +12,9 @@ use crate::table::Index;
 /// the senders of some weeks on a busy server and take about 150 MB; who is forgotten counts as a newcomer again.
 pub const SEEN_MAX: usize = 1 << 19;
 
+/// How exact "longest" is: a subject may be taken for one that was last seen earlier by this share of all remembered.
+const RANK_SLACK: usize = 4;
+
 /// One subject.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -80,10 +83,16 @@ impl Places {
         id
     }
 
-    /// Notes a sighting; true if the subject was not remembered.
+    /// Notes a sighting; true if the subject was not remembered. One that is in no danger of being forgotten keeps its
+    /// rank: most sightings are of such subjects, and need not touch the order.
     pub(super) fn see(&mut self, id: u32) -> bool {
         self.sightings += 1;
-        let before = self.slots[id as usize].seen.replace(self.sightings);
+        let seen = &mut self.slots[id as usize].seen;
+        let safe = (self.seen_max / RANK_SLACK) as u64;
+        if seen.is_some_and(|rank| self.sightings - rank < safe) {
+            return false;
+        }
+        let before = seen.replace(self.sightings);
         if let Some(rank) = before {
             self.order.remove(&rank);
         }
