@@ -4,11 +4,19 @@ use std::{
     fmt,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper::{
+    Request,
+    body::Bytes,
+    client::conn::http1::{self, SendRequest},
+};
 use hyper_util::rt::TokioIo;
 use ostrakon_tests::TestNode;
 use tokio::{net::TcpStream, runtime::Runtime};
@@ -16,8 +24,8 @@ use warp::Filter;
 
 use super::decisions::question;
 
-/// Connections that ask at once.
-const CONNECTIONS: usize = 256;
+/// Connections that ask at once, three quarters of what a listener holds: those that wait share a sync of the disk.
+const CONNECTIONS: usize = 768;
 /// Requests of one round.
 const REQUESTS: usize = 64_000;
 /// Rounds of each; the better half of the noise cancels in the median of the ratios' ends.
@@ -83,15 +91,18 @@ fn start_echo() -> (Child, String) {
     (child, line.trim().to_owned())
 }
 
-/// Asks `REQUESTS` different questions over `CONNECTIONS` connections, each waiting for its answer.
+/// Asks `REQUESTS` different questions over `CONNECTIONS` connections, each waiting for its answer before it asks the
+/// next. All are open before the clock starts, and all are busy until the last question is taken.
 async fn load(address: &str, first: usize) -> Load {
+    let mut connections = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        connections.push(connect(address).await);
+    }
+    let next = Arc::new(AtomicUsize::new(first));
     let start = Instant::now();
-    let tasks: Vec<_> = (0..CONNECTIONS)
-        .map(|connection| {
-            let address = address.to_owned();
-            let numbers = (first + connection..first + REQUESTS).step_by(CONNECTIONS);
-            tokio::spawn(async move { ask(&address, numbers).await })
-        })
+    let tasks: Vec<_> = connections
+        .into_iter()
+        .map(|sender| tokio::spawn(ask(sender, address.to_owned(), next.clone(), first + REQUESTS)))
         .collect();
     let mut latencies = Vec::with_capacity(REQUESTS);
     for task in tasks {
@@ -106,15 +117,28 @@ async fn load(address: &str, first: usize) -> Load {
     }
 }
 
-async fn ask(address: &str, numbers: impl Iterator<Item = usize>) -> Vec<Duration> {
+async fn connect(address: &str) -> SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
+    sender
+}
+
+async fn ask(
+    mut sender: SendRequest<Full<Bytes>>,
+    address: String,
+    next: Arc<AtomicUsize>,
+    end: usize,
+) -> Vec<Duration> {
     let mut latencies = Vec::new();
-    for number in numbers {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= end {
+            return latencies;
+        }
         let request = Request::post("/v1/check")
-            .header("host", address)
+            .header("host", &address)
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(question(number))))
             .unwrap();
@@ -124,5 +148,4 @@ async fn ask(address: &str, numbers: impl Iterator<Item = usize>) -> Vec<Duratio
         response.into_body().collect().await.unwrap();
         latencies.push(start.elapsed());
     }
-    latencies
 }
