@@ -4,8 +4,10 @@
 //! *Out of scope*: a second implementation of anything; what a vote is worth (`ostrakon-reputation`).
 
 pub mod algorithm;
+pub mod attackers;
 pub mod baselines;
 pub mod demo;
+pub mod evaluate;
 pub mod json;
 pub mod lists;
 pub mod measure;

@@ -18,6 +18,8 @@ struct Cli {
 enum Command {
     /// Score a CSV of votes with the production engine or with a baseline.
     Score(ostrakon_sim::score::Arguments),
+    /// Measure the engine and the baselines on real votes, clean and under every attacker.
+    Evaluate(ostrakon_sim::evaluate::Arguments),
     /// Predict which domains a list of blocks will add later, with the production engine and by counting lists.
     EvaluateLists(ostrakon_sim::lists::Arguments),
     /// Play a labelled mail trace against a running node over HTTP and measure what became of it.
@@ -33,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Score(arguments) => ostrakon_sim::score::run(&arguments),
+        Command::Evaluate(arguments) => ostrakon_sim::evaluate::run(&arguments).map(drop),
         Command::EvaluateLists(arguments) => ostrakon_sim::lists::run(&arguments).map(drop),
         Command::Trace(arguments) => ostrakon_sim::trace::run(&arguments).map(drop).map_err(Into::into),
         Command::Demo(arguments) => {

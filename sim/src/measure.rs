@@ -1,5 +1,7 @@
 //! What evaluations measure with: the area under the ROC curve, quantiles, means with their confidence intervals.
 
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 /// Probability that a random member of `higher` exceeds a random member of `lower`, ties counted half (Mann-Whitney
@@ -29,6 +31,11 @@ pub fn auc(higher: &[f64], lower: &[f64]) -> Option<f64> {
 pub fn quantile<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
+}
+
+/// As many members as there are, drawn with replacement: one resampling of a bootstrap.
+pub fn resample<T: Copy>(values: &[T], rng: &mut ChaCha8Rng) -> Vec<T> {
+    values.iter().map(|_| values[rng.random_range(0..values.len())]).collect()
 }
 
 /// A mean and its 95 % confidence interval, `mean ± half_width`.

@@ -1,0 +1,115 @@
+//! What attackers have in common: false identities, edges, praise in circles, votes on targets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Attack, Scene};
+use crate::votes::Row;
+
+/// What an honest voter gives an identity it takes for real: hundredths.
+const EDGE: i8 = 30;
+/// Praise that every false identity spends on others of its kind.
+const PRAISE: usize = 10;
+/// Targets per identity where the targets are divided among them.
+pub(super) const SHARE: usize = 10;
+
+/// An attack in the making.
+pub(super) struct Plot<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) rng: &'a mut ChaCha8Rng,
+    pub(super) identities: Range<usize>,
+    votes: Vec<Row>,
+}
+
+impl<'a> Plot<'a> {
+    /// So many false identities that have not voted yet.
+    pub(super) fn new(scene: &'a Scene, rng: &'a mut ChaCha8Rng, identities: usize) -> Self {
+        Self { scene, rng, identities: scene.count..scene.count + identities, votes: Vec::new() }
+    }
+
+    /// What was plotted. Nobody votes about himself.
+    pub(super) fn attack(self) -> Attack {
+        let mut votes = self.votes;
+        votes.retain(|row| row.voter != row.subject);
+        Attack { votes, identities: self.identities }
+    }
+
+    pub(super) fn vote(&mut self, voter: usize, subject: usize, value: i8, time_ms: u64) {
+        self.votes.push(Row { voter, subject, value, time_ms });
+    }
+
+    /// `edges` honest voters of `pool` take an identity of `ring` for real.
+    pub(super) fn edges(&mut self, pool: &[usize], ring: Range<usize>, edges: usize, time_ms: u64) {
+        if pool.is_empty() {
+            return;
+        }
+        for _ in 0..edges {
+            let voter = pool[self.rng.random_range(0..pool.len())];
+            let identity = self.rng.random_range(ring.clone());
+            self.vote(voter, identity, EDGE, time_ms);
+        }
+    }
+
+    /// Every identity of `ring` praises ten of the ring.
+    pub(super) fn praise(&mut self, ring: Range<usize>, time_ms: u64) {
+        for identity in ring.clone() {
+            for _ in 0..PRAISE {
+                let other = self.rng.random_range(ring.clone());
+                self.vote(identity, other, 100, time_ms);
+            }
+        }
+    }
+
+    /// Every identity of `ring` votes on all `targets`.
+    pub(super) fn vote_on_all(&mut self, ring: Range<usize>, targets: &[(usize, i8)], time_ms: u64) {
+        for identity in ring {
+            for (subject, value) in targets {
+                self.vote(identity, *subject, *value, time_ms);
+            }
+        }
+    }
+
+    /// Every identity of `ring` votes on so many of the `targets`, drawn anew for each.
+    pub(super) fn vote_on_some(&mut self, ring: Range<usize>, targets: &[(usize, i8)], some: usize, time_ms: u64) {
+        for identity in ring {
+            for (subject, value) in self.draw(targets, some) {
+                self.vote(identity, subject, value, time_ms);
+            }
+        }
+    }
+
+    /// So many different ones of `all`, or all if there are fewer.
+    pub(super) fn draw<T: Copy>(&mut self, all: &[T], some: usize) -> Vec<T> {
+        let mut all = all.to_vec();
+        all.partial_shuffle(self.rng, some).0.to_vec()
+    }
+
+    /// The honest voters with the most positive votes from others, best first; of equals the lower number.
+    pub(super) fn best_connected(&self, some: usize) -> Vec<usize> {
+        let mut fans: BTreeMap<usize, BTreeSet<usize>> =
+            self.scene.honest.iter().map(|voter| (*voter, BTreeSet::new())).collect();
+        for row in self.scene.votes.iter().filter(|row| row.value > 0) {
+            fans.get_mut(&row.subject).into_iter().for_each(|of| _ = of.insert(row.voter));
+        }
+        let mut ranked: Vec<(usize, usize)> = fans.iter().map(|(voter, fans)| (*voter, fans.len())).collect();
+        ranked.sort_by_key(|(voter, fans)| (std::cmp::Reverse(*fans), *voter));
+        ranked.iter().take(some).map(|(voter, _)| *voter).collect()
+    }
+
+    /// What everybody knows already: subjects with at least five votes of a clear mean, and what to say of them to be
+    /// right.
+    pub(super) fn established(&self) -> Vec<(usize, i8)> {
+        let mut votes: BTreeMap<usize, (i32, i32)> = BTreeMap::new();
+        for row in self.scene.votes {
+            let (sum, count) = votes.entry(row.subject).or_default();
+            *sum += i32::from(row.value);
+            *count += 1;
+        }
+        let clear = votes.into_iter().filter(|(_, (sum, count))| *count >= 5 && sum.abs() >= 20 * count);
+        clear.map(|(subject, (sum, _))| (subject, if sum > 0 { 50 } else { -50 })).collect()
+    }
+}

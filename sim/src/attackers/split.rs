@@ -1,0 +1,18 @@
+//! As flood, but the identities divide the targets among them, to stay within their budgets (R3).
+
+use super::plot::{Plot, SHARE};
+use super::{Attacker, Timing};
+
+pub(super) const ATTACKER: Attacker = Attacker {
+    name: "split",
+    summary: "1000 identities behind 100 edges from random honest voters, each on ten of the targets",
+    timing: Timing::AtTheEnd,
+    plan: |scene, rng| {
+        let mut plot = Plot::new(scene, rng, 1000);
+        let (ring, now) = (plot.identities.clone(), scene.end_ms());
+        plot.edges(scene.honest, ring.clone(), 100, now);
+        plot.praise(ring.clone(), now);
+        plot.vote_on_some(ring, &scene.targets(), SHARE, now);
+        plot.attack()
+    },
+};
