@@ -22,6 +22,7 @@ use clap::Args;
 
 pub use course::{Course, Moment};
 pub use measured::{Cell, Row as CaseRow};
+use ostrakon_reputation::Parameters;
 pub use protocol::Protocol;
 use serde::Serialize;
 
@@ -102,6 +103,8 @@ fn case(text: &str) -> Result<Case, String> {
 /// Everything that was measured, in the shape of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
+    /// Digest of the engine's parameters, hexadecimal.
+    pub parameters: String,
     /// What every draw came from.
     pub seed: u64,
     /// How many draws.
@@ -148,7 +151,7 @@ pub struct BoundRow {
     pub weight: Mean,
     /// φ(1−α)/(ατ) for the trust φ that their edges carry.
     pub weight_max: Mean,
-    /// Subjects whose score has the other sign than without the attack.
+    /// Subjects whose score is clear without the attack and has the other sign with it.
     pub flipped: Mean,
     /// How many subjects that weight could flip if it were spent where least is needed.
     pub flipped_max: Mean,
@@ -177,7 +180,9 @@ pub fn run(arguments: &Arguments) -> Result<Report> {
     let cases: Vec<Case> = if arguments.cases.is_empty() { Case::all().collect() } else { arguments.cases.clone() };
     let splits = arguments.splits as usize;
 
-    let mut report = Report { seed: arguments.seed, splits, tables: Vec::new(), courses: Vec::new() };
+    let digest = Parameters::default().digest();
+    let parameters = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut report = Report { parameters, seed: arguments.seed, splits, tables: Vec::new(), courses: Vec::new() };
     for protocol in plan.protocols() {
         let cases: Vec<Case> = cases.iter().copied().filter(|case| protocol.has(*case)).collect();
         if !cases.is_empty() {

@@ -77,7 +77,8 @@ fn the_engine_beats_the_others_and_keeps_its_bounds() {
     // It fails by itself if a bound is broken.
     let report = result("evaluate");
     let [fraud, sign] = [0, 1].map(|at| &report["tables"][at]);
-    let algorithms: Vec<_> = fraud["algorithms"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+    let algorithms: Vec<_> =
+        fraud["algorithms"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     assert_eq!(algorithms.len(), 7);
     assert_eq!(algorithms[0], "ostrakon");
     let row = |table: &Value, case: &str| -> Vec<f64> {
@@ -90,7 +91,8 @@ fn the_engine_beats_the_others_and_keeps_its_bounds() {
     assert!(fraud_clean[0] >= 0.93 && fraud_clean[0] > best_other(&fraud_clean), "{fraud_clean:?}");
     assert!(sign_clean[0] >= 0.61 && sign_clean[0] > best_other(&sign_clean), "{sign_clean:?}");
     // The reference form's drops, with what two splits leave to chance.
-    let drops = [("flood", 0.01), ("split", 0.015), ("few-strong", 0.01), ("one-target", 0.025), ("contradiction", 0.02)];
+    let drops =
+        [("flood", 0.01), ("split", 0.015), ("few-strong", 0.01), ("one-target", 0.025), ("contradiction", 0.02)];
     let drops = drops.into_iter().chain([("camouflage", 0.07), ("elite", 0.07), ("on-off", 0.03), ("whitewash", 0.03)]);
     for (case, drop) in drops {
         let figures = row(fraud, case);

@@ -4,6 +4,8 @@
 //! weight, or more at less (R3), so all their votes together weigh at most B·W. To flip a subject takes more than
 //! the weight by which one side outweighs the other. So they flip at most as many subjects as the smallest such
 //! margins that fit into B·W, each no larger than W.
+//!
+//! Only subjects with a clear score count: thousands hang by a thread, and whoever flips them has won nothing.
 
 use std::ops::Range;
 
@@ -18,6 +20,9 @@ use crate::votes::Row;
 const FLOW_ROUNDING: f64 = 1e-9;
 /// Weights are shown in millionths, to nearest: what that can add to one voter's.
 const WEIGHT_ROUNDING: f64 = 5e-7;
+
+/// From where on a score is clear: a rule that refuses messages asks for about as much.
+pub(super) const CLEAR: f64 = 0.3;
 
 /// What the engine let an attacker do, and what it could.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +77,11 @@ impl Reach {
 
 fn is_flipped(before: &Score, after: &Score) -> bool {
     let sign = |score: &Score| score.positive_nv.cmp(&score.negative_nv) as i8;
-    sign(before) * sign(after) < 0
+    is_clear(before) && sign(before) * sign(after) < 0
+}
+
+fn is_clear(score: &Score) -> bool {
+    f64::from(score.score.unsigned_abs()) >= 1e3 * CLEAR
 }
 
 /// φ: the trust that the edges from everybody else to the false identities carry (R1), before the first loss.
@@ -88,13 +97,15 @@ fn carried(engine: &Engine, live: &[Row], identities: &Range<usize>) -> f64 {
     let w_min = f64::from(p.w_min) / 1e6;
     let share =
         |row: &Row| (engine.trust(row.voter).flow as f64 / 1e9 + FLOW_ROUNDING) * x(row) / out[&row.voter].max(w_min);
-    positive().filter(|row| identities.contains(&row.subject)).map(share).sum()
+    // Plus 0: a sum of nothing is −0.
+    positive().filter(|row| identities.contains(&row.subject)).map(share).sum::<f64>() + 0.0
 }
 
 /// How many subjects `weight` can flip, if each identity spends its budget where least is needed.
 fn flips_max(before: &[Score], weight: f64, budget: f64) -> usize {
     let margin = |score: &Score| score.positive_nv.abs_diff(score.negative_nv) as f64 / VOTE_NV as f64;
-    let mut margins: Vec<f64> = before.iter().map(margin).filter(|margin| *margin > 0.0 && *margin <= weight).collect();
+    let clear = before.iter().filter(|score| is_clear(score));
+    let mut margins: Vec<f64> = clear.map(margin).filter(|margin| *margin <= weight).collect();
     margins.sort_unstable_by(f64::total_cmp);
     let mut left = budget * weight;
     margins
@@ -117,18 +128,19 @@ mod tests {
 
     #[test]
     fn the_smallest_margins_that_fit() {
-        let before = scores(&[(1.0, 0.0), (0.0, 2.0), (3.0, 0.5), (9.0, 0.0), (0.0, 0.0)]);
-        // Margins 1, 2, 2.5, 9; nobody can flip what has none.
+        let before = scores(&[(1.0, 0.0), (0.0, 2.0), (3.0, 0.5), (9.0, 0.0), (3.1, 3.0), (0.0, 0.0)]);
+        // Margins 1, 2, 2.5, 9; 3.1 against 3 is not clear, and nobody can flip what has none.
         for (weight, budget, want) in [(2.5, 10.0, 3), (2.4, 10.0, 2), (2.5, 1.0, 1), (0.5, 10.0, 0), (10.0, 10.0, 4)] {
             assert_eq!(flips_max(&before, weight, budget), want, "weight {weight}, budget {budget}");
         }
     }
 
     #[test]
-    fn a_flip_is_from_one_sign_to_the_other() {
-        let signs = scores(&[(1.0, 0.0), (0.0, 1.0), (1.0, 1.0), (0.0, 0.0)]);
+    fn a_flip_is_from_a_clear_sign_to_the_other() {
+        let signs = scores(&[(1.0, 0.0), (0.0, 1.0), (1.1, 1.0), (0.0, 0.0)]);
         let flipped: Vec<_> = signs.iter().flat_map(|a| signs.iter().map(move |b| is_flipped(a, b))).collect();
-        let want = [[false, true, false, false], [true, false, false, false], [false; 4], [false; 4]];
+        // The third is not clear: it can be flipped to, not from.
+        let want = [[false, true, false, false], [true, false, true, false], [false; 4], [false; 4]];
         assert_eq!(flipped, want.concat());
     }
 

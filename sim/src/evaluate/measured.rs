@@ -6,7 +6,7 @@ use anyhow::Result;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::bound::Reach;
+use super::bound::{CLEAR, Reach};
 use super::protocol::{Plan, Protocol, Split};
 use super::{BoundRow, Case, Table};
 use crate::algorithm::{Algorithm, Question};
@@ -33,7 +33,7 @@ pub struct Cell {
     /// Area under the ROC curve. Fraud: Student's t over the splits. Sign: the tested votes are the same in every split
     /// and are resampled, 95 % of the resamplings lie within the interval.
     pub auc: Mean,
-    /// Subjects with the other sign than without the attack, of those with a sign then; if the scores have signs.
+    /// Subjects with a clear score without the attack and the other sign with it; if the scores have signs.
     pub flipped: Option<Mean>,
 }
 
@@ -117,8 +117,12 @@ fn of_split(
                 let (live, identities) = (question.live_votes(), &attacked.attack.identities);
                 Reach::of(after, &live, identities, &before.posteriors(), &after.posteriors())
             });
-            let flipped =
-                clean.scores.iter().zip(&under.scores).filter(|(before, after)| *before * *after < 0.0).count();
+            let flipped = clean
+                .scores
+                .iter()
+                .zip(&under.scores)
+                .filter(|(before, after)| before.abs() >= CLEAR && *before * *after < 0.0)
+                .count();
             Outcome { flipped, reach, ..tested(plan, protocol, number, split, *case, &under.scores) }
         }
     };

@@ -8,6 +8,7 @@ use crate::measure::Mean;
 
 impl Display for Report {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "parameters {}\n", self.parameters)?;
         for table in &self.tables {
             match table.protocol {
                 Protocol::Fraud => writeln!(
@@ -58,7 +59,7 @@ fn flips(f: &mut Formatter<'_>, table: &Table) -> fmt::Result {
     }
     writeln!(
         f,
-        "{}: subjects whose score changes its sign; what the engine lets the attacker weigh (full votes); bounds",
+        "{}: subjects with a clear score (.3) whose sign changes; what the engine lets the attacker weigh (full votes); bounds",
         table.protocol
     )?;
     write!(f, "{:<16}", "case")?;
