@@ -5,15 +5,15 @@
 
 mod path;
 
-use ostrakon_ledger::{RecordId, Subject};
+use ostrakon_ledger::Subject;
 use serde::Serialize;
 
-use crate::book::Book;
-use crate::engine::{Ballot, Standing};
+use crate::engine::{Ballot, Standing, weight};
 use crate::fixed::{MILLION, ONE, Share};
 use crate::r1_flow::{FLOW_ONE, UNREACHED};
-use crate::r5_decay::aged;
+use crate::r5_decay::{Decay, aged};
 use crate::r8_experience::{ExperienceSnapshot, Own};
+use crate::view::Lens;
 use crate::votes::LiveVote;
 
 /// Most contributions listed one by one: what a person reads; the others are summed up as [`Explanation::rest`].
@@ -72,8 +72,6 @@ pub struct Contribution {
     pub voter: Subject,
     /// Where the vote stands in the ledger.
     pub index: u64,
-    /// The record.
-    pub record: RecordId,
     /// Category of the vote.
     pub category: &'static str,
     /// −100…100.
@@ -117,100 +115,111 @@ pub struct Trust {
     pub votes: u64,
 }
 
-impl From<Standing> for Trust {
-    fn from(standing: Standing) -> Self {
+impl Trust {
+    /// A voter's standing, and R3's count of its votes.
+    pub(crate) fn of(standing: Standing, votes: u64) -> Self {
         Self {
             flow: ((u128::from(standing.flow) * 1_000_000_000) / u128::from(FLOW_ONE)) as u64,
             hops: (standing.hops != UNREACHED).then_some(standing.hops),
             credibility: millionths(standing.credibility),
             consistency: millionths(standing.consistency),
-            votes: standing.cast,
+            votes,
         }
     }
 }
 
-impl Book {
+/// A vote that speaks about a subject, with its ballot and weight.
+struct Voice {
+    vote: LiveVote,
+    ballot: Ballot,
+    weight: u64,
+}
+
+impl Lens<'_> {
     /// Takes the score of a subject apart, as a snapshot taken now would give it for `now_ms`.
-    ///
-    /// Costs time in proportion to the votes about the subject and about the voters on the paths.
-    pub fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
-        let id = self.names.find(subject);
-        let now_ms = now_ms.max(self.reference_ms());
-        let snapshot_score = self.snapshot().score(subject, now_ms);
+    pub(crate) fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
+        let id = self.book.names.find(subject);
+        let now_ms = now_ms.max(self.book.clock.reference_ms);
+        let score = self.snapshot().score(subject, now_ms);
         let mut voices = id.map_or(Vec::new(), |id| self.voices_about(id));
-        voices.sort_by_key(|(vote, _, weight)| (std::cmp::Reverse(*weight), vote.index));
+        voices.sort_by_key(|voice| (std::cmp::Reverse(voice.weight), voice.vote.index));
         let (contributions, rest) = self.parts(&voices, now_ms);
         let explanation = Explanation {
             subject: subject.clone(),
             sentence: String::new(),
-            score: snapshot_score.score,
-            confidence: snapshot_score.confidence,
-            known: snapshot_score.known,
-            viewpoint: self.label.viewpoint.clone(),
-            parameters: hexadecimal(&self.label.parameters_digest),
-            ledger_index: self.next_index(),
+            score: score.score,
+            confidence: score.confidence,
+            known: score.known,
+            viewpoint: self.view.label().viewpoint.clone(),
+            parameters: hexadecimal(&self.view.label().parameters_digest),
+            ledger_index: self.book.next_index(),
             now_ms,
             terms: Terms {
-                positive_nv: snapshot_score.positive_nv,
-                negative_nv: snapshot_score.negative_nv,
-                k_nv: self.parameters.k_nv(),
+                positive_nv: score.positive_nv,
+                negative_nv: score.negative_nv,
+                k_nv: self.book.parameters.k_nv(),
                 voters: voices.len() as u32,
             },
             contributions,
             rest,
-            trust: matches!(subject, Subject::Peer(_))
-                .then(|| Trust::from(id.map_or(Standing::newcomer(None), |id| self.standing(id)))),
+            trust: matches!(subject, Subject::Peer(_)).then(|| self.trust(id)),
             own: None,
         };
         Explanation { sentence: explanation.in_a_sentence(), ..explanation }
     }
 
-    /// Every vote that speaks about a subject, with its ballot and weight.
-    fn voices_about(&self, subject: u32) -> Vec<(&LiveVote, Ballot, u64)> {
-        let speaking = |vote: &&LiveVote| {
-            let voice = self.voice(vote.voter, subject, self.now_ms());
-            voice.is_some_and(|ballot| ballot.index == vote.index)
+    /// Every vote that speaks about a subject.
+    fn voices_about(&self, subject: u32) -> Vec<Voice> {
+        let voice = |voter: u32| {
+            let (ballot, vote) = self.voice(voter, subject)?;
+            Some(Voice { vote, ballot, weight: weight(self.view.standing(voter).credibility, ballot.size()) })
         };
-        let weighed = |vote| {
-            let ballot = self.ballot(vote);
-            (vote, ballot, self.weight(&ballot))
-        };
-        self.votes.of_subject(subject).filter(speaking).map(weighed).collect()
+        self.book.votes.voters_about(subject).into_iter().filter_map(voice).collect()
     }
 
-    fn parts(&self, voices: &[(&LiveVote, Ballot, u64)], now_ms: u64) -> (Vec<Contribution>, Rest) {
+    /// The vote that speaks for a voter about a subject now.
+    fn voice(&self, voter: u32, subject: u32) -> Option<(Ballot, LiveVote)> {
+        let pair = self.book.votes.of_pair(voter, subject);
+        let live = pair.iter().flatten().filter(|row| row.is_live(self.book.clock.now_ms));
+        let (ballot, row) = crate::engine::voice(voter, live, &self.book.decay())?;
+        Some((ballot, row.vote_of(voter)))
+    }
+
+    fn parts(&self, voices: &[Voice], now_ms: u64) -> (Vec<Contribution>, Rest) {
         // Running sums of P and N at the reference time; a part is what its vote adds to the aged sum.
         let mut sums = [0u64; 2];
-        let aged_to_now = |nv| aged(nv, self.reference_ms(), now_ms, self.parameters.half_life_ms);
+        let decay = self.book.decay();
+        let aged_to_now = |nv| aged(nv, decay.at_ms, now_ms, decay.half_life_ms);
         let mut contributions = Vec::new();
         let mut rest = Rest::default();
-        for (vote, ballot, weight) in voices {
-            let sum = &mut sums[usize::from(ballot.x > 0)];
+        for voice in voices {
+            let positive = voice.ballot.x() > 0;
+            let sum = &mut sums[usize::from(positive)];
             let before = aged_to_now(*sum);
-            *sum += weight;
+            *sum += voice.weight;
             let part = aged_to_now(*sum) - before;
             if contributions.len() < CONTRIBUTIONS_MAX {
-                contributions.push(self.contribution(vote, ballot, part, now_ms));
+                contributions.push(self.contribution(voice, part, now_ms));
                 continue;
             }
             rest.votes += 1;
-            if ballot.x > 0 { rest.positive_nv += part } else { rest.negative_nv += part }
+            if positive { rest.positive_nv += part } else { rest.negative_nv += part }
         }
         (contributions, rest)
     }
 
-    fn contribution(&self, vote: &LiveVote, ballot: &Ballot, part: u64, now_ms: u64) -> Contribution {
+    fn contribution(&self, Voice { vote, ballot, .. }: &Voice, part: u64, now_ms: u64) -> Contribution {
+        let decay = Decay { at_ms: now_ms, ..self.book.decay() };
         Contribution {
-            voter: self.names.subject(vote.voter).clone(),
+            voter: self.book.names.subject(vote.voter),
             index: vote.index,
-            record: vote.id,
             category: vote.category.as_str(),
             value: vote.value,
-            credibility: millionths(self.standing(vote.voter).credibility),
-            decay: crate::r5_decay::left(vote.since_ms, now_ms, self.parameters.half_life_ms),
-            weight_nv: if ballot.x > 0 { part as i64 } else { -(part as i64) },
+            credibility: millionths(self.view.standing(vote.voter).credibility),
+            decay: decay.left(vote.since_ms),
+            weight_nv: if ballot.x() > 0 { part as i64 } else { -(part as i64) },
             expires_at_ms: vote.expires_at_ms,
-            path: self.path_to(vote.voter).into_iter().map(|id| self.names.subject(id).clone()).collect(),
+            path: self.path_to(vote.voter).into_iter().map(|id| self.book.names.subject(id)).collect(),
         }
     }
 }

@@ -72,9 +72,16 @@ const fn roots() -> [[u64; 256]; 3] {
 ///
 /// The exponent is taken to 24 binary places: the result is exact to about one part in 10⁷. `half_life_ms` > 0.
 pub(crate) fn halved(amount: u64, elapsed_ms: i64, half_life_ms: u64) -> u64 {
-    let half_life = i128::from(half_life_ms.max(1));
-    // Elapsed half-lives with 24 binary places, moved up by two so that growth is a smaller halving.
-    let exponent = ((i128::from(elapsed_ms) << 24).div_euclid(half_life) + (2 << 24)).max(0);
+    // Elapsed half-lives with 24 binary places; within ±17 years a 64-bit division does.
+    const NARROW: i64 = 1 << 39;
+    let half_lives = match i64::try_from(half_life_ms.max(1)) {
+        Ok(half_life) if (-NARROW..NARROW).contains(&elapsed_ms) => {
+            i128::from((elapsed_ms << 24).div_euclid(half_life))
+        }
+        _ => (i128::from(elapsed_ms) << 24).div_euclid(i128::from(half_life_ms.max(1))),
+    };
+    // Moved up by two so that growth is a smaller halving.
+    let exponent = (half_lives + (2 << 24)).max(0);
     let whole = (exponent >> 24) as u64;
     if whole >= 66 {
         return 0;

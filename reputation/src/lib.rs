@@ -13,10 +13,12 @@
 
 mod book;
 mod engine;
+mod error;
 mod event;
 mod explain;
 mod fixed;
 mod names;
+mod pages;
 mod parameters;
 mod r1_flow;
 mod r2_credibility;
@@ -28,9 +30,12 @@ mod r8_experience;
 mod snapshot;
 mod standing;
 mod table;
+mod u48;
+mod view;
 mod votes;
 
 pub use book::Book;
+pub use error::Unreadable;
 pub use event::Event;
 pub use explain::{CONTRIBUTIONS_MAX, Contribution, Explanation, Rest, Terms, Trust};
 pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};

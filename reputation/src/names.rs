@@ -1,36 +1,77 @@
 //! Subjects as dense numbers, in the order in which the ledger first names them.
+//!
+//! Most names rest in an immutable table that readers share; those that came since it was made are in a small
+//! persistent map beside it. A new table is made at an epoch, once the new names are worth the copy.
+
+mod table;
 
 use std::sync::Arc;
 
-use ostrakon_ledger::{PeerName, Subject};
+use ahash::RandomState;
+use ostrakon_ledger::{PeerName, Subject, SubjectKind};
+use rpds::HashTrieMapSync;
 
-use crate::table::Index;
+pub(crate) use table::{NameTable, code, kind_of};
 
 /// The numbers are part of no answer; they only make the engine's arrays dense. A number is never reused.
 pub(crate) struct Names {
-    subjects: Vec<Subject>,
+    lookup: Lookup,
+    /// The names behind those in the table.
+    recent: Vec<Subject>,
     is_peer: Vec<bool>,
-    /// The numbers 0..n of the first n subjects, shared with readers.
-    frozen: Arc<Index>,
-    /// The numbers of the others.
-    recent: Index,
+}
+
+/// What readers need: a subject's number. Immutable once shared, cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Lookup {
+    table: Arc<NameTable>,
+    recent: HashTrieMapSync<Subject, u32, RandomState>,
+}
+
+impl Lookup {
+    fn new(table: NameTable) -> Self {
+        let recent = HashTrieMapSync::new_with_hasher_and_degree_and_ptr_kind(table.hasher().clone(), 16);
+        Self { table: Arc::new(table), recent }
+    }
+
+    /// The number of a subject.
+    pub(crate) fn find(&self, subject: &Subject) -> Option<u32> {
+        let recent = || if self.recent.is_empty() { None } else { self.recent.get(subject).copied() };
+        self.table.find(subject).or_else(recent)
+    }
 }
 
 impl Names {
-    pub(crate) fn new(hasher: ahash::RandomState) -> Self {
-        let frozen = Arc::new(Index::with_hasher(hasher.clone()));
-        Self { subjects: Vec::new(), is_peer: Vec::new(), frozen, recent: Index::with_hasher(hasher) }
+    /// No names. The hasher is keyed by what is particular to the node; no result depends on it.
+    pub(crate) fn new(hasher: RandomState) -> Self {
+        Self::from_table(NameTable::new(hasher))
+    }
+
+    /// The names of a table, in its order.
+    pub(crate) fn from_table(table: NameTable) -> Self {
+        let is_peer = (0..table.len() as u32).map(|id| table.kind(id) == SubjectKind::Peer).collect();
+        Self { lookup: Lookup::new(table), recent: Vec::new(), is_peer }
+    }
+
+    /// The hash of the look-up tables.
+    pub(crate) fn hasher(&self) -> &RandomState {
+        self.lookup.table.hasher()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.is_peer.len()
     }
 
     /// The number of a subject, a new one if it has none.
     pub(crate) fn intern(&mut self, subject: &Subject) -> u32 {
-        if let Some(id) = self.find(subject) {
+        if let Some(id) = self.lookup.find(subject) {
             return id;
         }
-        let id = self.subjects.len() as u32;
-        self.recent.insert(subject.clone(), id);
-        self.is_peer.push(matches!(subject, Subject::Peer(_)));
-        self.subjects.push(subject.clone());
+        let id = self.len() as u32;
+        self.lookup.recent.insert_mut(subject.clone(), id);
+        self.recent.push(subject.clone());
+        self.is_peer.push(subject.kind() == SubjectKind::Peer);
         id
     }
 
@@ -39,16 +80,25 @@ impl Names {
         self.intern(&Subject::Peer(peer.clone()))
     }
 
+    /// The number of a subject.
     pub(crate) fn find(&self, subject: &Subject) -> Option<u32> {
-        self.frozen.get(subject).or_else(|| self.recent.get(subject)).copied()
+        self.lookup.find(subject)
     }
 
-    pub(crate) fn subject(&self, id: u32) -> &Subject {
-        &self.subjects[id as usize]
+    /// The subject with a number that was given out.
+    pub(crate) fn subject(&self, id: u32) -> Subject {
+        let table = &self.lookup.table;
+        match (id as usize).checked_sub(table.len()) {
+            None => table.subject(id),
+            Some(i) => self.recent[i].clone(),
+        }
     }
 
-    pub(crate) fn subjects(&self) -> &[Subject] {
-        &self.subjects
+    /// Calls `each` with every name in the order of their numbers: its kind and its bytes.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(SubjectKind, &[u8])) {
+        let table = &self.lookup.table;
+        (0..table.len() as u32).for_each(|id| each(table.kind(id), table.bytes(id)));
+        self.recent.iter().for_each(|subject| each(subject.kind(), table::bytes_of(subject)));
     }
 
     /// Per number: whether it can vote and receive trust.
@@ -56,15 +106,17 @@ impl Names {
         &self.is_peer
     }
 
-    /// The index for readers; it holds at least eight in nine of the subjects, the first ones.
-    ///
-    /// Freezing costs a copy of the index, so it waits until the recent names are worth it.
-    pub(crate) fn freeze(&mut self) -> Arc<Index> {
-        if self.recent.len() * 8 > self.frozen.len() {
-            let mut index = Index::clone(&self.frozen);
-            index.extend(self.recent.drain());
-            self.frozen = Arc::new(index);
+    /// What readers need.
+    pub(crate) fn lookup(&self) -> Lookup {
+        self.lookup.clone()
+    }
+
+    /// Moves new names into the table once they are an eighth of it: each name is copied some nine times in all.
+    pub(crate) fn settle(&mut self) {
+        let table = &self.lookup.table;
+        if self.recent.len() * 8 > table.len() {
+            let recent = std::mem::take(&mut self.recent);
+            self.lookup = Lookup::new(table.extended(&recent));
         }
-        Arc::clone(&self.frozen)
     }
 }

@@ -16,18 +16,40 @@ pub(crate) const UNREACHED: u8 = u8::MAX;
 /// The positive votes between peers, grouped by the peer that is voted for.
 #[derive(Default)]
 pub(crate) struct Edges {
-    /// The peers with at least one edge, ascending, and where their edges begin.
+    /// The peers with at least one edge, ascending, and where their edges end.
     targets: Vec<(u32, u32)>,
-    /// Voter and x in millionths.
+    /// Voter and x in millionths, by target; each target's in the order of the voters.
     edges: Vec<(u32, u32)>,
     /// Per voter: Σ x over its edges, in millionths.
     outflow: Vec<u64>,
 }
 
 impl Edges {
-    /// Starts a graph over `peers` identities.
-    pub(crate) fn new(peers: usize) -> Self {
-        Self { targets: Vec::new(), edges: Vec::new(), outflow: vec![0; peers] }
+    /// The graph of `positive` votes (voter, subject, x in millionths) among `peers` identities. `positive` is called
+    /// twice and must give the same.
+    pub(crate) fn new<I: Iterator<Item = (u32, u32, u32)>>(peers: usize, positive: impl Fn() -> I) -> Self {
+        let mut outflow = vec![0; peers];
+        let mut next = vec![0u32; peers];
+        for (from, to, x) in positive() {
+            outflow[from as usize] += u64::from(x);
+            next[to as usize] += 1;
+        }
+        let mut targets = Vec::new();
+        let mut end = 0;
+        for (to, count) in (0..).zip(&mut next) {
+            let begin = end;
+            end += std::mem::replace(count, begin);
+            if end > begin {
+                targets.push((to, end));
+            }
+        }
+        let mut edges = vec![(0, 0); end as usize];
+        for (from, to, x) in positive() {
+            let at = &mut next[to as usize];
+            edges[*at as usize] = (from, x);
+            *at += 1;
+        }
+        Self { targets, edges, outflow }
     }
 
     /// Σ x over the voter's positive votes for peers, in millionths.
@@ -35,13 +57,14 @@ impl Edges {
         self.outflow[voter]
     }
 
-    /// Adds a positive vote; calls must come grouped by `to`.
-    pub(crate) fn push(&mut self, from: u32, to: u32, x: u32) {
-        if self.targets.last().is_none_or(|(last, _)| *last != to) {
-            self.targets.push((to, self.edges.len() as u32));
-        }
-        self.edges.push((from, x));
-        self.outflow[from as usize] += u64::from(x);
+    /// Every target with its edges.
+    fn by_target(&self) -> impl Iterator<Item = (usize, &[(u32, u32)])> {
+        let mut begin = 0;
+        self.targets.iter().map(move |(to, end)| {
+            let edges = &self.edges[begin as usize..*end as usize];
+            begin = *end;
+            (*to as usize, edges)
+        })
     }
 }
 
@@ -58,23 +81,23 @@ pub(crate) fn flow(edges: &Edges, restart: &[u64], open: &[Share], p: &Parameter
     let rates: Vec<u64> = edges.outflow.iter().map(|out| rate(*out, p)).collect();
     let mut amount = restart.to_vec();
     let mut hops: Vec<u8> = restart.iter().map(|e| if *e > 0 { 0 } else { UNREACHED }).collect();
-    let mut shares = vec![0u64; restart.len()];
+    // What each peer passes on per millionth of a vote, in this step and the next.
+    let mut shares: Vec<u64> = amount.iter().zip(&rates).map(|(y, rate)| passed_on(*y, *rate)).collect();
+    let mut next = shares.clone();
     for step in 1..=p.steps {
-        for ((share, y), rate) in shares.iter_mut().zip(&amount).zip(&rates) {
-            *share = passed_on(*y, *rate);
-        }
-        for (i, (to, begin)) in edges.targets.iter().enumerate() {
-            let end = edges.targets.get(i + 1).map_or(edges.edges.len(), |next| next.1 as usize);
-            let to = *to as usize;
-            let mut inflow = 0u128;
-            for (from, x) in &edges.edges[*begin as usize..end] {
-                inflow += u128::from(shares[*from as usize]) * u128::from(*x);
+        for (to, edges) in edges.by_target().filter(|(to, _)| open[*to] > 0) {
+            let inflow: u128 = edges.iter().map(|(from, x)| u128::from(shares[*from as usize]) * u128::from(*x)).sum();
+            if inflow == 0 {
+                continue;
             }
-            amount[to] = restart[to] + admitted(inflow, open[to]);
-            if hops[to] == UNREACHED && amount[to] > 0 {
+            let y = restart[to] + admitted(inflow, open[to]);
+            next[to] = passed_on(y, rates[to]);
+            amount[to] = y;
+            if hops[to] == UNREACHED && y > 0 {
                 hops[to] = step.min(254) as u8;
             }
         }
+        std::mem::swap(&mut shares, &mut next);
     }
     Flow { amount, hops }
 }

@@ -12,7 +12,18 @@ pub(crate) fn aged(amount: u64, since_ms: u64, at_ms: u64, half_life_ms: Option<
     }
 }
 
-/// What is left of one vote, in millionths.
-pub(crate) fn left(since_ms: u64, at_ms: u64, half_life_ms: Option<u64>) -> u32 {
-    aged(MILLION, since_ms, at_ms, half_life_ms) as u32
+/// Decay up to one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decay {
+    /// The moment, unix ms.
+    pub(crate) at_ms: u64,
+    /// `None`: votes do not decay.
+    pub(crate) half_life_ms: Option<u64>,
+}
+
+impl Decay {
+    /// What is left of one vote, in millionths; at most 4 000 000 for one from the future.
+    pub(crate) fn left(&self, since_ms: u64) -> u32 {
+        aged(MILLION, since_ms, self.at_ms, self.half_life_ms) as u32
+    }
 }

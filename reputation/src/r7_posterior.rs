@@ -42,7 +42,12 @@ impl Score {
 /// `part / (k + P + N)` in units of `1/scale`, rounded to nearest, halves away from zero.
 fn fraction(part: i128, p: u64, n: u64, k: u64, scale: i128) -> i128 {
     let total = i128::from(k.max(1)) + i128::from(p) + i128::from(n);
-    (2 * part * scale + part.signum() * total) / (2 * total)
+    let (over, under) = (2 * part * scale + part.signum() * total, 2 * total);
+    // A 64-bit division where it fits: up to millions of votes in thousandths.
+    match (i64::try_from(over), i64::try_from(under)) {
+        (Ok(over), Ok(under)) => i128::from(over / under),
+        _ => over / under,
+    }
 }
 
 /// The score as a signed share of 2³⁰, for R1.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ostrakon_ledger::Subject;
 
 use crate::engine::Tally;
+use crate::names::Lookup;
+use crate::pages::Pages;
 use crate::parameters::Parameters;
 use crate::r5_decay::aged;
 use crate::r7_posterior::Score;
-use crate::table::Table;
 
 /// From where the scores of a book are seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,8 @@ pub struct Label {
 /// The scores after a ledger prefix. Clone, send and keep it; it never changes.
 #[derive(Clone)]
 pub struct Snapshot {
-    pub(crate) table: Table<Tally>,
+    pub(crate) names: Lookup,
+    pub(crate) tallies: Pages<Tally>,
     pub(crate) label: Arc<Label>,
     pub(crate) parameters: Arc<Parameters>,
     pub(crate) next_index: u64,
@@ -36,7 +38,8 @@ impl Snapshot {
     ///
     /// Votes that expire after the snapshot was taken still count: take a new one after `Book::advance`.
     pub fn score(&self, subject: &Subject, now_ms: u64) -> Score {
-        let Some(tally) = self.table.find(subject) else { return Score::UNKNOWN };
+        let Some(id) = self.names.find(subject) else { return Score::UNKNOWN };
+        let tally = self.tallies.at(id);
         let now_ms = now_ms.max(self.reference_ms);
         let aged = |amount| aged(amount, self.reference_ms, now_ms, self.parameters.half_life_ms);
         Score::of(aged(tally.positive), aged(tally.negative), self.parameters.k_nv(), tally.voters > 0)

@@ -1,19 +1,31 @@
 //! The live votes: at most one per voter, subject and category.
+//!
+//! Three layers, the upper ones hiding what lies below: `base`, dense rows ordered by voter, in which nearly all votes
+//! rest; `sealed`, the changes since it was written up to the last close of an epoch; `open`, the changes after that.
+//! An epoch sees base and sealed, everybody else all three. So an epoch can be computed long after it closed: catching
+//! up with a ledger computes the last one only.
 
-use std::collections::{BTreeSet, HashMap};
+mod base;
+mod expiry;
+mod row;
 
-use ahash::RandomState;
-use ostrakon_ledger::{Category, RecordId};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// No slot.
-const NONE: u32 = u32::MAX;
+use ostrakon_ledger::Category;
+
+pub(crate) use base::Base;
+use expiry::Expiry;
+pub(crate) use row::Row;
+
+/// Changes that may wait outside the base in any case; an eighth of its size may.
+const SEALED_MIN: usize = 1 << 16;
 
 /// A vote that counts until it is replaced, retracted or expires.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LiveVote {
     pub(crate) voter: u32,
     pub(crate) subject: u32,
-    /// −100…100.
+    /// −100…100, not 0.
     pub(crate) value: i8,
     pub(crate) category: Category,
     /// From when it decays: cast or received, whichever came first.
@@ -22,7 +34,6 @@ pub(crate) struct LiveVote {
     pub(crate) expires_at_ms: u64,
     /// Ledger index.
     pub(crate) index: u64,
-    pub(crate) id: RecordId,
 }
 
 impl LiveVote {
@@ -32,160 +43,170 @@ impl LiveVote {
     }
 }
 
-struct Slot {
-    vote: LiveVote,
-    /// The same voter's vote about the same subject in another category.
-    next_of_pair: u32,
-    /// Neighbours among all votes about the subject.
-    next_of_subject: u32,
-    prev_of_subject: u32,
-}
+/// Voter, subject, category: what can carry one live vote.
+type Place = (u32, u32, u8);
+/// What lies over a lower layer: a vote, or none where one was taken back.
+type Layer = BTreeMap<Place, Option<Row>>;
 
-/// All live votes, found by pair, by subject, by record and by expiry.
+/// One voter's votes about one subject, by category.
+pub(crate) type Pair = [Option<Row>; Category::ALL.len()];
+
+/// All live votes, found by voter and subject, by subject and by time of expiry.
 pub(crate) struct Votes {
-    slots: Vec<Option<Slot>>,
-    free: Vec<u32>,
-    by_pair: HashMap<(u32, u32), u32, RandomState>,
-    by_id: HashMap<RecordId, u32, RandomState>,
-    by_expiry: BTreeSet<(u64, u32)>,
-    first_of_subject: Vec<u32>,
+    base: Base,
+    sealed: Layer,
+    open: Layer,
+    expiry: Expiry,
+    len: usize,
 }
 
 impl Votes {
-    pub(crate) fn new(hasher: RandomState) -> Self {
-        Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_pair: HashMap::with_hasher(hasher.clone()),
-            by_id: HashMap::with_hasher(hasher),
-            by_expiry: BTreeSet::new(),
-            first_of_subject: Vec::new(),
-        }
+    /// No votes.
+    pub(crate) fn new() -> Self {
+        Self::from_base(Base::default(), 0)
     }
 
-    /// Live votes held, expired ones included until they are purged.
+    /// The votes of a base; `now_ms` is where the caller's clock stands.
+    pub(crate) fn from_base(base: Base, now_ms: u64) -> Self {
+        let len = base.rows().len();
+        let mut votes = Self { base, sealed: Layer::new(), open: Layer::new(), expiry: Expiry::at(now_ms), len };
+        votes.look_ahead_from(now_ms);
+        votes
+    }
+
+    /// Live votes held, expired ones included until an epoch closes.
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.len
     }
 
-    /// Every vote, in no particular order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &LiveVote> {
-        self.slots.iter().flatten().map(|slot| &slot.vote)
+    /// What an epoch sees, once [`Votes::settle`] was called.
+    pub(crate) fn base(&self) -> &Base {
+        &self.base
     }
 
-    /// One voter's votes about one subject, at most one per category.
-    pub(crate) fn of_pair(&self, voter: u32, subject: u32) -> impl Iterator<Item = &LiveVote> {
-        let mut at = self.by_pair.get(&(voter, subject)).copied().unwrap_or(NONE);
-        std::iter::from_fn(move || {
-            let slot = self.slot(at)?;
-            at = slot.next_of_pair;
-            Some(&slot.vote)
-        })
+    /// One voter's votes about one subject. Costs a search in the voter's row.
+    pub(crate) fn of_pair(&self, voter: u32, subject: u32) -> Pair {
+        let mut pair = Pair::default();
+        self.base.of_pair(voter, subject).iter().for_each(|row| pair[row.category as usize] = Some(*row));
+        for layer in [&self.sealed, &self.open] {
+            for ((_, _, category), change) in layer.range((voter, subject, 0)..=(voter, subject, u8::MAX)) {
+                pair[usize::from(*category)] = *change;
+            }
+        }
+        pair
     }
 
-    /// All votes about one subject, newest first.
-    pub(crate) fn of_subject(&self, subject: u32) -> impl Iterator<Item = &LiveVote> {
-        let mut at = self.first_of_subject.get(subject as usize).copied().unwrap_or(NONE);
-        std::iter::from_fn(move || {
-            let slot = self.slot(at)?;
-            at = slot.next_of_subject;
-            Some(&slot.vote)
-        })
+    /// Everyone who has, or has just ended, a vote about a subject.
+    ///
+    /// The first call after an epoch orders the base by subject, which takes time in proportion to all votes.
+    pub(crate) fn voters_about(&self, subject: u32) -> BTreeSet<u32> {
+        let mut voters: BTreeSet<u32> = self.base.voters_about(subject).collect();
+        for layer in [&self.sealed, &self.open] {
+            voters.extend(layer.keys().filter(|(_, about, _)| *about == subject).map(|(voter, ..)| *voter));
+        }
+        voters
     }
 
-    /// Pair of the vote that a record cast, if it is live.
-    pub(crate) fn pair_of(&self, id: &RecordId) -> Option<(u32, u32)> {
-        let vote = &self.slot(*self.by_id.get(id)?)?.vote;
-        Some((vote.voter, vote.subject))
+    /// Every vote, ordered by voter, subject and category.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(LiveVote)) {
+        let mut changes = self.sealed.clone();
+        changes.extend(self.open.iter().map(|(place, change)| (*place, *change)));
+        let mut changes = changes.into_iter().peekable();
+        self.base.for_each(|voter, row| {
+            let place = (voter, row.subject, row.category as u8);
+            while let Some(((voter, ..), change)) = changes.next_if(|(changed, _)| *changed < place) {
+                change.iter().for_each(|row| each(row.vote_of(voter)));
+            }
+            match changes.next_if(|(changed, _)| *changed == place) {
+                Some((_, change)) => change.iter().for_each(|row| each(row.vote_of(voter))),
+                None => each(row.vote_of(voter)),
+            }
+        });
+        changes.for_each(|((voter, ..), change)| change.iter().for_each(|row| each(row.vote_of(voter))));
     }
 
-    /// Pairs with a vote that ends after `from_ms` and not after `to_ms`, each once, ascending.
-    pub(crate) fn pairs_ending(&self, from_ms: u64, to_ms: u64) -> BTreeSet<(u32, u32)> {
-        let ending = self.by_expiry.range((from_ms.saturating_add(1), 0)..=(to_ms, NONE));
-        ending.filter_map(|(_, at)| self.slot(*at)).map(|slot| (slot.vote.voter, slot.vote.subject)).collect()
+    /// Pairs with a change after the last close of an epoch, each once.
+    pub(crate) fn pairs_since_close(&self) -> Vec<(u32, u32)> {
+        let mut pairs: Vec<_> = self.open.keys().map(|(voter, subject, _)| (*voter, *subject)).collect();
+        pairs.dedup();
+        pairs
+    }
+
+    /// One voter's votes about one subject as the last epoch saw them, once [`Votes::settle`] was called.
+    pub(crate) fn of_pair_at_close(&self, voter: u32, subject: u32) -> Pair {
+        let mut pair = Pair::default();
+        self.base.of_pair(voter, subject).iter().for_each(|row| pair[row.category as usize] = Some(*row));
+        pair
     }
 
     /// Adds a vote, which replaces the same voter's vote about the subject in its category.
     pub(crate) fn insert(&mut self, vote: LiveVote) {
-        let replaced = self.of_pair(vote.voter, vote.subject).find(|old| old.category == vote.category);
-        if let Some(id) = replaced.map(|old| old.id) {
-            self.remove(&id);
+        let place = (vote.voter, vote.subject, vote.category as u8);
+        if self.of_pair(vote.voter, vote.subject)[vote.category as usize].is_none() {
+            self.len += 1;
         }
-        let at = self.free.pop().unwrap_or(self.slots.len() as u32);
-        let subject = vote.subject as usize;
-        if self.first_of_subject.len() <= subject {
-            self.first_of_subject.resize(subject + 1, NONE);
-        }
-        let next_of_subject = std::mem::replace(&mut self.first_of_subject[subject], at);
-        if let Some(next) = self.slot_mut(next_of_subject) {
-            next.prev_of_subject = at;
-        }
-        let next_of_pair = self.by_pair.insert((vote.voter, vote.subject), at).unwrap_or(NONE);
-        self.by_id.insert(vote.id, at);
-        if vote.expires_at_ms != 0 {
-            self.by_expiry.insert((vote.expires_at_ms, at));
-        }
-        let slot = Some(Slot { vote, next_of_pair, next_of_subject, prev_of_subject: NONE });
-        match self.slots.get_mut(at as usize) {
-            Some(free) => *free = slot,
-            None => self.slots.push(slot),
+        self.open.insert(place, Some(Row::from(vote)));
+        self.expiry.note(vote.expires_at_ms, vote.voter, vote.subject);
+    }
+
+    /// Ends a voter's vote about a subject that stands at a ledger index; nothing happens if it has ended.
+    pub(crate) fn end(&mut self, voter: u32, subject: u32, index: u64) {
+        let vote = self.of_pair(voter, subject).into_iter().flatten().find(|row| row.index.widened() == index);
+        if let Some(row) = vote {
+            self.open.insert((voter, subject, row.category as u8), None);
+            self.len -= 1;
         }
     }
 
-    /// Removes the vote that a record cast; nothing happens if it is not live.
-    pub(crate) fn remove(&mut self, id: &RecordId) {
-        let Some(at) = self.by_id.remove(id) else { return };
-        let Some(slot) = self.slots[at as usize].take() else { return };
-        self.free.push(at);
-        self.by_expiry.remove(&(slot.vote.expires_at_ms, at));
-        match self.slot_mut(slot.prev_of_subject) {
-            Some(prev) => prev.next_of_subject = slot.next_of_subject,
-            None => self.first_of_subject[slot.vote.subject as usize] = slot.next_of_subject,
+    /// Pairs with a vote that may end after the last call's moment and not after `now_ms`, each once, ascending.
+    pub(crate) fn ending(&mut self, now_ms: u64) -> BTreeSet<(u32, u32)> {
+        let mut pairs = self.expiry.take(now_ms);
+        if now_ms >= self.expiry.horizon_ms() {
+            self.look_ahead(now_ms);
+            pairs.extend(self.expiry.take(now_ms));
         }
-        if let Some(next) = self.slot_mut(slot.next_of_subject) {
-            next.prev_of_subject = slot.prev_of_subject;
-        }
-        self.unlink_from_pair(at, &slot);
+        pairs
     }
 
-    /// Forgets every vote that has ended at `now_ms`.
-    pub(crate) fn purge(&mut self, now_ms: u64) {
-        while let Some((expires_at_ms, at)) = self.by_expiry.first().copied() {
-            if expires_at_ms > now_ms {
-                return;
+    /// An epoch closes here: it will see the votes of this moment.
+    pub(crate) fn seal(&mut self, ledger_ms: u64) {
+        if self.sealed.is_empty() {
+            self.sealed = std::mem::take(&mut self.open);
+        } else {
+            self.sealed.extend(std::mem::take(&mut self.open));
+        }
+        if self.sealed.len() > SEALED_MIN + self.base.rows().len() / 8 {
+            self.settle(ledger_ms);
+        }
+    }
+
+    /// Writes into the base what was sealed, and leaves out what has ended at `ledger_ms`.
+    pub(crate) fn settle(&mut self, ledger_ms: u64) {
+        let sealed = std::mem::take(&mut self.sealed);
+        let expired = self.base.merge(sealed, ledger_ms);
+        self.len -= expired;
+    }
+
+    /// Starts again to keep in order the votes that end after `now_ms`.
+    pub(crate) fn look_ahead_from(&mut self, now_ms: u64) {
+        self.expiry = Expiry::at(now_ms);
+        self.look_ahead(now_ms);
+    }
+
+    /// Finds the votes that end within the next horizon.
+    fn look_ahead(&mut self, now_ms: u64) {
+        let (from_ms, to_ms) = self.expiry.advance_horizon(now_ms);
+        let mut soon = Vec::new();
+        let mut note = |voter: u32, row: &Row| {
+            let expires_at_ms = row.expires_at_ms.widened();
+            if expires_at_ms >= from_ms && expires_at_ms < to_ms && expires_at_ms != 0 {
+                soon.push((expires_at_ms, voter, row.subject));
             }
-            match self.slot(at).map(|slot| slot.vote.id) {
-                Some(id) => self.remove(&id),
-                None => drop(self.by_expiry.pop_first()),
-            }
+        };
+        self.base.for_each(&mut note);
+        for ((voter, ..), change) in self.sealed.iter().chain(&self.open) {
+            change.iter().for_each(|row| note(*voter, row));
         }
-    }
-
-    fn unlink_from_pair(&mut self, at: u32, removed: &Slot) {
-        let pair = (removed.vote.voter, removed.vote.subject);
-        let first = self.by_pair.get(&pair).copied().unwrap_or(NONE);
-        if first == at {
-            match removed.next_of_pair {
-                NONE => drop(self.by_pair.remove(&pair)),
-                next => drop(self.by_pair.insert(pair, next)),
-            }
-            return;
-        }
-        let mut cursor = first;
-        while let Some(slot) = self.slot_mut(cursor) {
-            if slot.next_of_pair == at {
-                slot.next_of_pair = removed.next_of_pair;
-                return;
-            }
-            cursor = slot.next_of_pair;
-        }
-    }
-
-    fn slot(&self, at: u32) -> Option<&Slot> {
-        self.slots.get(at as usize)?.as_ref()
-    }
-
-    fn slot_mut(&mut self, at: u32) -> Option<&mut Slot> {
-        self.slots.get_mut(at as usize)?.as_mut()
+        soon.into_iter().for_each(|(at_ms, voter, subject)| self.expiry.note(at_ms, voter, subject));
     }
 }

@@ -108,7 +108,7 @@ proptest! {
             voter: peer("p0.example"),
             vote: vote(any_subject(about), value, at_ms, 0, Category::Abuse),
         };
-        let back = Event::Retracted { index: index + 1, at_ms, target: record_id(index) };
+        let back = retracted(index + 1, at_ms, &extra);
         let (mut with, mut without) = (folded(None, &events), folded(None, &events));
         with.apply(&extra);
         with.apply(&back);
@@ -171,8 +171,10 @@ fn between_epochs_a_vote_changes_its_subject_only() {
 fn a_later_vote_replaces_and_a_retraction_does_not_bring_back() {
     let mut book = book(None, &[("seed.example", 1000)]);
     let about = subject("a.example");
-    book.apply(&voted(0, START_MS, "seed.example", "a.example", 100));
-    book.apply(&voted(1, START_MS, "seed.example", "a.example", -50));
+    let first = voted(0, START_MS, "seed.example", "a.example", 100);
+    let second = voted(1, START_MS, "seed.example", "a.example", -50);
+    book.apply(&first);
+    book.apply(&second);
     let score = book.snapshot().score(&about, START_MS);
     assert_eq!((score.positive_nv, score.negative_nv), (0, 500_000_000));
     // Of several categories the strongest speaks.
@@ -184,10 +186,10 @@ fn a_later_vote_replaces_and_a_retraction_does_not_bring_back() {
     assert_eq!(book.snapshot().score(&about, START_MS + 9).negative_nv, 800_000_000);
     book.advance(START_MS + 10);
     assert_eq!(book.snapshot().score(&about, START_MS + 10).negative_nv, 500_000_000);
-    book.apply(&Event::Retracted { index: 3, at_ms: START_MS + 20, target: record_id(1) });
+    book.apply(&retracted(3, START_MS + 20, &second));
     assert!(!book.snapshot().score(&about, START_MS + 20).known);
     // The record is gone: retracting it again changes nothing.
-    book.apply(&Event::Retracted { index: 4, at_ms: START_MS + 20, target: record_id(0) });
+    book.apply(&retracted(4, START_MS + 20, &first));
     assert_eq!((book.live_votes(), book.next_index()), (0, 5));
 }
 

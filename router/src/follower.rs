@@ -1,6 +1,8 @@
 //! The score book on its own thread: follows the ledger, publishes immutable snapshots.
 //!
-//! The message flow reads the latest snapshot and never waits; epochs are computed here.
+//! The message flow reads the latest snapshot and never waits. Epochs are computed here, on the same thread as votes
+//! are applied: while one is computed (seconds at ten million votes) the last snapshot keeps being served, and the votes
+//! that come in meanwhile wait in the ledger, where the next fold finds them.
 
 use std::{
     sync::{
@@ -12,14 +14,15 @@ use std::{
 };
 
 use ostrakon_ledger::{LedgerReader, Subject};
-use ostrakon_reputation::{Book, Event, Explanation};
+use ostrakon_reputation::{Book, Explanation};
 use tokio::sync::oneshot;
 
 pub use crate::scores::Scores;
-use crate::{clock::now_ms, error::Error};
-
-/// Entries folded between two snapshots: the readers are at most this far behind while the book catches up.
-const CHUNK: usize = 1024;
+use crate::{
+    clock::now_ms,
+    error::Error,
+    scorebook::{BookFile, Outlook, fold},
+};
 
 /// Expired votes leave the scores at least this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -39,17 +42,25 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Starts the thread on `book`, which folds everything `reader` has. It ends when every handle is gone.
+    /// Starts the thread: it reads the book from `file` if that serves, folds everything else that `reader` has, and
+    /// writes the file from time to time and at its end, which is when every handle is gone.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(book: Book, reader: LedgerReader) -> Result<(Self, Arc<Scores>, JoinHandle<()>), Error> {
+    pub fn start(
+        outlook: Outlook,
+        mut file: BookFile,
+        reader: LedgerReader,
+    ) -> Result<(Self, Arc<Scores>, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(QUESTIONS_MAX);
-        let scores = Arc::new(Scores::behind(book.snapshot()));
+        let scores = Arc::new(Scores::behind(outlook.empty().snapshot()));
         let published = scores.clone();
         let thread = std::thread::Builder::new()
             .name("book".into())
-            .spawn(move || run(book, &reader, &inbox, &published))
+            .spawn(move || {
+                let mut book = file.open(&outlook, &reader);
+                run(&mut book, &mut file, &reader, &inbox, &published);
+            })
             .map_err(|error| Error::Stopped { part: "book", reason: error.to_string() })?;
         Ok((Self { jobs }, scores, thread))
     }
@@ -72,39 +83,35 @@ impl Follower {
     }
 }
 
-fn run(mut book: Book, reader: &LedgerReader, inbox: &Receiver<Job>, scores: &Scores) {
+fn run(book: &mut Book, file: &mut BookFile, reader: &LedgerReader, inbox: &Receiver<Job>, scores: &Scores) {
     loop {
-        if let Err(error) = follow(&mut book, reader, scores) {
+        if let Err(error) = follow(book, reader, scores) {
             tracing::error!(%error, "the book cannot read the ledger; scores stay as they are until a restart");
             return;
         }
+        file.save_if_due(book, reader);
         match inbox.recv_timeout(TICK) {
             Ok(Job::Follow) | Err(RecvTimeoutError::Timeout) => {}
             Ok(Job::Explain(subject, reply)) => {
                 let _ = reply.send(book.explain(&subject, now_ms()));
             }
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => {
+                file.save(book, reader);
+                return;
+            }
         }
     }
 }
 
 fn follow(book: &mut Book, reader: &LedgerReader, scores: &Scores) -> Result<(), Error> {
-    loop {
-        let from = book.next_index();
-        let entries = reader.entries(from, CHUNK)?;
-        let events: Vec<_> = entries.iter().map(Event::from).collect();
-        let start = Instant::now();
-        book.apply_all(&events);
-        if !events.is_empty() {
-            metrics::histogram!("ostrakon_fold_seconds").record(start.elapsed());
-        }
-        book.advance(now_ms());
-        scores.snapshot.store(Arc::new(book.snapshot()));
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 entries are out of reach")]
-        metrics::gauge!("ostrakon_book_index").set(book.next_index() as f64);
-        if entries.len() < CHUNK {
-            scores.mark_caught_up();
-            return Ok(());
-        }
+    let start = Instant::now();
+    if fold(book, reader)? > 0 {
+        metrics::histogram!("ostrakon_fold_seconds").record(start.elapsed());
     }
+    book.advance(now_ms());
+    scores.snapshot.store(Arc::new(book.snapshot()));
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 entries are out of reach")]
+    metrics::gauge!("ostrakon_book_index").set(book.next_index() as f64);
+    scores.mark_caught_up();
+    Ok(())
 }

@@ -5,6 +5,7 @@
 //! policy.toml        the policy                   federation.pepper the federation's secret for tags, 0600
 //! policy.last-good   the last policy that loaded  signed-state      the last signed checkpoint
 //! ledger/            RocksDB: the public ledger   messages/         RocksDB: decisions, queue, holds
+//! book               the folded ledger, so that a start need not fold it again; may be deleted
 //! run.json           where it listens, while it is served
 //! ```
 
@@ -24,7 +25,9 @@ use ostrakon_policies::DEFAULT_POLICY;
 use serde::{Deserialize, Serialize};
 
 pub use crate::secrets::Secrets;
-use crate::{clock::now_ms, config::Config, error::Error, journal::tables::TABLES, registrar::Registrar};
+use crate::{
+    clock::now_ms, config::Config, error::Error, journal::tables::TABLES, registrar::Registrar, scorebook::BookFile,
+};
 
 /// Derivation context of the key under which decision ids are made.
 const DECISION_KEY: &str = "ostrakon decision id key v1";
@@ -160,6 +163,11 @@ impl Home {
         Ok(Arc::new(RocksStore::open(self.dir.join("messages"), TABLES)?))
     }
 
+    /// The file with the folded ledger.
+    pub fn book_file(&self) -> BookFile {
+        BookFile::at(self.dir.join("book"))
+    }
+
     /// The file with the last signed checkpoint.
     fn signed_state(&self) -> FileState {
         FileState::new(self.dir.join("signed-state"))
@@ -211,10 +219,22 @@ impl Drop for Announced {
 /// # Errors
 /// [`Error::File`]
 pub fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    let write = || -> std::io::Result<()> {
+    replace_durably(path, mode, |file| file.write_all(bytes))
+}
+
+/// [`write_durably`] for what is too large to hold: `write` gets the new file, block by block.
+///
+/// # Errors
+/// [`Error::File`]
+pub fn replace_durably(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<(), Error> {
+    let replace = || -> std::io::Result<()> {
         let temporary = path.with_extension("new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
-        file.write_all(bytes)?;
+        write(&mut file)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)?;
         match path.parent() {
@@ -222,7 +242,7 @@ pub fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> 
             None => Ok(()),
         }
     };
-    write().map_err(|error| file_error(path, error))
+    replace().map_err(|error| file_error(path, error))
 }
 
 /// An [`Error::File`] about `path`.

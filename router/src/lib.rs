@@ -43,4 +43,6 @@ pub mod intake;
 #[cfg(feature = "server")]
 pub mod node;
 #[cfg(feature = "server")]
+pub mod scorebook;
+#[cfg(feature = "server")]
 pub mod sequencer;

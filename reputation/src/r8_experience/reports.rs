@@ -10,7 +10,7 @@ use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::r3_budget;
 use crate::r4_consistency::Record;
-use crate::r5_decay;
+use crate::r5_decay::{Decay, aged};
 
 /// Most live reports; beyond it the oldest are dropped. A hundred thousand are some months of one busy server's
 /// feedback, take about 25 MB, and keep a recomputation near ten milliseconds.
@@ -31,7 +31,7 @@ pub(super) struct LiveReport {
 impl LiveReport {
     /// |x| at the reference time, in millionths.
     fn size(&self, reference_ms: u64, half_life_ms: Option<u64>) -> u64 {
-        r5_decay::aged(u64::from(self.value.unsigned_abs()) * 10_000, self.at_ms, reference_ms, half_life_ms)
+        aged(u64::from(self.value.unsigned_abs()) * 10_000, self.at_ms, reference_ms, half_life_ms)
     }
 
     /// What it weighs on each of its subjects, in nano-votes.
@@ -132,6 +132,7 @@ impl Reports {
     pub(super) fn weigh_reporters(&mut self, places: usize, reference_ms: u64, p: &Parameters) {
         let judge_base = from_millionths(p.own_judge);
         let k_c_nv = u64::from(p.k_c) * 1_000;
+        let decay = Decay { at_ms: reference_ms, half_life_ms: p.half_life_ms };
         self.reporters.iter_mut().for_each(|reporter| reporter.consistency = ONE);
         for _ in 1..p.rounds {
             let judge = |reporter: &Reporter| {
@@ -147,7 +148,7 @@ impl Reports {
             let mut records = vec![Record::default(); self.reporters.len()];
             for report in self.live.values() {
                 let weight = own(report);
-                let age = r5_decay::left(report.at_ms, reference_ms, p.half_life_ms);
+                let age = decay.left(report.at_ms);
                 for at in &report.places {
                     let mut others = tallies[*at as usize];
                     others.remove(i32::from(report.value), weight);

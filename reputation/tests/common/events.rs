@@ -87,22 +87,35 @@ pub(crate) fn steps(max: usize) -> impl Strategy<Value = Vec<(Step, u64)>> {
 
 pub(crate) fn events(steps: &[(Step, u64)]) -> Vec<Event> {
     let mut at_ms = START_MS;
-    let event = |(index, (step, pause)): (u64, &(Step, u64))| {
+    let mut events: Vec<Event> = Vec::with_capacity(steps.len());
+    for (index, (step, pause)) in (0u64..).zip(steps) {
         at_ms += pause;
-        match step {
+        let event = match step {
             Step::Admit => Event::Admitted { index, peer: peer("p0.example") },
-            Step::Retract { back } => {
-                Event::Retracted { index, at_ms, target: record_id(index.saturating_sub(*back as u64)) }
-            }
+            Step::Retract { back } => match events.get((index as usize).saturating_sub(*back)) {
+                Some(vote) => retracted(index, at_ms, vote),
+                None => Event::Other { index, at_ms },
+            },
             Step::Vote { voter, about, value, category, cast_before_ms, lasts_ms } => {
                 let expires_at_ms = if *lasts_ms == 0 { 0 } else { at_ms + lasts_ms };
                 let category = Category::ALL[*category];
                 let vote = vote(any_subject(*about), *value, at_ms - cast_before_ms, expires_at_ms, category);
                 Event::Voted { index, at_ms, id: record_id(index), voter: peer(&format!("p{voter}.example")), vote }
             }
+        };
+        events.push(event);
+    }
+    events
+}
+
+/// The retraction of a vote; of anything else, an entry that says nothing.
+pub(crate) fn retracted(index: u64, at_ms: u64, target: &Event) -> Event {
+    match target {
+        Event::Voted { index: target, voter, vote, .. } => {
+            Event::Retracted { index, at_ms, voter: voter.clone(), subject: vote.subject.clone(), target: *target }
         }
-    };
-    (0u64..).zip(steps).map(event).collect()
+        _ => Event::Other { index, at_ms },
+    }
 }
 
 pub(crate) const SEEDS: [(&str, u16); 2] = [("p0.example", 1000), ("p1.example", 400)];

@@ -24,6 +24,7 @@ pub(super) enum Desk {
 
 /// A ledger open in this process.
 pub(super) struct Here {
+    pub(super) home: Home,
     pub(super) config: Config,
     pub(super) registrar: Registrar,
 }
@@ -46,7 +47,7 @@ impl Desk {
         let config = home.config(std::env::vars_os())?;
         let key = home.secrets()?.key;
         match home.open_ledger(&config, key) {
-            Ok(registrar) => Ok(Self::Here(Box::new(Here { config, registrar }))),
+            Ok(registrar) => Ok(Self::Here(Box::new(Here { home, config, registrar }))),
             Err(error) if is_locked(&error) => match home.running() {
                 Some(running) => {
                     let own = config.listen.local_token.as_ref().map(|token| token.reveal().to_owned());

@@ -3,28 +3,20 @@
 use std::process::ExitCode;
 
 use ostrakon_ledger::Subject;
-use ostrakon_reputation::{Book, Event};
 use serde_json::Value;
 
 use super::{
     Place,
     desk::{Desk, Here},
 };
-use crate::{
-    clock::now_ms,
-    error::Error,
-    node::start::{parameters, viewpoint},
-};
-
-/// Entries folded at a time.
-const CHUNK: usize = 1024;
+use crate::{clock::now_ms, error::Error, node::start::outlook, scorebook::fold};
 
 /// Contributions printed; `--json` has all that are kept.
 const LINES_MAX: usize = 12;
 
 pub(super) fn explain(place: &Place, subject: Subject, json: bool) -> Result<ExitCode, Error> {
     let explanation = match Desk::open(place)? {
-        Desk::Here(here) => fold(&here, &subject)?,
+        Desk::Here(here) => explain_here(&here, &subject)?,
         Desk::There(remote) => remote.get(&format!("/v1/subjects/{subject}"))?,
     };
     if json {
@@ -35,18 +27,11 @@ pub(super) fn explain(place: &Place, subject: Subject, json: bool) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Folds the whole ledger: what the node does when it starts.
-fn fold(here: &Here, subject: &Subject) -> Result<Value, Error> {
-    let mut book = Book::new(parameters(&here.config), viewpoint(&here.config));
+/// What the node does when it starts: the book's file, if it serves, and the rest of the ledger.
+fn explain_here(here: &Here, subject: &Subject) -> Result<Value, Error> {
     let reader = here.registrar.ledger().reader();
-    loop {
-        let entries = reader.entries(book.next_index(), CHUNK)?;
-        let events: Vec<_> = entries.iter().map(Event::from).collect();
-        book.apply_all(&events);
-        if entries.len() < CHUNK {
-            break;
-        }
-    }
+    let mut book = here.home.book_file().open(&outlook(&here.config), &reader);
+    fold(&mut book, &reader)?;
     let now = now_ms();
     book.advance(now);
     serde_json::to_value(book.explain(subject, now)).map_err(|error| Error::BadRequest(error.to_string()))

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::JoinHandle,
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ostrakon_policies::Judge;
-use ostrakon_reputation::{Book, Experience, Parameters, Viewpoint};
+use ostrakon_reputation::{Experience, Parameters, Viewpoint};
 use tokio::{
     net::TcpListener,
     runtime::Handle,
@@ -24,6 +24,7 @@ use crate::{
     http,
     intake::Intake,
     journal::{Bounds, Journal, JournalHandle},
+    scorebook::Outlook,
     sequencer::{self, Sequencer},
 };
 
@@ -77,13 +78,12 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let reader = registrar.ledger().reader();
     let vkey = registrar.ledger().vkey();
 
-    let parameters = parameters(&config);
     let trusted: BTreeSet<_> =
         config.experience.trusted_reporters.iter().map(|address| address.subject(&secrets.pepper)).collect();
-    let experience = Experience::new(parameters.clone(), trusted);
+    let experience = Experience::new(parameters(&config), trusted);
     let journal = Journal::open(messages.clone(), bounds(&config), experience)?;
     let published = journal.published();
-    let (follower, scores, book_thread) = Follower::start(Book::new(parameters, viewpoint(&config)), reader.clone())?;
+    let (follower, scores, book_thread) = Follower::start(outlook(&config), home.book_file(), reader.clone())?;
     let notify = follower.clone();
     let pool = sequencer::Limits { pool_max: config.limits.pool_max, batch_max: config.store.batch_max };
     let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool, move || notify.notify())?;
@@ -152,13 +152,14 @@ impl Served {
 }
 
 /// The engine's parameters under `config`.
-pub fn parameters(config: &Config) -> Parameters {
+fn parameters(config: &Config) -> Parameters {
     Parameters { half_life_ms: config.reputation.half_life.map(|span| span.ms()), ..Parameters::default() }
 }
 
-/// The operator's own viewpoint.
-pub fn viewpoint(config: &Config) -> Viewpoint {
-    Viewpoint { name: config.reputation.viewpoint.clone(), seeds: config.reputation.seeds.clone() }
+/// What the node's scores depend on besides its ledger.
+pub fn outlook(config: &Config) -> Outlook {
+    let own = Viewpoint { name: config.reputation.viewpoint.clone(), seeds: config.reputation.seeds.clone() };
+    Outlook { parameters: parameters(config), own, others: Vec::new() }
 }
 
 fn bounds(config: &Config) -> Bounds {

@@ -70,7 +70,7 @@ impl History {
 
     /// What was said up to a moment, as the ledger's entries would tell a book.
     pub(super) fn events(&self, at_ms: u64) -> Vec<Event> {
-        let mut live: HashMap<(&PeerName, &Subject), RecordId> = HashMap::new();
+        let mut live: HashMap<(&PeerName, &Subject), u64> = HashMap::new();
         let mut events = Vec::new();
         for said in self.until(at_ms) {
             let index = events.len() as u64;
@@ -78,7 +78,7 @@ impl History {
             match said.action {
                 Action::Cast { value, category, cast_at_ms, expires_at_ms } => {
                     let id = record_id(index);
-                    live.insert(pair, id);
+                    live.insert(pair, index);
                     let vote = Vote {
                         subject: said.subject.clone(),
                         value,
@@ -92,7 +92,13 @@ impl History {
                     events.push(Event::Voted { index, at_ms: cast_at_ms, id, voter: said.source.clone(), vote });
                 }
                 Action::Withdraw { at_ms } => {
-                    events.extend(live.remove(&pair).map(|target| Event::Retracted { index, at_ms, target }));
+                    events.extend(live.remove(&pair).map(|target| Event::Retracted {
+                        index,
+                        at_ms,
+                        voter: said.source.clone(),
+                        subject: said.subject.clone(),
+                        target,
+                    }));
                 }
             }
         }

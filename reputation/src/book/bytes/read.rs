@@ -1,0 +1,171 @@
+//! A book from its bytes. Nothing in them is trusted: sizes before memory, every number before use, the digest last.
+
+use std::io::Read;
+
+use ostrakon_ledger::Category;
+
+use super::stream::Source;
+use super::{MAGIC, NAME_HEAD, VOTE};
+use crate::book::{Activity, Book};
+use crate::engine::{Standing, Tally};
+use crate::error::Unreadable;
+use crate::fixed::ONE;
+use crate::names::{NameTable, Names, kind_of};
+use crate::parameters::{Parameters, Viewpoint};
+use crate::u48::U48;
+use crate::view::View;
+use crate::votes::{Base, Row, Votes};
+
+/// What is read for one viewpoint.
+type Seen = (Vec<Standing>, Vec<Tally>);
+
+impl Book {
+    /// Reads a book from all of `bytes`; see [`Book::read_from`].
+    ///
+    /// # Errors
+    /// [`Unreadable`]
+    pub fn from_bytes(
+        parameters: Parameters,
+        own: Viewpoint,
+        others: Vec<Viewpoint>,
+        bytes: &[u8],
+    ) -> Result<Self, Unreadable> {
+        Self::read_from(parameters, own, others, bytes, bytes.len() as u64)
+    }
+
+    /// Reads a book that [`Book::write_to`] wrote under the same parameters and viewpoints: the same book, now included.
+    ///
+    /// Takes no more than `len_bytes` from `input` and a small multiple of that in memory. That the book belongs to a
+    /// certain ledger is for the caller to know.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: another form, other parameters or viewpoints, damage, or what `input` returns.
+    pub fn read_from(
+        parameters: Parameters,
+        own: Viewpoint,
+        others: Vec<Viewpoint>,
+        input: impl Read,
+        len_bytes: u64,
+    ) -> Result<Self, Unreadable> {
+        let mut source = Source::new(input, len_bytes)?;
+        let mut book = Self::with_others(parameters, own, others);
+        book.read_head(&mut source)?;
+        let names = read_names(&mut source, book.names.hasher())?;
+        let count = names.len();
+        let base = read_votes(&mut source, &names, book.clock.next_index)?;
+        book.activity = (0..count)
+            .map(|_| Ok(Activity { cast: source.u64()?, outflow: source.u64()? }))
+            .collect::<Result<_, Unreadable>>()?;
+        let seen: Vec<Seen> = book.views.iter().map(|_| read_seen(&mut source, count)).collect::<Result<_, _>>()?;
+        source.finish()?;
+        book.take_over(names, base, seen)
+    }
+
+    fn read_head(&mut self, source: &mut Source<impl Read>) -> Result<(), Unreadable> {
+        if source.bytes(MAGIC.len())? != MAGIC {
+            return Err(Unreadable::OtherForm);
+        }
+        if source.array()? != self.views[0].label().parameters_digest {
+            return Err(Unreadable::OtherParameters);
+        }
+        if source.u64()? != self.views.len() as u64 {
+            return Err(Unreadable::OtherViewpoints);
+        }
+        for view in &self.views {
+            if source.array()? != view.label().viewpoint_digest {
+                return Err(Unreadable::OtherViewpoints);
+            }
+        }
+        let c = &mut self.clock;
+        for number in [&mut c.next_index, &mut c.entries_since, &mut c.ledger_ms, &mut c.now_ms, &mut c.reference_ms] {
+            *number = source.u64()?;
+            if *number > U48::MAX {
+                return Err(Unreadable::Damaged("a time or index is out of range"));
+            }
+        }
+        let sound = c.entries_since <= c.next_index && c.reference_ms <= c.ledger_ms && c.ledger_ms <= c.now_ms;
+        if sound { Ok(()) } else { Err(Unreadable::Damaged("its times contradict each other")) }
+    }
+
+    /// Puts the parts together. Tallies are added up anew and must be those that were written.
+    fn take_over(mut self, names: Names, base: Base, seen: Vec<Seen>) -> Result<Self, Unreadable> {
+        let seeds = std::mem::replace(&mut self.names, names);
+        let mut first = (0..seeds.len() as u32).map(|id| (id, seeds.subject(id)));
+        if !first.all(|(id, seed)| self.names.find(&seed) == Some(id)) {
+            return Err(Unreadable::Damaged("its first names are not the seeds"));
+        }
+        self.votes = Votes::from_base(base, self.clock.now_ms);
+        let mut tallies = Vec::with_capacity(seen.len());
+        for (view, (standings, written)) in self.views.iter_mut().zip(seen) {
+            view.stand(standings);
+            tallies.push(written);
+        }
+        self.add_up();
+        let as_written =
+            |(view, written): (&View, Vec<Tally>)| (0..).zip(&written).all(|(id, tally)| view.tally_of(id) == *tally);
+        let right = self.views.iter().zip(tallies).all(as_written);
+        if right { Ok(self) } else { Err(Unreadable::Damaged("its tallies are not those of its votes")) }
+    }
+}
+
+fn read_names(source: &mut Source<impl Read>, hasher: &ahash::RandomState) -> Result<Names, Unreadable> {
+    let count = source.count(NAME_HEAD)?;
+    let mut table = NameTable::with_room(hasher.clone(), count);
+    for _ in 0..count {
+        let [kind, length] = source.array()?;
+        let kind = kind_of(kind).ok_or(Unreadable::Damaged("a name is of no kind"))?;
+        if !table.append(kind, source.bytes(usize::from(length))?) {
+            return Err(Unreadable::Damaged("a name is not canonical or there twice"));
+        }
+    }
+    Ok(Names::from_table(table))
+}
+
+fn read_votes(source: &mut Source<impl Read>, names: &Names, next_index: u64) -> Result<Base, Unreadable> {
+    let count = source.count(VOTE)?;
+    let mut begins = Vec::with_capacity(names.len() + 1);
+    let mut begin = 0u32;
+    begins.push(begin);
+    for is_peer in names.is_peer() {
+        let cast = source.u32()?;
+        if cast > 0 && !is_peer {
+            return Err(Unreadable::Damaged("a vote is not a peer's"));
+        }
+        begin = begin.checked_add(cast).ok_or(Unreadable::Damaged("it has too many votes"))?;
+        begins.push(begin);
+    }
+    if begin as usize != count {
+        return Err(Unreadable::Damaged("its votes are not as many as were cast"));
+    }
+    let mut rows = Vec::with_capacity(count);
+    for _ in 0..count {
+        let row = row_of(&source.array()?).filter(|row| {
+            (row.subject as usize) < names.len() && row.index.widened() < next_index && row.value.unsigned_abs() <= 100
+        });
+        rows.push(row.ok_or(Unreadable::Damaged("a vote is out of range"))?);
+    }
+    Base::from_rows(begins, rows).ok_or(Unreadable::Damaged("its votes are out of order"))
+}
+
+fn row_of(bytes: &[u8; VOTE as usize]) -> Option<Row> {
+    let number =
+        |at: usize| U48::saturating(bytes[at..at + 6].iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
+    let subject = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let category = Category::ALL.get(usize::from(bytes[23])).copied()?;
+    let value = bytes[22].cast_signed();
+    let row = Row { subject, index: number(4), since_ms: number(10), expires_at_ms: number(16), value, category };
+    (value != 0).then_some(row)
+}
+
+fn read_seen(source: &mut Source<impl Read>, count: usize) -> Result<Seen, Unreadable> {
+    let (mut standings, mut tallies) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    for _ in 0..count {
+        let (flow, credibility, consistency) = (source.u64()?, source.u32()?, source.u32()?);
+        if credibility > ONE || consistency > ONE {
+            return Err(Unreadable::Damaged("a voter weighs more than a vote"));
+        }
+        standings.push(Standing { flow, credibility, consistency, hops: source.u8()? });
+        tallies.push(Tally { positive: source.u64()?, negative: source.u64()?, voters: source.u32()? });
+    }
+    Ok((standings, tallies))
+}

@@ -1,0 +1,96 @@
+//! A shared array: immutable once shared, cheap to share, cheap to change in one place.
+//!
+//! Three levels, so that after a copy is shared the first change of a value copies one page and the short lists of
+//! pages above it (some 5 kB at a million values), and a look-up goes through two lists that stay in the cache.
+
+use std::sync::Arc;
+
+/// Values on a page.
+const PAGE: usize = 128;
+/// Pages in a chapter.
+const CHAPTER: usize = 64;
+
+type Page<T> = Arc<[T; PAGE]>;
+type Chapter<T> = Arc<Vec<Page<T>>>;
+
+/// An array of `T` that reads as default beyond what was set. A clone is two words and never changes.
+#[derive(Clone)]
+pub(crate) struct Pages<T> {
+    chapters: Arc<Vec<Chapter<T>>>,
+}
+
+impl<T: Copy + Default> Pages<T> {
+    /// No values.
+    pub(crate) fn new() -> Self {
+        Self { chapters: Arc::new(Vec::new()) }
+    }
+
+    /// The value at a place.
+    pub(crate) fn at(&self, place: u32) -> T {
+        let (chapter, page, value) = split(place);
+        let page = self.chapters.get(chapter).and_then(|pages| pages.get(page));
+        page.map_or_else(T::default, |page| page[value])
+    }
+
+    /// The value at a place, to be changed; copies that were taken before do not see it.
+    pub(crate) fn at_mut(&mut self, place: u32) -> &mut T {
+        let (chapter, page, value) = split(place);
+        let chapters = Arc::make_mut(&mut self.chapters);
+        if chapters.len() <= chapter {
+            chapters.resize_with(chapter + 1, Chapter::default);
+        }
+        let pages = Arc::make_mut(&mut chapters[chapter]);
+        if pages.len() <= page {
+            pages.resize_with(page + 1, || Arc::new([T::default(); PAGE]));
+        }
+        &mut Arc::make_mut(&mut pages[page])[value]
+    }
+}
+
+impl<T: Copy + Default> FromIterator<T> for Pages<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
+        let mut values = values.into_iter().peekable();
+        let mut chapters = Vec::new();
+        while values.peek().is_some() {
+            let mut pages = Vec::with_capacity(CHAPTER);
+            while pages.len() < CHAPTER && values.peek().is_some() {
+                let mut page = [T::default(); PAGE];
+                page.iter_mut().zip(&mut values).for_each(|(place, value)| *place = value);
+                pages.push(Arc::new(page));
+            }
+            chapters.push(Arc::new(pages));
+        }
+        Self { chapters: Arc::new(chapters) }
+    }
+}
+
+/// Chapter, page and place on the page.
+fn split(place: u32) -> (usize, usize, usize) {
+    let place = place as usize;
+    (place / (PAGE * CHAPTER), place / PAGE % CHAPTER, place % PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn it_is_an_array_and_copies_stay(start in prop::collection::vec(any::<u32>(), 0..9_000),
+                                          changes in prop::collection::vec((0u32..20_000, any::<u32>()), 0..40)) {
+            let mut model = start.clone();
+            model.resize(20_000, 0);
+            let mut pages: Pages<u32> = start.into_iter().collect();
+            for (place, value) in changes {
+                let before = pages.clone();
+                let was = pages.at(place);
+                prop_assert_eq!(was, model[place as usize]);
+                *pages.at_mut(place) = value;
+                model[place as usize] = value;
+                prop_assert_eq!((before.at(place), pages.at(place)), (was, value));
+            }
+            prop_assert!((0..20_000).all(|place| pages.at(place) == model[place as usize]));
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A vote as it rests in memory: 24 bytes; its voter is where it stands.
+
+use ostrakon_ledger::Category;
+
+use super::LiveVote;
+use crate::u48::U48;
+
+/// One vote of a voter who is known from the context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) subject: u32,
+    pub(crate) index: U48,
+    pub(crate) since_ms: U48,
+    /// 0: never.
+    pub(crate) expires_at_ms: U48,
+    pub(crate) value: i8,
+    pub(crate) category: Category,
+}
+
+const _: () = assert!(size_of::<Row>() == 24 && size_of::<Option<Row>>() == 24, "a vote has its place in memory");
+
+impl Row {
+    /// Whether it has not ended at `now_ms`.
+    pub(crate) fn is_live(&self, now_ms: u64) -> bool {
+        let expires_at_ms = self.expires_at_ms.widened();
+        expires_at_ms == 0 || expires_at_ms > now_ms
+    }
+
+    /// The vote with its voter.
+    pub(crate) fn vote_of(&self, voter: u32) -> LiveVote {
+        LiveVote {
+            voter,
+            subject: self.subject,
+            value: self.value,
+            category: self.category,
+            since_ms: self.since_ms.widened(),
+            expires_at_ms: self.expires_at_ms.widened(),
+            index: self.index.widened(),
+        }
+    }
+}
+
+impl From<LiveVote> for Row {
+    /// Times after the year 10000 are taken as that.
+    fn from(vote: LiveVote) -> Self {
+        Self {
+            subject: vote.subject,
+            index: U48::saturating(vote.index),
+            since_ms: U48::saturating(vote.since_ms),
+            expires_at_ms: U48::saturating(vote.expires_at_ms),
+            value: vote.value,
+            category: vote.category,
+        }
+    }
+}
