@@ -1,9 +1,9 @@
 # Ostrakon: what a newcomer types. Everything here is a thin line over cargo and scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench check
+.PHONY: help setup run demo test bench bench-reputation check
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install what the build needs (apt) and point cargo at the system's RocksDB
 	@scripts/setup.sh
@@ -19,6 +19,9 @@ test: setup ## build and run the whole test suite
 
 bench: setup ## one table: signatures, ingest, decisions, check against a bare echo
 	@scripts/bench.sh
+
+bench-reputation: setup ## the score engine at a million peers and ten million votes, beside scipy
+	@cargo run --release -p ostrakon-reputation --example speed
 
 check: setup ## formatting and lints, as CI asks for them
 	@scripts/check.sh

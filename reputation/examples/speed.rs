@@ -23,7 +23,7 @@ use ostrakon_reputation::{Book, Parameters};
 const SEED: u64 = 0x6f73_7472_616b_6f6e;
 /// Look-ups and votes measured one by one.
 const LOOKUPS: u64 = 200_000;
-const APPLIED: u64 = 50_000;
+const APPLIED: u64 = 20_000;
 /// Votes between two snapshots, as the follower takes one per batch.
 const BATCH: u64 = 64;
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use ostrakon_ledger::{PeerName, Subject};
 
-use crate::engine::{self, Ballot, Ballots};
+use crate::engine::{self, Activity, Ballot, Ballots};
 use crate::event::Event;
 use crate::explain::{Explanation, Trust};
 use crate::names::Names;
@@ -41,15 +41,6 @@ pub struct Book {
     views: Vec<View>,
     /// An epoch has closed and is not computed yet: readers' tallies are not kept until it is.
     due: bool,
-}
-
-/// What a voter did, whoever looks at it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Activity {
-    /// R3: live votes in millionths, each with its decay.
-    pub(crate) cast: u64,
-    /// R1: Σ of its positive votes for peers, in millionths.
-    pub(crate) outflow: u64,
 }
 
 impl Book {
@@ -107,7 +98,7 @@ impl Book {
         self.clock.now_ms = now_ms;
         for (voter, subject) in self.votes.ending(now_ms) {
             let pair = self.votes.of_pair(voter, subject);
-            let (before, after) = (self.voice(voter, &pair, before_ms), self.voice(voter, &pair, now_ms));
+            let (before, after) = (self.voice(subject, &pair, before_ms), self.voice(subject, &pair, now_ms));
             self.change(voter, subject, before, after);
         }
     }
@@ -131,8 +122,7 @@ impl Book {
 
     /// Takes the score of a subject apart, as [`Book::snapshot`] gives it for `now_ms`.
     ///
-    /// Costs time in proportion to the votes about the subject and about the voters on the paths; the first explanation
-    /// after an epoch also some in proportion to all votes.
+    /// Costs time in proportion to the votes about the subject and about the voters on the paths.
     pub fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
         self.own().explain(subject, now_ms)
     }
@@ -167,10 +157,10 @@ impl Book {
         Decay { at_ms: self.clock.reference_ms, half_life_ms: self.parameters.half_life_ms }
     }
 
-    /// The ballot that speaks for a voter at a moment.
-    fn voice(&self, voter: u32, pair: &Pair, at_ms: u64) -> Option<Ballot> {
+    /// The ballot that speaks for a voter about a subject at a moment.
+    fn voice(&self, subject: u32, pair: &Pair, at_ms: u64) -> Option<Ballot> {
         let live = pair.iter().flatten().filter(|row| row.is_live(at_ms));
-        engine::voice(voter, live, &self.decay()).map(|(ballot, _)| ballot)
+        engine::voice(subject, live, &self.decay()).map(|(ballot, _)| ballot)
     }
 
     /// Steps: (1) time passes, (2) the votes change, (3) the tally of the one subject concerned changes, or an epoch
@@ -192,9 +182,9 @@ impl Book {
             return;
         }
         let Some((voter, subject)) = touched else { return };
-        let before = self.voice(voter, &self.votes.of_pair(voter, subject), self.clock.now_ms);
+        let before = self.voice(subject, &self.votes.of_pair(voter, subject), self.clock.now_ms);
         self.change_votes(event, touched);
-        let after = self.voice(voter, &self.votes.of_pair(voter, subject), self.clock.now_ms);
+        let after = self.voice(subject, &self.votes.of_pair(voter, subject), self.clock.now_ms);
         self.change(voter, subject, before, after);
     }
 
@@ -237,6 +227,7 @@ impl Book {
     fn close(&mut self) {
         self.clock.close();
         self.votes.seal(self.clock.reference_ms);
+        self.names.settle();
         self.due = true;
     }
 
@@ -246,35 +237,29 @@ impl Book {
         if !std::mem::take(&mut self.due) {
             return;
         }
-        self.names.settle();
         self.votes.settle(self.clock.reference_ms);
         let (decay, now_ms) = (self.decay(), self.clock.now_ms);
         let (base, is_peer) = (self.votes.base(), self.names.is_peer());
-        let mut ballots = Ballots::new(base, is_peer.len(), &decay, self.clock.reference_ms);
-        let edges = ballots.edges(is_peer);
-        for view in &mut self.views {
-            view.weigh(&ballots, &edges, is_peer.len(), &self.parameters);
-        }
-        let activity = (0..is_peer.len()).map(|id| Activity { cast: ballots.cast[id], outflow: edges.outflow(id) });
-        self.activity = activity.collect();
-        drop(edges);
+        let mut ballots = Ballots::new(base, is_peer, &decay, self.clock.reference_ms);
+        self.views.iter_mut().for_each(|view| view.weigh(&ballots, &self.parameters));
+        self.activity = ballots.activity();
         if now_ms >= ballots.first_end_ms {
-            ballots = Ballots::new(base, is_peer.len(), &decay, now_ms);
+            drop(ballots);
+            ballots = Ballots::new(base, is_peer, &decay, now_ms);
         }
-        self.views.iter_mut().for_each(|view| view.tally(&ballots, is_peer.len()));
+        self.views.iter_mut().for_each(|view| view.tally(&ballots));
         drop(ballots);
         self.votes.look_ahead_from(now_ms);
         for (voter, subject) in self.votes.pairs_since_close() {
-            let before = self.voice(voter, &self.votes.of_pair_at_close(voter, subject), now_ms);
-            let after = self.voice(voter, &self.votes.of_pair(voter, subject), now_ms);
+            let before = self.voice(subject, &self.votes.of_pair_at_close(voter, subject), now_ms);
+            let after = self.voice(subject, &self.votes.of_pair(voter, subject), now_ms);
             self.change(voter, subject, before, after);
         }
     }
 
     /// Tallies of what is live now, when all votes rest in the base.
     fn add_up(&mut self) {
-        let count = self.names.len();
-        let ballots = Ballots::new(self.votes.base(), count, &self.decay(), self.clock.now_ms);
-        self.views.iter_mut().for_each(|view| view.tally(&ballots, count));
+        let ballots = Ballots::new(self.votes.base(), self.names.is_peer(), &self.decay(), self.clock.now_ms);
+        self.views.iter_mut().for_each(|view| view.tally(&ballots));
     }
 }

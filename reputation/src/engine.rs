@@ -4,13 +4,13 @@
 
 mod ballots;
 
-use crate::fixed::{MILLION, ONE, Share};
+use crate::fixed::{MILLION, ONE, Share, times};
 use crate::parameters::{Parameters, VOTE_NV};
-use crate::r1_flow::{self, Edges, FLOW_ONE, UNREACHED};
+use crate::r1_flow::{self, FLOW_ONE, UNREACHED};
 use crate::r4_consistency::Record;
 use crate::{r2_credibility, r3_budget, r7_posterior};
 
-pub(crate) use ballots::{Ballot, Ballots, voice};
+pub(crate) use ballots::{About, Activity, Ballot, Ballots, X_PER_MILLIONTH, voice};
 
 /// What an epoch found out about a voter from one viewpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct Standing {
     pub(crate) flow: u64,
     /// R2 with R3 and R4: the voter's weight.
     pub(crate) credibility: Share,
-    /// R4; one for voters whom no trust reaches: nobody asks.
+    /// R4.
     pub(crate) consistency: Share,
     /// Steps from the nearest seed, or [`UNREACHED`].
     pub(crate) hops: u8,
@@ -65,117 +65,102 @@ impl Tally {
     }
 }
 
-/// Weight of one vote in nano-votes: credibility times |x| (millionths, at most 4 000 000).
+/// Weight of one vote in nano-votes: credibility times |x| (10⁻⁸ votes, at most 4 · 10⁸).
 pub(crate) fn weight(credibility: Share, x: u64) -> u64 {
-    // 30, 22 and 10 bits.
-    (u64::from(credibility) * x * (VOTE_NV / MILLION)) >> 30
+    // 30, 29 and 4 bits.
+    (u64::from(credibility) * x * (VOTE_NV / MILLION / X_PER_MILLIONTH)) >> 30
 }
 
-/// Tallies of all subjects below `count`, from what the voters weigh.
-pub(crate) fn tallies(ballots: &Ballots, count: usize, credibility: impl Fn(usize) -> Share) -> Vec<Tally> {
-    let mut tallies = vec![Tally::default(); count];
-    for (voter, row) in ballots.by_voter() {
-        let credibility = credibility(voter);
-        for ballot in row {
-            tallies[ballot.subject as usize].add(ballot.x(), weight(credibility, ballot.size()));
-        }
-    }
-    tallies
-}
-
-/// What one round knows about a subject, in nano-votes: P and N, by the voters and by R4's judges.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(align(32))]
-struct Scales {
-    voted: [u64; 2],
-    judged: [u64; 2],
-}
-
-/// Weighs every subject with the voters' weights and with the judges'.
-fn weigh(ballots: &Ballots, count: usize, weights: &[Share], judges: &[Share]) -> Vec<Scales> {
-    let mut scales = vec![Scales::default(); count];
-    for (voter, row) in ballots.by_voter() {
-        let (weighs, judges) = (weights[voter], judges[voter]);
-        if weighs == 0 && judges == 0 {
-            continue;
-        }
-        for ballot in row {
-            let side = usize::from(ballot.x() < 0);
-            let scale = &mut scales[ballot.subject as usize];
-            scale.voted[side] += weight(weighs, ballot.size());
-            scale.judged[side] += weight(judges, ballot.size());
-        }
-    }
-    scales
-}
-
-/// R4 for every voter that trust `reached`: each of its votes judged without itself.
-fn consistency(ballots: &Ballots, scales: &[Scales], judges: &[Share], reached: &[u8], p: &Parameters) -> Vec<Share> {
-    let k_c_nv = u64::from(p.k_c) * 1_000;
-    let of_voter = |(voter, row): (usize, &[Ballot])| {
-        if reached[voter] == UNREACHED {
-            return ONE;
-        }
-        let mut record = Record::default();
-        for ballot in row {
-            let mut others = scales[ballot.subject as usize].judged;
-            others[usize::from(ballot.x() < 0)] -= weight(judges[voter], ballot.size());
-            record.judge(ballot.x() > 0, ballot.age(), others[0], others[1], k_c_nv);
-        }
-        record.consistency(p)
+/// The tally of every subject in the order of their numbers, from what voters weigh.
+pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: impl Fn(u32) -> Share) -> impl Iterator<Item = Tally> {
+    let sum = move |side: &[Ballot]| -> u64 {
+        side.iter().map(|ballot| weight(credibility(ballot.voter), ballot.size())).sum()
     };
-    ballots.by_voter().map(of_voter).collect()
+    ballots.by_subject().map(move |About { positive, negative }| Tally {
+        positive: sum(positive),
+        negative: sum(negative),
+        voters: (positive.len() + negative.len()) as u32,
+    })
 }
 
-/// Computes an epoch from one viewpoint: what each of the `count` identities weighs.
-pub(crate) fn run(
-    ballots: &Ballots,
-    edges: &Edges,
-    count: usize,
-    seeds: &[(u32, u16)],
-    p: &Parameters,
-) -> Vec<Standing> {
-    let mut restart = vec![0; count];
-    seeds.iter().for_each(|(id, weight)| restart[*id as usize] = seed_flow(*weight));
-    let (mut consistent, mut open) = (vec![ONE; count], vec![ONE; count]);
-    let mut reached = Vec::new();
-    let mut round = 0;
-    loop {
-        round += 1;
-        let flow = r1_flow::flow(edges, &restart, &open, p);
-        let credibility = |tau: u32| -> Vec<Share> {
-            let each = flow.amount.iter().zip(&ballots.cast).zip(&consistent);
-            let credibility = |((flow, cast), consistency): ((&u64, &u64), &Share)| {
-                r2_credibility::credibility(*flow, tau, r3_budget::price(*cast, p.budget), *consistency)
-            };
-            let mut all: Vec<Share> = each.map(credibility).collect();
-            seeds.iter().for_each(|(id, weight)| all[*id as usize] = r2_credibility::seed(*weight));
-            all
+/// What a voter weighs in a round.
+#[derive(Debug, Clone, Copy, Default)]
+struct Weight {
+    /// R2 with τ.
+    vote: Share,
+    /// R2 with τ_c: as a judge of others' consistency.
+    judge: Share,
+}
+
+/// Between two rounds: R4 for every voter, and how far every peer is open to trust. One pass over the ballots.
+fn judge(ballots: &Ballots<'_>, weights: &[Weight], seeds: &[(u32, u16)], p: &Parameters) -> (Vec<Share>, Vec<Share>) {
+    let k_c_nv = u64::from(p.k_c) * 1_000;
+    let mut records = vec![Record::default(); ballots.count()];
+    let mut judge_one = |About { positive, negative }: About<'_>| {
+        let sum = |side: &[Ballot]| {
+            side.iter().fold((0, 0), |(voted, judged), ballot| {
+                let (of, size) = (weights[ballot.voter as usize], ballot.size());
+                (voted + weight(of.vote, size), judged + weight(of.judge, size))
+            })
         };
-        let weights = credibility(p.tau);
-        if round >= p.rounds {
-            let each = flow.amount.iter().zip(&flow.hops).zip(weights.iter().zip(&consistent));
-            let standing = |((flow, hops), (credibility, consistency)): ((&u64, &u8), (&Share, &Share))| Standing {
-                flow: *flow,
-                credibility: *credibility,
-                consistency: *consistency,
-                hops: *hops,
-            };
-            return each.map(standing).collect();
+        let (good, bad) = (sum(positive), sum(negative));
+        if good.1 + bad.1 > 0 {
+            // Every vote is judged without itself.
+            for ballot in positive {
+                let own = weight(weights[ballot.voter as usize].judge, ballot.size());
+                records[ballot.voter as usize].judge(true, ballot.age(), good.1 - own, bad.1, k_c_nv);
+            }
+            for ballot in negative {
+                let own = weight(weights[ballot.voter as usize].judge, ballot.size());
+                records[ballot.voter as usize].judge(false, ballot.age(), good.1, bad.1 - own, k_c_nv);
+            }
         }
-        if round == 1 {
-            // Nobody is more open than in the first round: whom it does not reach, no later one does.
-            reached = flow.hops;
-        }
-        let judges = credibility(p.tau_c);
-        let scales = weigh(ballots, count, &weights, &judges);
-        consistent = consistency(ballots, &scales, &judges, &reached, p);
-        seeds.iter().for_each(|(id, _)| consistent[*id as usize] = ONE);
-        for ((open, scales), consistency) in open.iter_mut().zip(&scales).zip(&consistent) {
-            let score = r7_posterior::share(scales.voted[0], scales.voted[1], p.k_nv());
-            *open = r1_flow::open(score, *consistency, p.slope);
-        }
+        r1_flow::open(r7_posterior::share(good.0, bad.0, p.k_nv()), p.slope)
+    };
+    let mut open: Vec<Share> = ballots.by_subject().map(&mut judge_one).collect();
+    let mut consistency: Vec<Share> = records.iter().map(|record| record.consistency(p)).collect();
+    seeds.iter().for_each(|(id, _)| consistency[*id as usize] = ONE);
+    for ((open, consistency), is_peer) in open.iter_mut().zip(&consistency).zip(ballots.is_peer) {
+        *open = if *is_peer { times(*open, *consistency) } else { 0 };
     }
+    (consistency, open)
+}
+
+/// Computes an epoch from one viewpoint: what everybody weighs.
+pub(crate) fn run(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters) -> Vec<Standing> {
+    let count = ballots.count();
+    let mut consistency = vec![ONE; count];
+    let mut open: Vec<Share> = ballots.is_peer.iter().map(|is_peer| if *is_peer { ONE } else { 0 }).collect();
+    let start: Vec<(u32, u64)> = seeds.iter().map(|(id, weight)| (*id, seed_flow(*weight))).collect();
+    for round in 1.. {
+        let flow = r1_flow::flow(ballots, &start, &open, p);
+        let credibility = |id: usize, tau: u32| {
+            let price = r3_budget::price(ballots.of_voter(id).cast, p.budget);
+            r2_credibility::credibility(flow.amount[id], tau, price, consistency[id])
+        };
+        if round >= p.rounds {
+            let standing = |id: usize| Standing {
+                flow: flow.amount[id],
+                credibility: credibility(id, p.tau),
+                consistency: consistency[id],
+                hops: flow.hops[id],
+            };
+            let mut standings: Vec<Standing> = (0..count).map(standing).collect();
+            for (id, weight) in seeds {
+                standings[*id as usize].credibility = r2_credibility::seed(*weight);
+            }
+            return standings;
+        }
+        let weight = |id: usize| Weight { vote: credibility(id, p.tau), judge: credibility(id, p.tau_c) };
+        let mut weights: Vec<Weight> = (0..count).map(weight).collect();
+        for (id, weight) in seeds {
+            let seed = r2_credibility::seed(*weight);
+            weights[*id as usize] = Weight { vote: seed, judge: seed };
+        }
+        drop(flow);
+        (consistency, open) = judge(ballots, &weights, seeds, p);
+    }
+    unreachable!("the last round returns")
 }
 
 fn seed_flow(weight: u16) -> u64 {

@@ -181,8 +181,8 @@ impl Lens<'_> {
     fn voice(&self, voter: u32, subject: u32) -> Option<(Ballot, LiveVote)> {
         let pair = self.book.votes.of_pair(voter, subject);
         let live = pair.iter().flatten().filter(|row| row.is_live(self.book.clock.now_ms));
-        let (ballot, row) = crate::engine::voice(voter, live, &self.book.decay())?;
-        Some((ballot, row.vote_of(voter)))
+        let (ballot, row) = crate::engine::voice(subject, live, &self.book.decay())?;
+        Some((ballot, row.vote_about(subject)))
     }
 
     fn parts(&self, voices: &[Voice], now_ms: u64) -> (Vec<Contribution>, Rest) {

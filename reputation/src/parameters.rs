@@ -22,7 +22,7 @@ pub struct Parameters {
     pub w_min: u32,
     /// R1: how fast a negative score closes a peer to trust: open = 1 + `slope` · score; 0…1000 (reference 3).
     pub slope: u32,
-    /// R1: steps of the flow; 1…200 (reference 30).
+    /// R1: steps of the flow, after which the rest is given at once; 1…200 (the reference form takes 30 and gives none).
     pub steps: u32,
     /// R2: τ, the share of one seed's trust that makes a full voter; 1…1 000 000 (reference .014).
     pub tau: u32,
@@ -65,7 +65,7 @@ impl Default for Parameters {
             alpha: 200_000,
             w_min: 3_000_000,
             slope: 3,
-            steps: 30,
+            steps: 8,
             tau: 14_000,
             budget: 10,
             tau_c: 150_000,
@@ -134,7 +134,7 @@ impl Parameters {
             p.own_judge,
             p.own_budget,
         ];
-        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v1");
+        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v2");
         for word in words.into_iter().chain([p.newcomer, p.seen, p.cap].map(i32::cast_unsigned)) {
             hasher.update(&word.to_be_bytes());
         }

@@ -3,7 +3,7 @@
 //! Every vote is judged without itself; contradiction and agreement count with the judges' score and confidence,
 //! and fade with the vote's age (R5).
 
-use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
+use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio};
 use crate::parameters::Parameters;
 
 /// What the judges said about a voter's votes: sums of |T| · C, as [`Share`]s times votes.
@@ -20,9 +20,10 @@ impl Record {
             return;
         }
         let total = k_c_nv + good + bad;
-        let score = ratio(good.abs_diff(bad), total);
-        let confidence = ratio(good + bad, total);
-        let weight = u64::from(times(score, confidence)) * u64::from(age) / MILLION;
+        // |T| · C = |good − bad| · (good + bad) / total², with 31 bits of each.
+        let narrow = 33u32.saturating_sub(total.leading_zeros());
+        let (difference, sum, total) = (good.abs_diff(bad) >> narrow, (good + bad) >> narrow, total >> narrow);
+        let weight = u64::from(ratio(difference * sum, total * total)) * u64::from(age) / MILLION;
         if positive == (good > bad) { self.along += weight } else { self.against += weight }
     }
 

@@ -8,7 +8,6 @@ use crate::explain::Trust;
 use crate::names::Names;
 use crate::pages::Pages;
 use crate::parameters::{Parameters, Viewpoint};
-use crate::r1_flow::Edges;
 use crate::snapshot::{Label, Snapshot};
 
 /// What voters weigh and what subjects are worth, from one viewpoint.
@@ -54,16 +53,16 @@ impl View {
         self.standings = standings;
     }
 
-    /// Of an epoch: what each of `count` identities weighs.
-    pub(crate) fn weigh(&mut self, ballots: &Ballots, edges: &Edges, count: usize, p: &Parameters) {
+    /// Of an epoch: what everybody weighs.
+    pub(crate) fn weigh(&mut self, ballots: &Ballots<'_>, p: &Parameters) {
         self.standings = Vec::new();
-        self.standings = engine::run(ballots, edges, count, &self.seeds, p);
+        self.standings = engine::run(ballots, &self.seeds, p);
     }
 
-    /// Adds up the ballots about each of `count` subjects.
-    pub(crate) fn tally(&mut self, ballots: &Ballots, count: usize) {
-        let credibility = |voter: usize| self.standing(voter as u32).credibility;
-        self.tallies = engine::tallies(ballots, count, credibility).into_iter().collect();
+    /// Adds up the ballots about each subject.
+    pub(crate) fn tally(&mut self, ballots: &Ballots<'_>) {
+        self.tallies = Pages::new();
+        self.tallies = engine::tallies(ballots, |voter| self.standing(voter).credibility).collect();
     }
 
     /// A voter says something else about a subject.

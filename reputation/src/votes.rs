@@ -1,6 +1,6 @@
 //! The live votes: at most one per voter, subject and category.
 //!
-//! Three layers, the upper ones hiding what lies below: `base`, dense rows ordered by voter, in which nearly all votes
+//! Three layers, the upper ones hiding what lies below: `base`, dense rows ordered by subject, in which nearly all votes
 //! rest; `sealed`, the changes since it was written up to the last close of an epoch; `open`, the changes after that.
 //! An epoch sees base and sealed, everybody else all three. So an epoch can be computed long after it closed: catching
 //! up with a ledger computes the last one only.
@@ -43,7 +43,7 @@ impl LiveVote {
     }
 }
 
-/// Voter, subject, category: what can carry one live vote.
+/// Subject, voter, category: what can carry one live vote.
 type Place = (u32, u32, u8);
 /// What lies over a lower layer: a vote, or none where one was taken back.
 type Layer = BTreeMap<Place, Option<Row>>;
@@ -68,7 +68,7 @@ impl Votes {
 
     /// The votes of a base; `now_ms` is where the caller's clock stands.
     pub(crate) fn from_base(base: Base, now_ms: u64) -> Self {
-        let len = base.rows().len();
+        let len = base.len();
         let mut votes = Self { base, sealed: Layer::new(), open: Layer::new(), expiry: Expiry::at(now_ms), len };
         votes.look_ahead_from(now_ms);
         votes
@@ -84,52 +84,15 @@ impl Votes {
         &self.base
     }
 
-    /// One voter's votes about one subject. Costs a search in the voter's row.
+    /// One voter's votes about one subject. Costs a search in the subject's row.
     pub(crate) fn of_pair(&self, voter: u32, subject: u32) -> Pair {
-        let mut pair = Pair::default();
-        self.base.of_pair(voter, subject).iter().for_each(|row| pair[row.category as usize] = Some(*row));
+        let mut pair = self.of_pair_at_close(voter, subject);
         for layer in [&self.sealed, &self.open] {
-            for ((_, _, category), change) in layer.range((voter, subject, 0)..=(voter, subject, u8::MAX)) {
+            for ((_, _, category), change) in layer.range((subject, voter, 0)..=(subject, voter, u8::MAX)) {
                 pair[usize::from(*category)] = *change;
             }
         }
         pair
-    }
-
-    /// Everyone who has, or has just ended, a vote about a subject.
-    ///
-    /// The first call after an epoch orders the base by subject, which takes time in proportion to all votes.
-    pub(crate) fn voters_about(&self, subject: u32) -> BTreeSet<u32> {
-        let mut voters: BTreeSet<u32> = self.base.voters_about(subject).collect();
-        for layer in [&self.sealed, &self.open] {
-            voters.extend(layer.keys().filter(|(_, about, _)| *about == subject).map(|(voter, ..)| *voter));
-        }
-        voters
-    }
-
-    /// Every vote, ordered by voter, subject and category.
-    pub(crate) fn for_each(&self, mut each: impl FnMut(LiveVote)) {
-        let mut changes = self.sealed.clone();
-        changes.extend(self.open.iter().map(|(place, change)| (*place, *change)));
-        let mut changes = changes.into_iter().peekable();
-        self.base.for_each(|voter, row| {
-            let place = (voter, row.subject, row.category as u8);
-            while let Some(((voter, ..), change)) = changes.next_if(|(changed, _)| *changed < place) {
-                change.iter().for_each(|row| each(row.vote_of(voter)));
-            }
-            match changes.next_if(|(changed, _)| *changed == place) {
-                Some((_, change)) => change.iter().for_each(|row| each(row.vote_of(voter))),
-                None => each(row.vote_of(voter)),
-            }
-        });
-        changes.for_each(|((voter, ..), change)| change.iter().for_each(|row| each(row.vote_of(voter))));
-    }
-
-    /// Pairs with a change after the last close of an epoch, each once.
-    pub(crate) fn pairs_since_close(&self) -> Vec<(u32, u32)> {
-        let mut pairs: Vec<_> = self.open.keys().map(|(voter, subject, _)| (*voter, *subject)).collect();
-        pairs.dedup();
-        pairs
     }
 
     /// One voter's votes about one subject as the last epoch saw them, once [`Votes::settle`] was called.
@@ -139,9 +102,45 @@ impl Votes {
         pair
     }
 
+    /// Everyone who has, or has just ended, a vote about a subject.
+    pub(crate) fn voters_about(&self, subject: u32) -> BTreeSet<u32> {
+        let mut voters: BTreeSet<u32> = self.base.about(subject).iter().map(|row| row.voter).collect();
+        for layer in [&self.sealed, &self.open] {
+            voters.extend(layer.range((subject, 0, 0)..=(subject, u32::MAX, u8::MAX)).map(|((_, voter, _), _)| *voter));
+        }
+        voters
+    }
+
+    /// Every vote, ordered by subject, voter and category.
+    pub(crate) fn for_each(&self, mut each: impl FnMut(LiveVote)) {
+        let mut changes = self.sealed.clone();
+        changes.extend(self.open.iter().map(|(place, change)| (*place, *change)));
+        let mut changes = changes.into_iter().peekable();
+        for (subject, row) in self.base.by_subject() {
+            for vote in row {
+                let place = (subject, vote.voter, vote.category as u8);
+                while let Some(((about, ..), change)) = changes.next_if(|(changed, _)| *changed < place) {
+                    change.iter().for_each(|vote| each(vote.vote_about(about)));
+                }
+                match changes.next_if(|(changed, _)| *changed == place) {
+                    Some((_, change)) => change.iter().for_each(|vote| each(vote.vote_about(subject))),
+                    None => each(vote.vote_about(subject)),
+                }
+            }
+        }
+        changes.for_each(|((about, ..), change)| change.iter().for_each(|vote| each(vote.vote_about(about))));
+    }
+
+    /// Voters and subjects with a change after the last close of an epoch, each pair once.
+    pub(crate) fn pairs_since_close(&self) -> Vec<(u32, u32)> {
+        let mut pairs: Vec<_> = self.open.keys().map(|(subject, voter, _)| (*voter, *subject)).collect();
+        pairs.dedup();
+        pairs
+    }
+
     /// Adds a vote, which replaces the same voter's vote about the subject in its category.
     pub(crate) fn insert(&mut self, vote: LiveVote) {
-        let place = (vote.voter, vote.subject, vote.category as u8);
+        let place = (vote.subject, vote.voter, vote.category as u8);
         if self.of_pair(vote.voter, vote.subject)[vote.category as usize].is_none() {
             self.len += 1;
         }
@@ -153,7 +152,7 @@ impl Votes {
     pub(crate) fn end(&mut self, voter: u32, subject: u32, index: u64) {
         let vote = self.of_pair(voter, subject).into_iter().flatten().find(|row| row.index.widened() == index);
         if let Some(row) = vote {
-            self.open.insert((voter, subject, row.category as u8), None);
+            self.open.insert((subject, voter, row.category as u8), None);
             self.len -= 1;
         }
     }
@@ -175,7 +174,7 @@ impl Votes {
         } else {
             self.sealed.extend(std::mem::take(&mut self.open));
         }
-        if self.sealed.len() > SEALED_MIN + self.base.rows().len() / 8 {
+        if self.sealed.len() > SEALED_MIN + self.base.len() / 8 {
             self.settle(ledger_ms);
         }
     }
@@ -197,15 +196,19 @@ impl Votes {
     fn look_ahead(&mut self, now_ms: u64) {
         let (from_ms, to_ms) = self.expiry.advance_horizon(now_ms);
         let mut soon = Vec::new();
-        let mut note = |voter: u32, row: &Row| {
-            let expires_at_ms = row.expires_at_ms.widened();
-            if expires_at_ms >= from_ms && expires_at_ms < to_ms && expires_at_ms != 0 {
-                soon.push((expires_at_ms, voter, row.subject));
+        let mut note = |subject: u32, row: &Row| {
+            let end_ms = row.end_ms();
+            if end_ms >= from_ms && end_ms < to_ms {
+                soon.push((end_ms, row.voter, subject));
             }
         };
-        self.base.for_each(&mut note);
-        for ((voter, ..), change) in self.sealed.iter().chain(&self.open) {
-            change.iter().for_each(|row| note(*voter, row));
+        if self.base.first_end_ms() < to_ms {
+            for (subject, row) in self.base.by_subject() {
+                row.iter().for_each(|vote| note(subject, vote));
+            }
+        }
+        for ((subject, ..), change) in self.sealed.iter().chain(&self.open) {
+            change.iter().for_each(|row| note(*subject, row));
         }
         soon.into_iter().for_each(|(at_ms, voter, subject)| self.expiry.note(at_ms, voter, subject));
     }

@@ -4,11 +4,11 @@
 //! "ostrakon book v2\n" ‖ parameters' digest ‖ u64 viewpoints ‖ each one's digest
 //! u64 next index ‖ entries since the last close ‖ ledger's time ‖ now ‖ reference time
 //! u64 names ‖ each: u8 kind ‖ u8 length ‖ bytes             in the order of their numbers
-//! u64 votes ‖ per name: u32 how many it cast ‖ each vote    by voter, subject, category; those live at the ledger's time
+//! u64 votes ‖ per name: u32 votes about it ‖ each vote       by subject, voter, category; those live at the ledger's time
 //! per name: u64 cast ‖ u64 outflow
 //! per viewpoint and name: u64 flow ‖ u32 credibility ‖ u32 consistency ‖ u8 hops ‖ u64 P ‖ u64 N ‖ u32 voters
 //! 32 B BLAKE3 of all of this
-//! vote: u32 subject ‖ u48 index ‖ u48 since ‖ u48 expires ‖ i8 value ‖ u8 category
+//! vote: u32 voter ‖ u48 index ‖ u48 since ‖ u48 expires ‖ i8 value ‖ u8 category
 //! ```
 
 mod read;
@@ -85,21 +85,21 @@ impl Book {
 
     fn write_votes(&self, sink: &mut Sink<impl Write>, count: usize) -> io::Result<()> {
         let ledger_ms = self.clock.ledger_ms;
-        let mut cast = vec![0u32; count];
+        let mut about = vec![0u32; count];
         let mut votes = 0;
         self.votes.for_each(|vote| {
             if vote.is_live(ledger_ms) {
-                cast[vote.voter as usize] += 1;
+                about[vote.subject as usize] += 1;
                 votes += 1;
             }
         });
         sink.u64(votes)?;
-        cast.iter().try_for_each(|count| sink.u32(*count))?;
+        about.iter().try_for_each(|count| sink.u32(*count))?;
         let mut written = Ok(());
         self.votes.for_each(|vote| {
             if written.is_ok() && vote.is_live(ledger_ms) {
                 let mut row = [0; VOTE as usize];
-                row[..4].copy_from_slice(&vote.subject.to_be_bytes());
+                row[..4].copy_from_slice(&vote.voter.to_be_bytes());
                 for (place, number) in [(4, vote.index), (10, vote.since_ms), (16, vote.expires_at_ms)] {
                     row[place..place + 6].copy_from_slice(&number.to_be_bytes()[2..]);
                 }

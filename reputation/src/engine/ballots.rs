@@ -1,14 +1,16 @@
 //! What an epoch sees of the live votes, the same for every viewpoint: who voted how about whom, eight bytes a vote.
 
 use crate::fixed::MILLION;
-use crate::r1_flow::Edges;
 use crate::r5_decay::Decay;
 use crate::votes::{Base, Row};
+
+/// The unit of x is 10⁻⁸ votes: a value is a hundredth, an age factor a millionth.
+pub(crate) const X_PER_MILLIONTH: u64 = 100;
 
 /// A voter's voice about a subject: value and age factor in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ballot {
-    pub(crate) subject: u32,
+    pub(crate) voter: u32,
     /// Age factor in millionths, at most 4 000 000 (22 bits), above the value's eight bits.
     packed: u32,
 }
@@ -17,7 +19,7 @@ impl Ballot {
     /// A vote's ballot at the epoch's reference time.
     pub(crate) fn of(row: &Row, decay: &Decay) -> Self {
         let age = decay.left(row.since_ms.widened());
-        Self { subject: row.subject, packed: age << 8 | u32::from(row.value.cast_unsigned()) }
+        Self { voter: row.voter, packed: age << 8 | u32::from(row.value.cast_unsigned()) }
     }
 
     /// R5: what decay left of the vote, in millionths.
@@ -25,9 +27,9 @@ impl Ballot {
         self.packed >> 8
     }
 
-    /// x after decay, in millionths, −1 000 000…1 000 000; at most fourfold for a vote newer than the reference time.
+    /// x after decay, in 10⁻⁸ votes, −10⁸…10⁸; at most fourfold for a vote newer than the reference time.
     pub(crate) fn x(self) -> i32 {
-        i32::from((self.packed as u8).cast_signed()) * self.age() as i32 / 100
+        i32::from((self.packed as u8).cast_signed()) * self.age() as i32
     }
 
     /// |x|.
@@ -40,61 +42,93 @@ impl Ballot {
 ///
 /// All votes halve together, so which one speaks does not change with time. A vote about oneself and a faded one say
 /// nothing.
-pub(crate) fn voice<'a>(voter: u32, pair: impl Iterator<Item = &'a Row>, decay: &Decay) -> Option<(Ballot, &'a Row)> {
-    let ballots = pair.filter(|row| row.subject != voter).map(|row| (Ballot::of(row, decay), row));
+pub(crate) fn voice<'a>(subject: u32, pair: impl Iterator<Item = &'a Row>, decay: &Decay) -> Option<(Ballot, &'a Row)> {
+    let ballots = pair.filter(|row| row.voter != subject).map(|row| (Ballot::of(row, decay), row));
     let heard = ballots.filter(|(ballot, _)| ballot.size() != 0);
     heard.max_by_key(|(ballot, row)| (ballot.size(), row.index.widened()))
 }
 
-/// The ballots of an epoch, by voter, and what follows from them for every viewpoint.
-pub(crate) struct Ballots {
-    begins: Vec<u32>,
+/// What a voter did, whoever looks at it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// R3: live votes in millionths, each with its decay.
+    pub(crate) cast: u64,
+    /// R1: Σ of its positive votes for peers, in 10⁻⁸ votes.
+    pub(crate) outflow: u64,
+}
+
+/// The ballots of an epoch, by subject: the positive ones first.
+pub(crate) struct Ballots<'a> {
+    /// Which identities can vote and receive trust.
+    pub(crate) is_peer: &'a [bool],
+    /// Per subject, and once more at the end: where its ballots begin, and where its negative ones.
+    begins: Vec<(u32, u32)>,
     ballots: Vec<Ballot>,
-    /// Per number: R3, the voter's live votes in millionths, each with its decay.
-    pub(crate) cast: Vec<u64>,
+    activity: Vec<Activity>,
     /// When the first of the votes ends; `u64::MAX`: none does.
     pub(crate) first_end_ms: u64,
 }
 
-impl Ballots {
-    /// The voices of `count` identities among the votes of `base` that are live at `at_ms`.
-    pub(crate) fn new(base: &Base, count: usize, decay: &Decay, at_ms: u64) -> Self {
-        let mut begins = Vec::with_capacity(count + 1);
-        let mut ballots = Vec::with_capacity(base.rows().len());
-        let mut cast = vec![0; count];
+/// The ballots about one subject.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) positive: &'a [Ballot],
+    pub(crate) negative: &'a [Ballot],
+}
+
+impl<'a> Ballots<'a> {
+    /// The voices among the votes of `base` that are live at `at_ms`. `is_peer` says which identities can receive trust.
+    pub(crate) fn new(base: &Base, is_peer: &'a [bool], decay: &Decay, at_ms: u64) -> Self {
+        let mut begins = Vec::with_capacity(is_peer.len() + 1);
+        let mut ballots = Vec::with_capacity(base.len());
+        let mut negative = Vec::new();
+        let mut activity = vec![Activity::default(); is_peer.len()];
         let mut first_end_ms = u64::MAX;
-        for (voter, row) in base.by_voter() {
-            begins.push(ballots.len() as u32);
-            for pair in row.chunk_by(|a, b| a.subject == b.subject) {
+        for (subject, row) in base.by_subject() {
+            let begin = ballots.len() as u32;
+            for pair in row.chunk_by(|a, b| a.voter == b.voter) {
                 let live = pair.iter().filter(|vote| vote.is_live(at_ms));
-                let ends = live.clone().map(|vote| vote.expires_at_ms.widened()).filter(|end| *end != 0);
-                first_end_ms = ends.fold(first_end_ms, u64::min);
-                if let Some((ballot, _)) = voice(voter, live, decay) {
-                    cast[voter as usize] += u64::from(ballot.age());
-                    ballots.push(ballot);
+                first_end_ms = live.clone().map(Row::end_ms).fold(first_end_ms, u64::min);
+                let Some((ballot, _)) = voice(subject, live, decay) else { continue };
+                let voter = &mut activity[ballot.voter as usize];
+                voter.cast += u64::from(ballot.age());
+                if ballot.x() < 0 {
+                    negative.push(ballot);
+                    continue;
+                }
+                ballots.push(ballot);
+                if is_peer[subject as usize] {
+                    voter.outflow += ballot.size();
                 }
             }
+            begins.push((begin, ballots.len() as u32));
+            ballots.append(&mut negative);
         }
-        begins.resize(count + 1, ballots.len() as u32);
-        Self { begins, ballots, cast, first_end_ms }
+        let end = ballots.len() as u32;
+        begins.resize(is_peer.len() + 1, (end, end));
+        Self { is_peer, begins, ballots, activity, first_end_ms }
     }
 
-    /// The positive ones between peers; `is_peer` says which numbers can receive trust.
-    pub(crate) fn edges(&self, is_peer: &[bool]) -> Edges {
-        Edges::new(is_peer.len(), || self.positive(is_peer))
+    /// How many identities there are.
+    pub(crate) fn count(&self) -> usize {
+        self.activity.len()
     }
 
-    /// Each voter with its ballots, ascending; some have none.
-    pub(crate) fn by_voter(&self) -> impl Iterator<Item = (usize, &[Ballot])> {
-        let rows = self.begins.windows(2).map(|at| &self.ballots[at[0] as usize..at[1] as usize]);
-        rows.enumerate()
+    /// What every voter did.
+    pub(crate) fn activity(&self) -> Vec<Activity> {
+        self.activity.clone()
     }
 
-    /// Positive votes for peers as voter, subject and x in millionths, in the order of their voters.
-    fn positive(&self, is_peer: &[bool]) -> impl Iterator<Item = (u32, u32, u32)> {
-        let positive = |ballot: &&Ballot| ballot.x() > 0 && is_peer[ballot.subject as usize];
-        self.by_voter().flat_map(move |(voter, row)| {
-            row.iter().filter(positive).map(move |ballot| (voter as u32, ballot.subject, ballot.x().unsigned_abs()))
+    /// What one voter did.
+    pub(crate) fn of_voter(&self, voter: usize) -> Activity {
+        self.activity[voter]
+    }
+
+    /// The ballots about each identity, in the order of their numbers.
+    pub(crate) fn by_subject(&self) -> impl Iterator<Item = About<'_>> {
+        self.begins.windows(2).map(|at| {
+            let (begin, middle, end) = (at[0].0 as usize, at[0].1 as usize, at[1].0 as usize);
+            About { positive: &self.ballots[begin..middle], negative: &self.ballots[middle..end] }
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The way by which a voter got its trust.
 
-use crate::engine::Ballot;
+use crate::engine::{Ballot, X_PER_MILLIONTH};
 use crate::r1_flow::UNREACHED;
 use crate::view::Lens;
 
@@ -33,7 +33,7 @@ impl Lens<'_> {
     /// What a voter passes on along one vote, in some unit: flow · x / max(outflow, `w_min`).
     fn passed_on(&self, voter: u32, ballot: Ballot) -> u128 {
         let activity = self.book.activity.get(voter as usize).copied().unwrap_or_default();
-        let out = activity.outflow.max(u64::from(self.book.parameters.w_min));
+        let out = activity.outflow.max(X_PER_MILLIONTH * u64::from(self.book.parameters.w_min)).max(1);
         u128::from(self.view.standing(voter).flow) * u128::from(ballot.size()) / u128::from(out)
     }
 }

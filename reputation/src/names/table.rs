@@ -1,10 +1,10 @@
-//! Names back to back in one array, found through one hash table: some forty bytes per name, two cache misses a look-up.
+//! Names back to back in one array, found through one hash table: some sixty bytes per name, two cache misses a look-up.
 
 use ahash::RandomState;
 use ostrakon_ledger::{PeerName, Subject, SubjectKind, Tag};
 
-/// An empty slot. No number is that large: numbers count names, and each takes memory.
-const EMPTY: u64 = u64::MAX;
+/// Names begin at multiples of this, so that four bytes say where, in up to 32 GB of names.
+const ALIGN: usize = 8;
 
 /// The kinds in the order of their codes.
 const KINDS: [SubjectKind; 5] =
@@ -13,18 +13,34 @@ const KINDS: [SubjectKind; 5] =
 /// An immutable table of subjects with the numbers 0..n.
 pub(crate) struct NameTable {
     hasher: RandomState,
-    /// Names one after the other, each behind the code of its kind.
+    /// Names one after the other, each behind the code of its kind and its length.
     text: Vec<u8>,
-    /// Where the name with a number ends.
-    ends: Vec<u64>,
-    /// Number in the low half, part of the name's hash in the high half. A power of two, at most three quarters full.
-    slots: Vec<u64>,
+    /// Where the name with a number begins.
+    begins: Vec<u32>,
+    /// A power of two of them, at most three quarters in use.
+    slots: Vec<Slot>,
+}
+
+/// Where a hash may lead.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Part of the name's hash.
+    tag: u32,
+    /// Its number.
+    id: u32,
+    /// Where it begins.
+    begin: u32,
+}
+
+impl Slot {
+    /// No number is that large: numbers count names, and each takes memory.
+    const EMPTY: Self = Self { tag: 0, id: u32::MAX, begin: 0 };
 }
 
 impl NameTable {
     /// No names.
     pub(crate) fn new(hasher: RandomState) -> Self {
-        Self { hasher, text: Vec::new(), ends: Vec::new(), slots: Vec::new() }
+        Self { hasher, text: Vec::new(), begins: Vec::new(), slots: Vec::new() }
     }
 
     /// No names, and room for many.
@@ -47,7 +63,7 @@ impl NameTable {
     /// This table with `more` names, which must be new, behind its own.
     pub(crate) fn extended(&self, more: &[Subject]) -> Self {
         let mut table = Self::new(self.hasher.clone());
-        let bytes = self.text.len() + more.iter().map(|subject| 1 + bytes_of(subject).len()).sum::<usize>();
+        let bytes = self.text.len() + more.iter().map(|subject| bytes_of(subject).len() + 2 * ALIGN).sum::<usize>();
         table.reserve(self.len() + more.len(), bytes);
         (0..self.len() as u32).for_each(|id| table.push(self.kind(id), self.bytes(id)));
         more.iter().for_each(|subject| table.push(subject.kind(), bytes_of(subject)));
@@ -56,7 +72,7 @@ impl NameTable {
 
     /// How many names there are.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.begins.len()
     }
 
     pub(crate) fn hasher(&self) -> &RandomState {
@@ -70,12 +86,12 @@ impl NameTable {
 
     /// The kind of the name with a number below [`NameTable::len`].
     pub(crate) fn kind(&self, id: u32) -> SubjectKind {
-        KINDS[usize::from(self.text[self.begin(id)])]
+        KINDS[usize::from(self.name(self.begins[id as usize]).0)]
     }
 
     /// Its bytes: text of a name, 32 bytes of a tag.
     pub(crate) fn bytes(&self, id: u32) -> &[u8] {
-        &self.text[self.begin(id) + 1..self.ends[id as usize] as usize]
+        self.name(self.begins[id as usize]).1
     }
 
     /// The subject.
@@ -83,27 +99,32 @@ impl NameTable {
         subject_of(self.kind(id), self.bytes(id)).expect("only what was a subject is in the table")
     }
 
-    fn begin(&self, id: u32) -> usize {
-        (id as usize).checked_sub(1).map_or(0, |before| self.ends[before] as usize)
+    /// Code of the kind and bytes of the name that begins somewhere.
+    fn name(&self, begin: u32) -> (u8, &[u8]) {
+        let text = &self.text[begin as usize * ALIGN..];
+        (text[0], &text[2..2 + usize::from(text[1])])
     }
 
     fn reserve(&mut self, names: usize, bytes: usize) {
-        self.ends.reserve_exact(names);
+        self.begins.reserve_exact(names);
         self.text.reserve_exact(bytes);
-        self.slots = vec![EMPTY; (names * 4 / 3 + 1).next_power_of_two()];
+        self.slots = vec![Slot::EMPTY; (names * 4 / 3 + 1).next_power_of_two()];
     }
 
     /// Appends a name that is not there; room was reserved.
     fn push(&mut self, kind: SubjectKind, bytes: &[u8]) {
         let hash = self.hash(kind, bytes);
         let mut at = hash as usize & (self.slots.len() - 1);
-        while self.slots[at] != EMPTY {
+        while self.slots[at].id != Slot::EMPTY.id {
             at = (at + 1) & (self.slots.len() - 1);
         }
-        self.slots[at] = tagged(hash, self.ends.len() as u32);
-        self.text.push(code(kind));
+        let begin = (self.text.len() / ALIGN) as u32;
+        self.slots[at] = Slot { tag: tag(hash), id: self.begins.len() as u32, begin };
+        self.begins.push(begin);
+        // A name has at most 253 bytes.
+        self.text.extend_from_slice(&[code(kind), bytes.len() as u8]);
         self.text.extend_from_slice(bytes);
-        self.ends.push(self.text.len() as u64);
+        self.text.resize(self.text.len().next_multiple_of(ALIGN), 0);
     }
 
     fn find_bytes(&self, kind: SubjectKind, bytes: &[u8]) -> Option<u32> {
@@ -112,12 +133,11 @@ impl NameTable {
         let mut at = hash as usize & mask;
         loop {
             let slot = self.slots[at];
-            if slot == EMPTY {
+            if slot.id == Slot::EMPTY.id {
                 return None;
             }
-            let id = slot as u32;
-            if slot == tagged(hash, id) && self.bytes(id) == bytes && self.kind(id) == kind {
-                return Some(id);
+            if slot.tag == tag(hash) && self.name(slot.begin) == (code(kind), bytes) {
+                return Some(slot.id);
             }
             at = (at + 1) & mask;
         }
@@ -128,8 +148,9 @@ impl NameTable {
     }
 }
 
-fn tagged(hash: u64, id: u32) -> u64 {
-    hash >> 32 << 32 | u64::from(id)
+/// The half of a hash that does not say where to begin to look.
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// The byte that stands for a kind.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use ahash::RandomState;
 use ostrakon_ledger::Subject;
 
-use crate::engine::{Tally, weight};
+use crate::engine::{Tally, X_PER_MILLIONTH, weight};
 use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::r3_budget;
@@ -36,7 +36,7 @@ impl LiveReport {
 
     /// What it weighs on each of its subjects, in nano-votes.
     pub(super) fn weight(&self, credibility: Share, reference_ms: u64, p: &Parameters) -> u64 {
-        weight(credibility, self.size(reference_ms, p.half_life_ms))
+        weight(credibility, X_PER_MILLIONTH * self.size(reference_ms, p.half_life_ms))
     }
 }
 

@@ -1,49 +1,53 @@
-//! The votes at rest: rows of 24 bytes, ordered by voter, subject and category, merged with changes in place.
-
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+//! The votes at rest: rows of 24 bytes, ordered by subject, voter and category, merged with changes in place.
 
 use super::{Layer, Place, Row};
 
-/// Rows of votes. Voter `v` has `rows[begins[v]..begins[v + 1]]`; voters beyond the end have none.
-#[derive(Default)]
+/// Rows of votes. Subject `s` has `rows[begins[s]..begins[s + 1]]`; subjects beyond the end have none.
 pub(crate) struct Base {
     begins: Vec<u32>,
     rows: Vec<Row>,
-    /// Made when someone asks for the votes about a subject, and dropped at the next merge.
-    by_subject: OnceLock<BySubject>,
+    /// No vote ends before this moment.
+    first_end_ms: u64,
 }
 
-/// The places of rows, ordered by subject.
-struct BySubject {
-    begins: Vec<u32>,
-    places: Vec<u32>,
+impl Default for Base {
+    fn default() -> Self {
+        Self { begins: vec![0], rows: Vec::new(), first_end_ms: u64::MAX }
+    }
 }
 
 impl Base {
-    /// Rows that are ordered by voter, subject and category, and where each voter's begin; `None` if they are not so.
+    /// Rows that are ordered by subject, voter and category, and where each subject's begin; `None` if they are not so.
     pub(crate) fn from_rows(begins: Vec<u32>, rows: Vec<Row>) -> Option<Self> {
-        let base = Self { begins, rows, by_subject: OnceLock::new() };
-        let ends = base.begins.last().map_or(base.rows.is_empty(), |last| *last as usize == base.rows.len());
-        let ordered = base.begins.first().is_none_or(|first| *first == 0) && base.begins.is_sorted();
-        let fits = ends && ordered;
-        let ascending = |row: &[Row]| row.is_sorted_by(|a, b| (a.subject, a.category) < (b.subject, b.category));
-        (fits && base.by_voter().all(|(_, row)| ascending(row))).then_some(base)
+        let covered = begins.first() == Some(&0) && begins.last().is_some_and(|end| *end as usize == rows.len());
+        if !covered || !begins.is_sorted() {
+            return None;
+        }
+        let first_end_ms = rows.iter().map(Row::end_ms).min().unwrap_or(u64::MAX);
+        let base = Self { begins, rows, first_end_ms };
+        let ascending = |row: &[Row]| row.is_sorted_by(|a, b| (a.voter, a.category) < (b.voter, b.category));
+        let in_order = base.by_subject().all(|(_, row)| ascending(row));
+        in_order.then_some(base)
     }
 
-    /// All rows.
-    pub(crate) fn rows(&self) -> &[Row] {
-        &self.rows
+    /// How many votes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
     }
 
-    /// Each voter with its row, ascending; voters without a vote may be among them.
-    pub(crate) fn by_voter(&self) -> impl Iterator<Item = (u32, &[Row])> {
-        (0..).zip(self.begins.windows(2)).map(|(voter, at)| (voter, &self.rows[at[0] as usize..at[1] as usize]))
+    /// No vote ends before this moment; `u64::MAX`: none ends.
+    pub(crate) fn first_end_ms(&self) -> u64 {
+        self.first_end_ms
     }
 
-    /// One voter's votes, ordered by subject and category.
-    pub(crate) fn of_voter(&self, voter: u32) -> &[Row] {
-        match self.begins.get(voter as usize..voter as usize + 2) {
+    /// Each subject with the votes about it, ascending; there may be none.
+    pub(crate) fn by_subject(&self) -> impl Iterator<Item = (u32, &[Row])> {
+        (0..).zip(self.begins.windows(2)).map(|(subject, at)| (subject, &self.rows[at[0] as usize..at[1] as usize]))
+    }
+
+    /// The votes about one subject, ordered by voter and category.
+    pub(crate) fn about(&self, subject: u32) -> &[Row] {
+        match self.begins.get(subject as usize..subject as usize + 2) {
             Some(at) => &self.rows[at[0] as usize..at[1] as usize],
             None => &[],
         }
@@ -51,45 +55,19 @@ impl Base {
 
     /// One voter's votes about one subject, ordered by category.
     pub(crate) fn of_pair(&self, voter: u32, subject: u32) -> &[Row] {
-        let row = self.of_voter(voter);
-        let begin = row.partition_point(|vote| vote.subject < subject);
-        let count = row[begin..].iter().take_while(|vote| vote.subject == subject).count();
+        let row = self.about(subject);
+        let begin = row.partition_point(|vote| vote.voter < voter);
+        let count = row[begin..].iter().take_while(|vote| vote.voter == voter).count();
         &row[begin..begin + count]
-    }
-
-    /// Calls `each` with every row and its voter, in order.
-    pub(crate) fn for_each(&self, mut each: impl FnMut(u32, &Row)) {
-        self.by_voter().for_each(|(voter, row)| row.iter().for_each(|vote| each(voter, vote)));
-    }
-
-    /// Voters with a vote about a subject, ascending; one with several appears several times.
-    pub(crate) fn voters_about(&self, subject: u32) -> impl Iterator<Item = u32> {
-        let index = self.by_subject.get_or_init(|| self.ordered_by_subject());
-        let at = index.begins.get(subject as usize..subject as usize + 2).map_or(0..0, |at| at[0]..at[1]);
-        let places = &index.places[at.start as usize..at.end as usize];
-        places.iter().map(|place| self.begins.partition_point(|begin| begin <= place) as u32 - 1)
-    }
-
-    fn ordered_by_subject(&self) -> BySubject {
-        let count = self.rows.iter().map(|row| row.subject as usize + 1).max().unwrap_or(0);
-        let mut begins = vec![0u32; count + 1];
-        self.rows.iter().for_each(|row| begins[row.subject as usize + 1] += 1);
-        (0..count).for_each(|i| begins[i + 1] += begins[i]);
-        let mut next = begins.clone();
-        let mut places = vec![0; self.rows.len()];
-        for (place, row) in (0..).zip(&self.rows) {
-            let at = &mut next[row.subject as usize];
-            places[*at as usize] = place;
-            *at += 1;
-        }
-        BySubject { begins, places }
     }
 
     /// Lays `changes` over the rows and leaves out votes that have ended at `now_ms`; returns how many had.
     ///
     /// In place: first what goes is closed up from the front, then what comes is fitted in from the back.
     pub(super) fn merge(&mut self, changes: Layer, now_ms: u64) -> usize {
-        self.by_subject = OnceLock::new();
+        if changes.is_empty() && self.first_end_ms > now_ms {
+            return 0;
+        }
         let mut expired = self.close_up(&changes, now_ms);
         let mut additions = Vec::with_capacity(changes.len());
         for (place, change) in changes {
@@ -99,42 +77,49 @@ impl Base {
                 None => {}
             }
         }
+        self.first_end_ms = additions.iter().map(|(_, row)| row.end_ms()).fold(self.first_end_ms, u64::min);
         self.fit_in(&additions);
         expired
     }
 
     /// Drops the rows that have ended or lie under a change; returns how many had ended only.
-    fn close_up(&mut self, changes: &BTreeMap<Place, Option<Row>>, now_ms: u64) -> usize {
+    fn close_up(&mut self, changes: &Layer, now_ms: u64) -> usize {
         let mut changed = changes.keys().peekable();
-        let (mut write, mut expired) = (0, 0);
-        for voter in 0..self.begins.len().saturating_sub(1) {
-            let (begin, end) = (self.begins[voter] as usize, self.begins[voter + 1] as usize);
-            self.begins[voter] = write as u32;
+        let (mut write, mut expired, mut first_end_ms) = (0, 0, u64::MAX);
+        for subject in 0..self.begins.len() - 1 {
+            let (begin, end) = (self.begins[subject] as usize, self.begins[subject + 1] as usize);
+            self.begins[subject] = write as u32;
+            let touched = changed.peek().is_some_and(|change| change.0 as usize == subject);
             for read in begin..end {
                 let row = self.rows[read];
-                let place = (voter as u32, row.subject, row.category as u8);
-                while changed.next_if(|change| **change < place).is_some() {}
-                if changed.peek().is_some_and(|change| **change == place) {
-                    continue;
+                if touched {
+                    let place = (subject as u32, row.voter, row.category as u8);
+                    while changed.next_if(|change| **change < place).is_some() {}
+                    if changed.peek().is_some_and(|change| **change == place) {
+                        continue;
+                    }
                 }
                 if !row.is_live(now_ms) {
                     expired += 1;
                     continue;
                 }
+                first_end_ms = first_end_ms.min(row.end_ms());
                 self.rows[write] = row;
                 write += 1;
             }
+            while changed.next_if(|change| change.0 as usize <= subject).is_some() {}
         }
         if let Some(last) = self.begins.last_mut() {
             *last = write as u32;
         }
         self.rows.truncate(write);
+        self.first_end_ms = first_end_ms;
         expired
     }
 
     /// Adds ordered rows at places that are free.
     fn fit_in(&mut self, additions: &[(Place, Row)]) {
-        let Some(((last_voter, ..), filler)) = additions.last().copied() else { return };
+        let Some(((last_subject, ..), filler)) = additions.last().copied() else { return };
         let mut read = self.rows.len();
         let mut write = read + additions.len();
         // A little more than is needed, so that not every merge moves all rows; doubling would waste half the memory.
@@ -142,33 +127,31 @@ impl Base {
             self.rows.reserve_exact(additions.len() + write / 32);
         }
         self.rows.resize(write, filler);
-        let voters = self.begins.len().saturating_sub(1).max(last_voter as usize + 1);
-        self.begins.resize(voters + 1, read as u32);
+        let subjects = (self.begins.len() - 1).max(last_subject as usize + 1);
+        self.begins.resize(subjects + 1, read as u32);
         let mut left = additions;
-        for voter in (0..voters).rev() {
-            let begin = self.begins[voter] as usize;
-            self.begins[voter + 1] = write as u32;
-            loop {
-                let add = left.last().filter(|(place, _)| place.0 as usize == voter);
-                let stay = (read > begin).then(|| self.rows[read - 1]);
-                let row = match (add, stay) {
-                    (Some((place, _)), Some(row)) if (row.subject, row.category as u8) > (place.1, place.2) => row,
-                    (Some((_, added)), _) => {
-                        left = &left[..left.len() - 1];
-                        write -= 1;
-                        self.rows[write] = *added;
-                        continue;
-                    }
-                    (None, Some(row)) => row,
-                    (None, None) => break,
-                };
-                read -= 1;
-                write -= 1;
-                self.rows[write] = row;
+        for subject in (0..subjects).rev() {
+            let begin = self.begins[subject] as usize;
+            self.begins[subject + 1] = write as u32;
+            while let Some(((about, voter, category), row)) =
+                left.last().filter(|(place, _)| place.0 as usize == subject)
+            {
+                debug_assert_eq!(*about as usize, subject);
+                // What stands behind the new row moves up in one piece.
+                let behind =
+                    self.rows[begin..read].partition_point(|at| (at.voter, at.category as u8) < (*voter, *category));
+                let moved = read - begin - behind;
+                self.rows.copy_within(begin + behind..read, write - moved);
+                (read, write) = (begin + behind, write - moved - 1);
+                self.rows[write] = *row;
+                left = &left[..left.len() - 1];
             }
             if left.is_empty() && read == write {
                 break;
             }
+            self.rows.copy_within(begin..read, write - (read - begin));
+            write -= read - begin;
+            read = begin;
         }
     }
 }
@@ -182,7 +165,7 @@ mod tests {
 
     fn row(place: Place, index: u64, expires_at_ms: u64) -> Row {
         Row {
-            subject: place.1,
+            voter: place.1,
             index: U48::saturating(index),
             since_ms: U48::saturating(1),
             expires_at_ms: U48::saturating(expires_at_ms),
@@ -214,14 +197,11 @@ mod tests {
                 model.retain(|_, change| change.is_some() && !ended(change));
                 prop_assert_eq!(base.merge(changes, now_ms), want_expired);
                 let mut found = Vec::new();
-                base.for_each(|voter, row| found.push(((voter, row.subject, row.category as u8), Some(*row))));
-                prop_assert_eq!(&found, &model.iter().map(|(place, row)| (*place, *row)).collect::<Vec<_>>());
-                for subject in 0..9 {
-                    let voters: Vec<u32> = base.voters_about(subject).collect();
-                    let want: Vec<u32> = model.keys().filter(|place| place.1 == subject).map(|place| place.0).collect();
-                    prop_assert_eq!(voters, want);
+                for (subject, row) in base.by_subject() {
+                    found.extend(row.iter().map(|vote| ((subject, vote.voter, vote.category as u8), Some(*vote))));
                 }
-                for ((voter, subject, category), row) in &model {
+                prop_assert_eq!(&found, &model.iter().map(|(place, row)| (*place, *row)).collect::<Vec<_>>());
+                for ((subject, voter, category), row) in &model {
                     let pair = base.of_pair(*voter, *subject);
                     prop_assert!(pair.iter().any(|found| Some(*found) == *row && found.category as u8 == *category));
                 }
@@ -241,6 +221,6 @@ mod tests {
         assert!(Base::from_rows(vec![1, 2], vec![a, b]).is_none());
         assert!(Base::from_rows(vec![0, 2, 1, 2], vec![a, b]).is_none());
         assert!(Base::from_rows(vec![], vec![a]).is_none());
-        assert!(Base::from_rows(vec![], vec![]).is_some());
+        assert!(Base::from_rows(vec![0], vec![]).is_some());
     }
 }

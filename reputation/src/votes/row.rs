@@ -1,14 +1,14 @@
-//! A vote as it rests in memory: 24 bytes; its voter is where it stands.
+//! A vote as it rests in memory: 24 bytes; its subject is where it stands.
 
 use ostrakon_ledger::Category;
 
 use super::LiveVote;
 use crate::u48::U48;
 
-/// One vote of a voter who is known from the context.
+/// One vote about a subject that is known from the context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row {
-    pub(crate) subject: u32,
+    pub(crate) voter: u32,
     pub(crate) index: U48,
     pub(crate) since_ms: U48,
     /// 0: never.
@@ -26,11 +26,19 @@ impl Row {
         expires_at_ms == 0 || expires_at_ms > now_ms
     }
 
-    /// The vote with its voter.
-    pub(crate) fn vote_of(&self, voter: u32) -> LiveVote {
+    /// When it ends; `u64::MAX`: never.
+    pub(crate) fn end_ms(&self) -> u64 {
+        match self.expires_at_ms.widened() {
+            0 => u64::MAX,
+            at_ms => at_ms,
+        }
+    }
+
+    /// The vote with its subject.
+    pub(crate) fn vote_about(&self, subject: u32) -> LiveVote {
         LiveVote {
-            voter,
-            subject: self.subject,
+            voter: self.voter,
+            subject,
             value: self.value,
             category: self.category,
             since_ms: self.since_ms.widened(),
@@ -44,7 +52,7 @@ impl From<LiveVote> for Row {
     /// Times after the year 10000 are taken as that.
     fn from(vote: LiveVote) -> Self {
         Self {
-            subject: vote.subject,
+            voter: vote.voter,
             index: U48::saturating(vote.index),
             since_ms: U48::saturating(vote.since_ms),
             expires_at_ms: U48::saturating(vote.expires_at_ms),

@@ -6,8 +6,8 @@ use ostrakon_ledger::Category;
 
 use super::stream::Source;
 use super::{MAGIC, NAME_HEAD, VOTE};
-use crate::book::{Activity, Book};
-use crate::engine::{Standing, Tally};
+use crate::book::Book;
+use crate::engine::{Activity, Standing, Tally};
 use crate::error::Unreadable;
 use crate::fixed::ONE;
 use crate::names::{NameTable, Names, kind_of};
@@ -126,21 +126,18 @@ fn read_votes(source: &mut Source<impl Read>, names: &Names, next_index: u64) ->
     let mut begins = Vec::with_capacity(names.len() + 1);
     let mut begin = 0u32;
     begins.push(begin);
-    for is_peer in names.is_peer() {
-        let cast = source.u32()?;
-        if cast > 0 && !is_peer {
-            return Err(Unreadable::Damaged("a vote is not a peer's"));
-        }
-        begin = begin.checked_add(cast).ok_or(Unreadable::Damaged("it has too many votes"))?;
+    for _ in 0..names.len() {
+        begin = begin.checked_add(source.u32()?).ok_or(Unreadable::Damaged("it has too many votes"))?;
         begins.push(begin);
     }
     if begin as usize != count {
-        return Err(Unreadable::Damaged("its votes are not as many as were cast"));
+        return Err(Unreadable::Damaged("its votes are not as many as it says"));
     }
     let mut rows = Vec::with_capacity(count);
     for _ in 0..count {
         let row = row_of(&source.array()?).filter(|row| {
-            (row.subject as usize) < names.len() && row.index.widened() < next_index && row.value.unsigned_abs() <= 100
+            let by_peer = names.is_peer().get(row.voter as usize) == Some(&true);
+            by_peer && row.index.widened() < next_index && row.value.unsigned_abs() <= 100
         });
         rows.push(row.ok_or(Unreadable::Damaged("a vote is out of range"))?);
     }
@@ -150,10 +147,10 @@ fn read_votes(source: &mut Source<impl Read>, names: &Names, next_index: u64) ->
 fn row_of(bytes: &[u8; VOTE as usize]) -> Option<Row> {
     let number =
         |at: usize| U48::saturating(bytes[at..at + 6].iter().fold(0, |number, byte| number << 8 | u64::from(*byte)));
-    let subject = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    let voter = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let category = Category::ALL.get(usize::from(bytes[23])).copied()?;
     let value = bytes[22].cast_signed();
-    let row = Row { subject, index: number(4), since_ms: number(10), expires_at_ms: number(16), value, category };
+    let row = Row { voter, index: number(4), since_ms: number(10), expires_at_ms: number(16), value, category };
     (value != 0).then_some(row)
 }
 
