@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use ostrakon_tests::{TestNode, node::OPEN_POLICY, peer::Peer};
+use ostrakon_tests::{TestNode, TestPeer, node::OPEN_POLICY};
 use serde_json::Value;
 
 const READ: &str = "the book was read from its file";
@@ -20,7 +20,7 @@ fn scores(node: &TestNode) -> Vec<Value> {
 }
 
 /// A peer's votes about six subjects, two of them taken back; returns when the book has them.
-fn vote(node: &TestNode, peer: &mut Peer, value: i8) {
+fn vote(node: &TestNode, peer: &mut TestPeer, value: i8) {
     for i in 0..6 {
         let id = peer.cast(node, &format!("peer:s{i}.example"), value);
         if i % 3 == 2 {
@@ -42,7 +42,7 @@ fn scores_are_the_ledgers_whatever_becomes_of_the_file() {
     // Without decay, scores of two moments can be compared.
     node.reconfigure("half_life = \"90d\"", "half_life = \"none\"");
     node.serve();
-    let mut peer = Peer::admitted(&node, "friend.example");
+    let mut peer = TestPeer::admitted(&node, "friend.example");
     node.run(&["vote", "peer:friend.example", "100", "--category", "vouch"]);
     vote(&node, &mut peer, -80);
     let before = scores(&node);

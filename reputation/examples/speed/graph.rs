@@ -74,8 +74,8 @@ impl Graph {
 
     /// Peers in proportion to what their rank is worth: the first hundredth has a tenth of the votes.
     fn skewed(&self, random: u64) -> u64 {
-        let share = u128::from(random) * u128::from(random) >> 64;
-        self.of_rank((share * u128::from(self.peers) >> 64) as u64)
+        let share = (u128::from(random) * u128::from(random)) >> 64;
+        self.of_rank(((share * u128::from(self.peers)) >> 64) as u64)
     }
 
     /// Ranks are scattered over the numbers.

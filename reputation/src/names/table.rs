@@ -53,9 +53,10 @@ impl NameTable {
     /// Appends a name from its bytes, for which there must be room; false if it is not canonical for its kind or there
     /// already.
     pub(crate) fn append(&mut self, kind: SubjectKind, bytes: &[u8]) -> bool {
-        let new = subject_of(kind, bytes).is_some() && self.find_bytes(kind, bytes).is_none();
+        let hash = self.hash(kind, bytes);
+        let new = subject_of(kind, bytes).is_some() && self.find_hashed(hash, kind, bytes).is_none();
         if new {
-            self.push(kind, bytes);
+            self.push_hashed(hash, kind, bytes);
         }
         new
     }
@@ -81,7 +82,8 @@ impl NameTable {
 
     /// The number of a subject.
     pub(crate) fn find(&self, subject: &Subject) -> Option<u32> {
-        self.find_bytes(subject.kind(), bytes_of(subject))
+        let (kind, bytes) = (subject.kind(), bytes_of(subject));
+        self.find_hashed(self.hash(kind, bytes), kind, bytes)
     }
 
     /// The kind of the name with a number below [`NameTable::len`].
@@ -113,7 +115,10 @@ impl NameTable {
 
     /// Appends a name that is not there; room was reserved.
     fn push(&mut self, kind: SubjectKind, bytes: &[u8]) {
-        let hash = self.hash(kind, bytes);
+        self.push_hashed(self.hash(kind, bytes), kind, bytes);
+    }
+
+    fn push_hashed(&mut self, hash: u64, kind: SubjectKind, bytes: &[u8]) {
         let mut at = hash as usize & (self.slots.len() - 1);
         while self.slots[at].id != Slot::EMPTY.id {
             at = (at + 1) & (self.slots.len() - 1);
@@ -127,8 +132,7 @@ impl NameTable {
         self.text.resize(self.text.len().next_multiple_of(ALIGN), 0);
     }
 
-    fn find_bytes(&self, kind: SubjectKind, bytes: &[u8]) -> Option<u32> {
-        let hash = self.hash(kind, bytes);
+    fn find_hashed(&self, hash: u64, kind: SubjectKind, bytes: &[u8]) -> Option<u32> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = hash as usize & mask;
         loop {
