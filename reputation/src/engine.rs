@@ -133,7 +133,7 @@ pub(crate) fn run(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters) -
     let mut open: Vec<Share> = ballots.is_peer.iter().map(|is_peer| if *is_peer { ONE } else { 0 }).collect();
     let start: Vec<(u32, u64)> = seeds.iter().map(|(id, weight)| (*id, seed_flow(*weight))).collect();
     for round in 1.. {
-        let flow = r1_flow::flow(ballots, &start, &open, p);
+        let flow = r1_flow::flow(ballots, &start, &open, r1_flow::steps(round, p), p);
         let credibility = |id: usize, tau: u32| {
             let price = r3_budget::price(ballots.of_voter(id).cast, p.budget);
             r2_credibility::credibility(flow.amount[id], tau, price, consistency[id])

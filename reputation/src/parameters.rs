@@ -22,7 +22,8 @@ pub struct Parameters {
     pub w_min: u32,
     /// R1: how fast a negative score closes a peer to trust: open = 1 + `slope` · score; 0…1000 (reference 3).
     pub slope: u32,
-    /// R1: steps of the flow, after which the rest is given at once; 1…200 (the reference form takes 30 and gives none).
+    /// R1: steps of the flow in the last round, after which the rest is given at once; half of them in the rounds before
+    /// it; 1…200 (the reference form takes 30 each and gives none).
     pub steps: u32,
     /// R2: τ, the share of one seed's trust that makes a full voter; 1…1 000 000 (reference .014).
     pub tau: u32,
