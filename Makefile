@@ -21,7 +21,7 @@ bench: setup ## one table: signatures, ingest, decisions, check against a bare e
 	@scripts/bench.sh
 
 bench-reputation: setup ## the score engine at a million peers and ten million votes, beside scipy
-	@GLIBC_TUNABLES=glibc.malloc.hugetlb=1 cargo run --release -p ostrakon-reputation --example speed
+	@cargo run --release -p ostrakon-reputation --example speed
 
 check: setup ## formatting and lints, as CI asks for them
 	@scripts/check.sh
