@@ -258,10 +258,17 @@ pub enum LedgerError {
     /// Caller: a value that cannot stand in a record.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// Theirs: a copy of the ledger that does not hold what was signed, or cannot be read.
+    #[error("the copy: {0}")]
+    Copy(String),
+    /// Caller: a file that is no archive of this ledger, or cannot be read or written.
+    #[error("the archive: {0}")]
+    Archive(String),
     /// Ours: the store is behind what was signed. Signing now would be a rollback.
     #[error(
         "the store ends at {store_size} entries but {signed_size} were signed: entries {store_size}..{signed_size} \
-         are missing and must be restored, for example from a mirror, before this ledger can sign again"
+         are missing and must be put back before this ledger can sign again; `ostrakon ledger heal --from URL` fetches \
+         them from a mirror"
     )]
     Behind {
         /// Entries in the store.
@@ -299,7 +306,9 @@ impl LedgerError {
             | LedgerError::Missing
             | LedgerError::OtherLedger(_)
             | LedgerError::BatchTooLarge { .. }
+            | LedgerError::Archive(_)
             | LedgerError::Malformed(_) => Blame::Caller,
+            LedgerError::Copy(_) => Blame::Peer,
             LedgerError::Behind { .. }
             | LedgerError::SignedStateMissing { .. }
             | LedgerError::Damaged { .. }

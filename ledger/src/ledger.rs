@@ -1,24 +1,26 @@
 //! The one writer of a log: sequences verified records, commits, signs, publishes.
 
+mod heal;
 mod pending;
 mod proofs;
 pub(crate) mod reader;
 pub(crate) mod recover;
+mod restore;
 pub(crate) mod tree;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+pub use self::heal::{Healed, heal};
 use self::pending::{Heads, Pending};
 pub use self::reader::{LedgerReader, Published};
+pub use self::restore::{Preview, RESTORE_ENTRIES_MAX, Restorer};
 use self::tree::Tree;
 use crate::checkpoint::{Checkpoint, origin};
 use crate::dsse::{SignedRecord, Verified};
-use crate::entry::Chain;
 use crate::error::{LedgerError, Malformed, Refusal};
 use crate::keys::{PublicKey, SecretKey};
-use crate::merkle::empty_root;
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
 use crate::record::{Admit, Body, Header, Record, RecordId};
@@ -108,7 +110,7 @@ impl Ledger {
         };
         let genesis = Verified::check(SignedRecord::sign(genesis, &key)?)
             .map_err(|_| Malformed::value("key", &public.to_string(), "does not verify its own signature"))?;
-        let head = Head { tree_size: 0, chain: Chain::ZERO, received_at_ms: 0, root: empty_root() };
+        let head = Head::empty();
         let published = Arc::new(ArcSwap::from_pointee(published(head, String::new())));
         let (tree, heads) = (Tree::new(), Heads::default());
         let mut ledger = Self { store, state, home, key, head, tree, heads, published, stopped: None };

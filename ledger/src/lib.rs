@@ -14,10 +14,12 @@
 #[macro_use]
 mod text;
 
+pub mod archive;
 pub mod checkpoint;
 pub mod dsse;
 pub mod entry;
 pub mod error;
+pub mod files;
 pub mod keys;
 pub mod ledger;
 pub mod merkle;
@@ -36,8 +38,12 @@ pub mod verify;
 pub use dsse::{Signed, SignedRecord, Verified};
 pub use entry::Entry;
 pub use error::{Blame, LedgerError, Malformed, Refusal, Unproven};
+pub use files::{FetchError, LogFiles};
 pub use keys::{PublicKey, SecretKey, Signature};
-pub use ledger::{Appended, AuthorHead, BATCH_RECORDS_MAX, Ledger, LedgerReader, Published};
+pub use ledger::{
+    Appended, AuthorHead, BATCH_RECORDS_MAX, Healed, Ledger, LedgerReader, Preview, Published, RESTORE_ENTRIES_MAX,
+    Restorer, heal,
+};
 pub use name::PeerName;
 pub use receipt::Receipt;
 pub use record::{Admit, Body, Category, Digest, Header, Record, RecordId, RecordType, Retract, Vote};
@@ -45,4 +51,4 @@ pub use signed_state::{FileState, MemoryState, SignedState};
 pub use store::{Batch, MemoryStore, RocksStore, Store, StoreError, Table};
 pub use subject::{Pepper, Subject, SubjectKind, Tag};
 pub use tables::TABLES;
-pub use verify::{Damage, Disagreement, Report};
+pub use verify::{Damage, Disagreement, FilesReport, Report};

@@ -4,7 +4,7 @@ use crate::entry::Chain;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::ledger::AuthorHead;
-use crate::merkle::Hash;
+use crate::merkle::{Hash, empty_root};
 use crate::record::RecordId;
 use crate::store::Table;
 
@@ -38,6 +38,11 @@ pub(crate) struct Head {
 }
 
 impl Head {
+    /// Before the first entry.
+    pub(crate) fn empty() -> Self {
+        Self { tree_size: 0, chain: Chain::ZERO, received_at_ms: 0, root: empty_root() }
+    }
+
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(80);
         bytes.extend_from_slice(&self.tree_size.to_be_bytes());

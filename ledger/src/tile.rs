@@ -40,6 +40,24 @@ pub enum TilePath {
     },
 }
 
+impl TilePath {
+    /// Hashes or entries asked for, 1..=256.
+    pub fn width(self) -> u16 {
+        match self {
+            TilePath::Hashes { width, .. } | TilePath::Entries { width, .. } => width,
+        }
+    }
+
+    /// The full file in the same place.
+    #[must_use]
+    pub fn full(self) -> Self {
+        match self {
+            TilePath::Hashes { level, n, .. } => TilePath::Hashes { level, n, width: TILE_WIDTH },
+            TilePath::Entries { n, .. } => TilePath::Entries { n, width: TILE_WIDTH },
+        }
+    }
+}
+
 /// How many hashes tile `n` of `level` holds in a tree of this size, 0..=256.
 pub fn width_at(level: u8, n: u64, tree_size: u64) -> u16 {
     let hashes = tree_size.checked_shr(u32::from(level) * TILE_HEIGHT).unwrap_or(0);

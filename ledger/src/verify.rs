@@ -3,15 +3,18 @@
 //! For each entry in order: frame · leaf in the tree · chain · clock · signature · rules · rows that point to it.
 //! Then: tiles, author heads, row counts, head row, signed state. Stops at the first disagreement.
 
+mod files;
 mod replay;
 
 use rayon::prelude::*;
 
+pub use self::files::{FilesReport, run_files};
 use self::replay::Replay;
 use crate::checkpoint::Checkpoint;
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::{Chain, Entry};
 use crate::error::{LedgerError, Malformed, Refusal};
+use crate::files::FetchError;
 use crate::keys::PublicKey;
 use crate::ledger::reader::{author_name, for_each_row};
 use crate::ledger::recover::{load_head, open_checkpoint};
@@ -68,6 +71,18 @@ pub enum Disagreement {
     /// The entry's bytes are no frame.
     #[error("the entry is malformed: {0}")]
     Frame(Malformed),
+    /// The checkpoint is none of this log's.
+    #[error("the checkpoint: {0}")]
+    Checkpoint(Malformed),
+    /// A file of the log could not be had.
+    #[error(transparent)]
+    File(#[from] FetchError),
+    /// A bundle does not hold the entries that its place asks for.
+    #[error("bundle {n} does not hold its entries, each behind its length, and nothing else")]
+    Bundle {
+        /// Which one.
+        n: u64,
+    },
     /// The entry is not the one in the tree.
     #[error("the entry's hash is not the one in the tree")]
     Leaf,
@@ -293,14 +308,15 @@ impl Walk<'_> {
         }
         let store = self.store;
         let row = |table: Table, fault| damage(size, Disagreement::Row { table: table.0, fault });
-        for table in [IDS, SEQUENCES] {
+        let tiles = (0..).map_while(|level| hashes_at(level, size)).map(|n| n.div_ceil(u64::from(TILE_WIDTH))).sum();
+        for (table, expected) in [(IDS, size), (SEQUENCES, size), (TILES, tiles)] {
             let mut rows = 0;
             for_each_row(store, table, |_, _| {
                 rows += 1;
                 Ok(())
             })
             .map_err(|error| seen(size, error))?;
-            if rows != size {
+            if rows != expected {
                 return Err(row(table, "has rows that no entry gives"));
             }
         }
@@ -315,4 +331,9 @@ impl Walk<'_> {
         .map_err(|error| seen(size, error))?;
         if heads.is_empty() { Ok(()) } else { Err(row(AUTHORS, "lacks a peer")) }
     }
+}
+
+/// How many hashes a tile level has in a tree of this size; `None` above the highest.
+fn hashes_at(level: u32, tree_size: u64) -> Option<u64> {
+    tree_size.checked_shr(level * TILE_HEIGHT).filter(|hashes| *hashes > 0)
 }

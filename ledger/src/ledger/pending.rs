@@ -28,6 +28,8 @@ pub(super) struct Pending<'a> {
     store: &'a dyn Store,
     heads: &'a mut Heads,
     tree: &'a mut Tree,
+    /// Entries that are committed. Rows that point beyond them are damage.
+    committed: u64,
     head: Head,
     rows: Batch,
     touched: BTreeSet<PeerName>,
@@ -51,12 +53,26 @@ impl<'a> Pending<'a> {
             store,
             heads,
             tree,
+            committed: head.tree_size,
             head,
             rows: Batch::new(),
             touched: BTreeSet::new(),
             ids: BTreeMap::new(),
             sequences: BTreeMap::new(),
         }
+    }
+
+    /// Where the ledger would end with what was sequenced so far, but for the root.
+    pub(super) fn end(&self) -> Head {
+        self.head
+    }
+
+    /// A row that points to an entry that is not there comes from a batch that was written in parts.
+    fn within(&self, index: u64) -> Result<u64, LedgerError> {
+        if index < self.committed {
+            return Ok(index);
+        }
+        Err(LedgerError::Damaged { index, what: "a row points behind the end of the ledger".into() })
     }
 
     /// Sequences a record if the rules take it.
@@ -128,6 +144,7 @@ impl Prefix for Pending<'_> {
         }
         let head = reader::stored_author(self.store, name)?;
         if let Some(head) = head {
+            self.within(head.head_index)?;
             self.heads.0.insert(name.clone(), head);
         }
         Ok(head)
@@ -136,7 +153,7 @@ impl Prefix for Pending<'_> {
     fn index_of(&mut self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
         match self.ids.get(id) {
             Some((index, ..)) => Ok(Some(*index)),
-            None => reader::stored_index(self.store, IDS, id.as_bytes()),
+            None => reader::stored_index(self.store, IDS, id.as_bytes())?.map(|index| self.within(index)).transpose(),
         }
     }
 
@@ -144,7 +161,7 @@ impl Prefix for Pending<'_> {
         let key = tables::sequence_key(author.admitted_at_index, seq);
         match self.sequences.get(&key) {
             Some(index) => Ok(Some(*index)),
-            None => reader::stored_index(self.store, SEQUENCES, &key),
+            None => reader::stored_index(self.store, SEQUENCES, &key)?.map(|index| self.within(index)).transpose(),
         }
     }
 

@@ -126,7 +126,7 @@ impl LedgerReader {
     }
 
     /// The bytes of up to `limit` entries from an index on; fewer only at the end.
-    fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, LedgerError> {
+    pub(crate) fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, LedgerError> {
         let available = usize::try_from(self.tree_size().saturating_sub(from)).unwrap_or(usize::MAX);
         let wanted = available.min(limit);
         if wanted == 0 {

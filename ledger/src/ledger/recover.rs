@@ -13,7 +13,7 @@ use crate::note::Note;
 use crate::rules::{Home, is_genesis};
 use crate::signed_state::SignedState;
 use crate::store::Store;
-use crate::tables::{HEAD_KEY, Head, META};
+use crate::tables::{ENTRIES, HEAD_KEY, Head, META, index_key};
 
 /// What was found.
 pub(super) struct Found {
@@ -39,8 +39,7 @@ pub(super) fn inspect(store: &dyn Store, state: &dyn SignedState, home: &Home) -
         return Err(LedgerError::Behind { store_size: head.tree_size, signed_size: signed.tree_size });
     }
     if !is_genesis(home, &stored_entry(store, 0)?.record) {
-        let what = format!("entry 0 does not admit {} of network `{}` with this key", home.owner, home.network);
-        return Err(LedgerError::OtherLedger(what));
+        return Err(not_ours(home));
     }
     let tree = check_end(store, head)?;
     match &signed {
@@ -54,6 +53,12 @@ pub(super) fn inspect(store: &dyn Store, state: &dyn SignedState, home: &Home) -
     }
     let signed_size = signed.map_or(0, |signed| signed.tree_size);
     Ok(Found { head, tree, note, signed_size })
+}
+
+/// What is there does not begin as this ledger does.
+pub(super) fn not_ours(home: &Home) -> LedgerError {
+    let what = format!("entry 0 does not admit {} of network `{}` with this key", home.owner, home.network);
+    LedgerError::OtherLedger(what)
 }
 
 /// The head row.
@@ -74,8 +79,8 @@ pub(crate) fn open_checkpoint(note: &str, home: &Home) -> Result<Checkpoint, Led
     Ok(checkpoint)
 }
 
-/// The last entry, the head row and the tiles must agree. Loads the tree on the way.
-fn check_end(store: &dyn Store, head: Head) -> Result<Tree, LedgerError> {
+/// The last entry, the head row and the tiles must agree, and nothing may stand behind them. Loads the tree on the way.
+pub(super) fn check_end(store: &dyn Store, head: Head) -> Result<Tree, LedgerError> {
     let damaged = |index, what: &str| LedgerError::Damaged { index, what: what.into() };
     let Some(last) = head.tree_size.checked_sub(1) else { return Err(damaged(0, "the head row counts no entries")) };
     let tree = Tree::load(store, head.tree_size)?;
@@ -89,6 +94,9 @@ fn check_end(store: &dyn Store, head: Head) -> Result<Tree, LedgerError> {
     let leaf = leaf_hash(&entry);
     if tree.last_leaf().is_some_and(|hash| hash != leaf) {
         return Err(damaged(last, "the last entry is not the one in the tree"));
+    }
+    if !store.scan(ENTRIES, &index_key(head.tree_size), 1)?.is_empty() {
+        return Err(damaged(head.tree_size, "there is an entry behind the end of the ledger"));
     }
     Ok(tree)
 }

@@ -67,6 +67,11 @@ impl Tree {
         self.range.tree_size()
     }
 
+    /// What goes on from here without tiles.
+    pub(crate) fn range(&self) -> &CompactRange {
+        &self.range
+    }
+
     /// The last leaf's hash, if the last tile of level 0 holds it.
     pub(crate) fn last_leaf(&self) -> Option<&[u8]> {
         self.growing.first().and_then(|(_, hashes)| hashes.len().checked_sub(HASH_BYTES).map(|at| &hashes[at..]))

@@ -111,6 +111,13 @@ fn wrong_rows_beside_the_entries_are_found() {
         matches!(what, Disagreement::Unreadable(_))
     });
     check(&|w| remove(&*w.store, AUTHORS, b"a.example"), SIZE, &table(AUTHORS));
+    let add = |w: &World, table: Table, key: &[u8], value: &[u8]| {
+        let mut batch = Batch::new();
+        batch.put(table, key, value);
+        w.store.commit(batch).unwrap();
+    };
+    check(&|w| add(w, TILES, &tile(0, 3), &[0; 32]), SIZE, &table(TILES));
+    check(&|w| add(w, TILES, &tile(2, 0), &[0; 32]), SIZE, &table(TILES));
     check(
         &|w| {
             let mut batch = Batch::new();

@@ -3,9 +3,9 @@
 //! After every fault: the ledger has stopped, reopening gives at least what was acknowledged, everything verifies,
 //! and it goes on.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use ostrakon_ledger::tables::TABLES;
 use ostrakon_ledger::{
     Appended, Batch, LedgerError, MemoryState, MemoryStore, RecordId, SignedState, Store, StoreError, Table,
 };
@@ -13,55 +13,125 @@ use proptest::prelude::*;
 
 use crate::support::*;
 
+/// What happens to a call. Every one of them is answered with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
+    /// It does nothing.
     Lost,
+    /// It does what it should.
     Kept,
+    /// It does the first part of it: so many rows of a batch, in its order; so many bytes of a note.
+    Torn(usize),
+    /// The same with the rows in the order of their keys, as a database might write them.
+    TornSorted(usize),
 }
 
-/// Fails the n-th write from now, counted together over store and signed state.
+/// What was called, for whoever enumerates the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Read,
+    /// Rows of the batch.
+    Commit(usize),
+    /// Bytes of the note.
+    Swap(usize),
+}
+
+impl Call {
+    fn is_write(self) -> bool {
+        self != Call::Read
+    }
+}
+
+/// Counts the calls to a store and a signed state together, and spoils one of them.
 #[derive(Default)]
-struct Plan {
-    writes: AtomicU64,
-    fault: Mutex<Option<(u64, Fault)>>,
+pub(crate) struct Plan(Mutex<Calls>);
+
+#[derive(Default)]
+struct Calls {
+    made: Vec<Call>,
+    /// The call, by its number among all calls.
+    planned: Option<(usize, Fault)>,
+    /// The write, by its number among the writes from now on.
+    next_write: Option<(u64, Fault)>,
 }
 
 impl Plan {
-    fn set(&self, after: u64, fault: Fault) {
-        *self.fault.lock().unwrap() = Some((self.writes.load(Ordering::SeqCst) + after, fault));
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.0.lock().unwrap()
     }
 
-    fn write(&self, perform: impl FnOnce() -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let now = self.writes.fetch_add(1, Ordering::SeqCst);
-        let mut planned = self.fault.lock().unwrap();
-        let fault = planned.filter(|(at, _)| *at == now).map(|(_, fault)| fault);
-        if fault.is_some() {
-            *planned = None;
+    /// Spoils the call of this number.
+    pub(crate) fn at_call(&self, number: usize, fault: Fault) {
+        self.calls().planned = Some((number, fault));
+    }
+
+    /// Spoils the next write.
+    pub(crate) fn at_next_write(&self, fault: Fault) {
+        self.set(0, fault);
+    }
+
+    fn set(&self, after: u64, fault: Fault) {
+        self.calls().next_write = Some((after, fault));
+    }
+
+    /// All calls so far.
+    pub(crate) fn made(&self) -> Vec<Call> {
+        self.calls().made.clone()
+    }
+
+    /// What is to happen to this call.
+    fn next(&self, call: Call) -> Option<Fault> {
+        let mut calls = self.calls();
+        let number = calls.made.len();
+        calls.made.push(call);
+        if let Some(fault) = calls.planned.take_if(|(at, _)| *at == number) {
+            return Some(fault.1);
         }
-        if fault != Some(Fault::Lost) {
-            perform()?;
-        }
-        match fault {
-            Some(_) => Err(StoreError::Failed("no space left on device".into())),
-            None => Ok(()),
+        match &mut calls.next_write {
+            Some((0, _)) if call.is_write() => calls.next_write.take().map(|(_, fault)| fault),
+            Some((left, _)) if call.is_write() => {
+                *left -= 1;
+                None
+            }
+            _ => None,
         }
     }
+
+    fn read<T>(&self, perform: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if self.next(Call::Read).is_some() { Err(failed()) } else { perform() }
+    }
+}
+
+fn failed() -> StoreError {
+    StoreError::Failed("no space left on device".into())
 }
 
 struct FaultyStore(MemoryStore, Arc<Plan>);
 
 impl Store for FaultyStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(table, key)
+        self.1.read(|| self.0.get(table, key))
     }
     fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        self.0.scan(table, from, limit)
+        self.1.read(|| self.0.scan(table, from, limit))
     }
     fn scan_back(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-        self.0.scan_back(table, from, limit)
+        self.1.read(|| self.0.scan_back(table, from, limit))
     }
-    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.1.write(|| self.0.commit(batch))
+    fn commit(&self, mut batch: Batch) -> Result<(), StoreError> {
+        let rows = match self.1.next(Call::Commit(batch.puts.len())) {
+            None => return self.0.commit(batch),
+            Some(Fault::Lost) => 0,
+            Some(Fault::Kept) => batch.puts.len(),
+            Some(Fault::Torn(rows)) => rows,
+            Some(Fault::TornSorted(rows)) => {
+                batch.puts.sort();
+                rows
+            }
+        };
+        batch.puts.truncate(rows);
+        self.0.commit(batch)?;
+        Err(failed())
     }
 }
 
@@ -69,17 +139,43 @@ struct FaultyState(MemoryState, Arc<Plan>);
 
 impl SignedState for FaultyState {
     fn load(&self) -> Result<Option<String>, StoreError> {
-        self.0.load()
+        self.1.read(|| self.0.load())
     }
     fn compare_and_swap(&self, expected: Option<&str>, new: &str) -> Result<(), StoreError> {
-        self.1.write(|| self.0.compare_and_swap(expected, new))
+        let bytes = match self.1.next(Call::Swap(new.len())) {
+            None => return self.0.compare_and_swap(expected, new),
+            Some(Fault::Lost) => return Err(failed()),
+            Some(Fault::Kept) => new.len(),
+            Some(Fault::Torn(bytes) | Fault::TornSorted(bytes)) => bytes,
+        };
+        self.0.compare_and_swap(expected, &String::from_utf8_lossy(&new.as_bytes()[..bytes]))?;
+        Err(failed())
     }
 }
 
-fn world() -> (World, Arc<Plan>) {
+/// A store and a signed state that fail together as planned.
+pub(crate) fn faulty_pair() -> (Arc<dyn Store>, Arc<dyn SignedState>, Arc<Plan>) {
     let plan = Arc::new(Plan::default());
     let store = Arc::new(FaultyStore(MemoryStore::new(), plan.clone()));
     let state = Arc::new(FaultyState(MemoryState::default(), plan.clone()));
+    (store, state, plan)
+}
+
+/// A store with these rows, table by table, that fails as planned.
+pub(crate) fn faulty(rows: Vec<Vec<(Vec<u8>, Vec<u8>)>>) -> (Arc<dyn Store>, Arc<Plan>) {
+    let mut batch = Batch::new();
+    for (table, rows) in TABLES.iter().zip(rows) {
+        for (key, value) in rows {
+            batch.put(*table, key, value);
+        }
+    }
+    let (store, _, plan) = faulty_pair();
+    store.commit(batch).unwrap();
+    (store, plan)
+}
+
+fn world() -> (World, Arc<Plan>) {
+    let (store, state, plan) = faulty_pair();
     let mut world = World::on(store, state);
     let record = world.authors.next(OWNER, admit("a.example"));
     world.take(record);
@@ -87,7 +183,7 @@ fn world() -> (World, Arc<Plan>) {
 }
 
 /// The whole-state checker: what was acknowledged is there, and everything agrees.
-fn check_all(world: &World, acknowledged: &[(u64, RecordId)]) {
+pub(crate) fn check_all(world: &World, acknowledged: &[(u64, RecordId)]) {
     let published = world.ledger.reader().published();
     for (index, id) in acknowledged {
         assert!(*index < published.tree_size);
@@ -139,9 +235,7 @@ fn creation_may_fail_at_every_write_and_opens_or_starts_again() {
     for (write, fault, exists) in
         [(0, Fault::Lost, false), (0, Fault::Kept, true), (1, Fault::Lost, true), (1, Fault::Kept, true)]
     {
-        let plan = Arc::new(Plan::default());
-        let store: Arc<dyn Store> = Arc::new(FaultyStore(MemoryStore::new(), plan.clone()));
-        let state: Arc<dyn SignedState> = Arc::new(FaultyState(MemoryState::default(), plan.clone()));
+        let (store, state, plan) = faulty_pair();
         plan.set(write, fault);
         let create = || {
             let state = Box::new(state.clone());

@@ -3,7 +3,11 @@
 
 mod damage;
 mod faults;
+mod files;
+mod matrix;
 mod publishing;
 mod receipts;
+mod restore;
 mod rules;
 mod support;
+mod wal;

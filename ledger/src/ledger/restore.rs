@@ -1,0 +1,159 @@
+//! Writing back what was signed before: entries as they are, byte for byte. Nothing is signed here.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::pending::{Heads, Pending};
+use super::reader::stored_entry;
+use super::recover::{check_end, load_head, not_ours, open_checkpoint};
+use super::tree::{Tree, root_at};
+use crate::checkpoint::Checkpoint;
+use crate::dsse::{SignedRecord, Verified};
+use crate::entry::{Chain, Entry};
+use crate::error::{LedgerError, Refusal};
+use crate::keys::PublicKey;
+use crate::merkle::{CompactRange, Hash, leaf_hash};
+use crate::name::PeerName;
+use crate::rules::{Home, is_genesis};
+use crate::store::Store;
+use crate::tables::{HEAD_KEY, Head, META};
+
+/// Most entries that are checked together and written with one sync: a few MB.
+pub const RESTORE_ENTRIES_MAX: usize = 4096;
+
+/// A ledger under repair: takes entries that were signed before, checks each as if it were new, and writes them.
+///
+/// The ledger opens again once what was signed is there.
+pub struct Restorer {
+    store: Arc<dyn Store>,
+    home: Home,
+    head: Head,
+    tree: Tree,
+    heads: Heads,
+}
+
+impl Restorer {
+    /// Goes on where the store ends, which may be at its beginning.
+    ///
+    /// # Errors
+    /// [`LedgerError::OtherLedger`], [`LedgerError::Damaged`], [`LedgerError::Store`]
+    pub fn open(store: Arc<dyn Store>, owner: &PeerName, network: &str, key: &PublicKey) -> Result<Self, LedgerError> {
+        let home = Home { owner: owner.clone(), network: network.to_owned(), key: *key };
+        let (head, tree) = match load_head(&*store)? {
+            None => (Head::empty(), Tree::new()),
+            Some(_) if !is_genesis(&home, &stored_entry(&*store, 0)?.record) => return Err(not_ours(&home)),
+            Some(head) => (head, check_end(&*store, head)?),
+        };
+        Ok(Self { store, home, head, tree, heads: Heads::default() })
+    }
+
+    /// Number of entries that are there.
+    pub fn tree_size(&self) -> u64 {
+        self.head.tree_size
+    }
+
+    /// A tree that goes on from here without writing anything, to see where entries would lead.
+    pub fn preview(&self) -> Preview {
+        Preview { tree: self.tree.range().clone() }
+    }
+
+    /// Opens a checkpoint of this ledger.
+    ///
+    /// # Errors
+    /// [`LedgerError::OtherLedger`]
+    pub fn open_checkpoint(&self, note: &str) -> Result<Checkpoint, LedgerError> {
+        open_checkpoint(note, &self.home)
+    }
+
+    /// Checks entries and appends them with one sync: frame, chain, time, signature (on all cores) and rules.
+    ///
+    /// # Errors
+    /// [`LedgerError::Damaged`] names the first entry that is not the next one of this ledger; nothing of the batch was
+    /// written. [`LedgerError::BatchTooLarge`] above [`RESTORE_ENTRIES_MAX`]. [`LedgerError::Store`]. After an error the
+    /// restorer is gone: open another one.
+    pub fn append(mut self, entries: &[Vec<u8>]) -> Result<Self, LedgerError> {
+        if entries.len() > RESTORE_ENTRIES_MAX {
+            return Err(LedgerError::BatchTooLarge { len: entries.len(), max: RESTORE_ENTRIES_MAX });
+        }
+        let first = self.head.tree_size;
+        let checked: Vec<_> =
+            (0..entries.len()).into_par_iter().map(|at| check(first + at as u64, &entries[at])).collect();
+        let before = (first > 0).then(|| self.head.to_bytes());
+        let mut pending = Pending::new(&self.home, &*self.store, &mut self.heads, &mut self.tree, self.head);
+        for (index, checked) in (first..).zip(checked) {
+            let Checked { chain, received_at_ms, record } = checked?;
+            if chain != pending.end().chain {
+                return Err(damaged(index, "the chain from the entry before is broken"));
+            }
+            if received_at_ms < pending.end().received_at_ms {
+                return Err(damaged(index, "the entry was received before the one before it"));
+            }
+            match pending.add(&record, received_at_ms)? {
+                Ok(appended) if appended.new => {}
+                Ok(appended) => return Err(damaged(index, format!("the record stands at {} already", appended.index))),
+                Err(refusal) => return Err(damaged(index, format!("the record should have been refused: {refusal}"))),
+            }
+        }
+        if let Some((rows, head)) = pending.finish() {
+            self.store.commit(rows.expecting(META, HEAD_KEY, before))?;
+            self.head = head;
+        }
+        Ok(self)
+    }
+
+    /// Whether what is there begins with what a checkpoint counts.
+    ///
+    /// # Errors
+    /// [`LedgerError::Behind`], [`LedgerError::Damaged`], [`LedgerError::Store`]
+    pub fn require(&self, checkpoint: &Checkpoint) -> Result<(), LedgerError> {
+        let (store_size, signed_size) = (self.head.tree_size, checkpoint.tree_size);
+        if store_size < signed_size {
+            return Err(LedgerError::Behind { store_size, signed_size });
+        }
+        if root_at(&*self.store, signed_size)? != checkpoint.root {
+            return Err(damaged(0, format!("the first {signed_size} entries do not have the root that was signed")));
+        }
+        Ok(())
+    }
+}
+
+/// Where entries would lead.
+pub struct Preview {
+    tree: CompactRange,
+}
+
+impl Preview {
+    /// Takes the next entry's bytes.
+    pub fn push(&mut self, entry: &[u8]) {
+        self.tree.push(leaf_hash(entry), |_, _| {});
+    }
+
+    /// Number of entries so far.
+    pub fn tree_size(&self) -> u64 {
+        self.tree.tree_size()
+    }
+
+    /// The root so far.
+    pub fn root(&self) -> Hash {
+        self.tree.root()
+    }
+}
+
+/// What one entry tells by itself.
+struct Checked {
+    chain: Chain,
+    received_at_ms: u64,
+    record: Verified<SignedRecord>,
+}
+
+fn check(index: u64, bytes: &[u8]) -> Result<Checked, LedgerError> {
+    let Entry { chain, received_at_ms, record, .. } =
+        Entry::parse(index, bytes).map_err(|fault| damaged(index, fault.to_string()))?;
+    let record = Verified::check(record).map_err(|refusal: Refusal| damaged(index, refusal.to_string()))?;
+    Ok(Checked { chain, received_at_ms, record })
+}
+
+fn damaged(index: u64, what: impl Into<String>) -> LedgerError {
+    LedgerError::Damaged { index, what: what.into() }
+}
