@@ -28,7 +28,7 @@ Exit codes:
   1  trouble of this node's own: a store, a file, a listener
   2  the command line cannot be read
   3  the request was refused: by the ledger, the policy or the configuration
-  4  `ledger verify` found damage
+  4  `ledger verify` or `ledger import` found damage
   5  the directory or an address is in use
 
 Examples:
@@ -178,12 +178,8 @@ enum ImportCommand {
 
 #[derive(Debug, Subcommand)]
 enum LedgerCommand {
-    /// Recompute chain, tree and signatures; exit with 4 at the first disagreement and say where
-    Verify {
-        /// The node's directory
-        #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
-        dir: PathBuf,
-    },
+    #[command(flatten)]
+    Keep(ledger::Command),
     /// Print the receipt of a record, or check one without any node
     #[command(after_help = "Examples:\n  ostrakon ledger proof 5b0c… > vote.tlog-proof\n  \
                             ostrakon ledger proof --verify vote.tlog-proof --vkey node.example/ostrakon+1c2d…")]
@@ -239,7 +235,7 @@ impl Cli {
             Command::Retract { id, place } => speak::retract(&place, id),
             Command::Explain { subject, json, place } => explain::explain(&place, subject, json),
             Command::Import(ImportCommand::Votes(options)) => import::votes(&options),
-            Command::Ledger(LedgerCommand::Verify { dir }) => ledger::verify(&Home::at(dir)),
+            Command::Ledger(LedgerCommand::Keep(command)) => ledger::run(command),
             Command::Ledger(LedgerCommand::Proof(options)) => proof::run(&options),
             Command::Policy(PolicyCommand::Check { file }) => speak::check_policy(&file),
             Command::Hold(HoldCommand::List { place }) => speak::list_holds(&place),

@@ -219,6 +219,7 @@ impl Error {
             Self::Request(error) => error.blame().into(),
             Self::Import(error) => error.blame().into(),
             Self::Refused(refusal) => refusal.blame().into(),
+            Self::Ledger(error) => error.blame().into(),
             Self::Shared(error) => error.blame(),
             Self::Unproven(_) | Self::UnknownPeer(_) => Blame::Peer,
             Self::Malformed(_)

@@ -6,8 +6,11 @@
 //! policy.last-good   the last policy that loaded  signed-state      the last signed checkpoint
 //! ledger/            RocksDB: the public ledger   messages/         RocksDB: decisions, queue, holds
 //! book               the folded ledger, so that a start need not fold it again; may be deleted
+//! ledger.import/     a ledger that is being imported, until it is whole; ledger.fetched: what heals one, until checked
 //! run.json           where it listens, while it is served
 //! ```
+
+mod restore;
 
 use std::{
     fs::{File, OpenOptions},
@@ -28,6 +31,8 @@ pub use crate::secrets::Secrets;
 use crate::{
     clock::now_ms, config::Config, error::Error, journal::tables::TABLES, registrar::Registrar, scorebook::BookFile,
 };
+
+pub use restore::Restored;
 
 /// Derivation context of the key under which decision ids are made.
 const DECISION_KEY: &str = "ostrakon decision id key v1";

@@ -43,6 +43,8 @@ pub mod intake;
 #[cfg(feature = "server")]
 pub mod node;
 #[cfg(feature = "server")]
+pub mod remote;
+#[cfg(feature = "server")]
 pub mod scorebook;
 #[cfg(feature = "server")]
 pub mod sequencer;

@@ -1,38 +1,217 @@
-//! `ledger verify`.
+//! `ledger verify`, `export`, `import` and `heal`.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use ostrakon_ledger::verify;
+use ostrakon_ledger::{Damage, LedgerError, archive, archive::Archive, note::NoteKey, verify};
 
-use crate::{error::Error, home::Home};
+use crate::{
+    error::Error,
+    home::{Home, file_error},
+    remote::RemoteLog,
+};
 
 /// What `--help` documents for damage.
 const DAMAGED: u8 = 4;
 
-pub(super) fn verify(home: &Home) -> Result<ExitCode, Error> {
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Recompute chain, tree and signatures; exit with 4 at the first disagreement and say where
+    #[command(after_help = "Examples:\n  ostrakon ledger verify --dir var\n  \
+                            ostrakon ledger verify --url https://log.example --vkey 'log.example+0a1b2c3d+AQ…'")]
+    Verify(Box<Verify>),
+    /// Write the whole ledger into one file, also while the node is served
+    #[command(after_help = "Example:\n  ostrakon ledger export ledger.archive --dir var")]
+    Export {
+        /// The file, which must not exist
+        file: PathBuf,
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Put the ledger of such a file where none is, checking every entry
+    #[command(after_help = "Example:\n  ostrakon ledger import ledger.archive --dir var")]
+    Import {
+        /// The file
+        file: PathBuf,
+        /// The signed state is lost for good, and nothing was signed after this file was written
+        #[arg(long)]
+        newest: bool,
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Fetch entries that this ledger lost from a server that keeps a copy of it
+    #[command(after_help = "Example:\n  ostrakon ledger heal --from https://mirror.example/node.example --dir var")]
+    Heal {
+        /// Where the copy is: its checkpoint and tiles are read below this address
+        #[arg(long, value_name = "URL")]
+        from: String,
+        #[command(flatten)]
+        dir: Dir,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    dir: Dir,
+    /// Verify the log below this address instead: ours or any other C2SP tiled log
+    #[arg(long, value_name = "URL", requires = "vkey")]
+    url: Option<String>,
+    /// The key of the log at that address, as in /.well-known/ostrakon
+    #[arg(long, value_name = "VKEY", requires = "url")]
+    vkey: Option<NoteKey>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Dir {
+    /// The node's directory
+    #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
+    dir: PathBuf,
+}
+
+pub(super) fn run(command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Verify(options) => match (&options.url, &options.vkey) {
+            (Some(url), Some(vkey)) => verify_log(url, vkey),
+            _ => verify_home(&Home::at(&options.dir.dir)),
+        },
+        Command::Export { file, dir } => export(&Home::at(dir.dir), &file),
+        Command::Import { file, newest, dir } => import(&Home::at(dir.dir), &file, newest),
+        Command::Heal { from, dir } => heal(&Home::at(dir.dir), &from),
+    }
+}
+
+fn verify_home(home: &Home) -> Result<ExitCode, Error> {
     let config = home.config(std::env::vars_os())?;
     let key = home.secrets()?.key;
     let (signed, store) = home.inspect_ledger()?;
     let bar = progress("entries verified");
-    let outcome =
-        verify::run(&store, &signed, &config.node.domain, &config.node.network, &key.public(), &mut |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
-        });
+    let (domain, network) = (&config.node.domain, &config.node.network);
+    let outcome = verify::run(&store, &signed, domain, network, &key.public(), &mut shown(&bar));
     bar.finish_and_clear();
-    match outcome {
+    Ok(match outcome {
         Ok(report) => {
             println!("tree size   {}", report.tree_size);
             println!("root        {}", hex::encode(report.root));
             println!("chain head  {}", report.chain_head);
             println!("chain, tree, tiles, signatures and the signed state agree");
+            ExitCode::SUCCESS
+        }
+        Err(damage) => damaged(&damage),
+    })
+}
+
+fn verify_log(url: &str, vkey: &NoteKey) -> Result<ExitCode, Error> {
+    let log = RemoteLog::new(url)?;
+    let bar = progress("entries verified");
+    let outcome = verify::run_files(&log, vkey, &mut shown(&bar));
+    bar.finish_and_clear();
+    Ok(match outcome {
+        Ok(report) => {
+            println!("origin      {}", report.origin);
+            println!("tree size   {}", report.tree_size);
+            println!("root        {}", hex::encode(report.root));
+            match report.chain_head {
+                Some(chain) => {
+                    println!("chain head  {chain}");
+                    println!("checkpoint, tree, tiles, entries, chain and signatures agree");
+                }
+                None => {
+                    println!("checkpoint, tree, tiles and entries agree; what the entries mean is not ours to check")
+                }
+            }
+            ExitCode::SUCCESS
+        }
+        Err(damage) => damaged(&damage),
+    })
+}
+
+fn damaged(damage: &Damage) -> ExitCode {
+    eprintln!("error: {damage}");
+    ExitCode::from(DAMAGED)
+}
+
+fn export(home: &Home, file: &Path) -> Result<ExitCode, Error> {
+    let config = home.config(std::env::vars_os())?;
+    let reader = home.read_ledger(&config)?;
+    let trouble = |error: std::io::Error| file_error(file, error);
+    let mut out = BufWriter::new(OpenOptions::new().write(true).create_new(true).open(file).map_err(trouble)?);
+    let bar = progress("entries exported");
+    let outcome = archive::export(&reader, &mut out, &mut shown(&bar)).map_err(Error::from).and_then(|entries| {
+        out.flush().and_then(|()| out.get_ref().sync_all()).map_err(trouble)?;
+        Ok(entries)
+    });
+    bar.finish_and_clear();
+    match outcome {
+        Ok(entries) => {
+            println!("{entries} entries exported to {}", file.display());
             Ok(ExitCode::SUCCESS)
         }
-        Err(damage) => {
-            eprintln!("error: {damage}");
+        Err(error) => {
+            let _ = std::fs::remove_file(file);
+            Err(error)
+        }
+    }
+}
+
+fn import(home: &Home, file: &Path, newest: bool) -> Result<ExitCode, Error> {
+    let config = home.config(std::env::vars_os())?;
+    let key = home.secrets()?.key.public();
+    let input = File::open(file).map_err(|error| file_error(file, error))?;
+    let bar = progress("entries imported");
+    let outcome = Archive::open(BufReader::new(input))
+        .map_err(Error::from)
+        .and_then(|archive| home.import_ledger(&config, &key, archive, newest, &mut shown(&bar)));
+    bar.finish_and_clear();
+    match outcome {
+        Ok(restored) => {
+            let (has, signed) = (restored.tree_size, restored.signed_size);
+            println!("{has} entries imported, every one checked");
+            if has < signed {
+                println!(
+                    "{signed} were signed: entries {has}..{signed} are missing; `ostrakon ledger heal` fetches them"
+                );
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Error::Ledger(error @ (LedgerError::Damaged { .. } | LedgerError::Archive(_)))) => {
+            eprintln!("error: {}: {error}; nothing was imported", file.display());
             Ok(ExitCode::from(DAMAGED))
         }
+        Err(error) => Err(error),
+    }
+}
+
+fn heal(home: &Home, from: &str) -> Result<ExitCode, Error> {
+    let config = home.config(std::env::vars_os())?;
+    let key = home.secrets()?.key.public();
+    let bar = progress("entries fetched and written");
+    let healed = home.heal_ledger(&config, &key, &RemoteLog::new(from)?, &mut shown(&bar));
+    bar.finish_and_clear();
+    let healed = healed?;
+    if healed.from == healed.to {
+        println!("nothing is missing: {} entries, as signed", healed.to);
+    } else {
+        println!("entries {}..{} are back; they have the root that was signed", healed.from, healed.to);
+    }
+    if healed.newer {
+        println!("the copy had a newer checkpoint of this ledger than the signed state, which now holds it");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells a bar how far the work is.
+fn shown(bar: &ProgressBar) -> impl FnMut(u64, u64) {
+    |done, all| {
+        bar.set_length(all);
+        bar.set_position(done);
     }
 }
 
