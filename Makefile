@@ -1,6 +1,6 @@
 # Ostrakon: what a newcomer types. Everything here is a thin line over cargo and scripts/.
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test bench bench-reputation check
+.PHONY: help setup run demo test bench bench-reputation bench-long soak check
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ bench: setup ## one table: signatures, ingest, decisions, check against a bare e
 
 bench-reputation: setup ## the score engine at a million peers and ten million votes, beside scipy
 	@cargo run --release -p ostrakon-reputation --example speed
+
+bench-long: setup ## the ledger's lines at ten million entries; half an hour, 8 GB in the temporary folder
+	@scripts/bench.sh long
+
+soak: setup ## 200 cycles of kill -9 during an import; for a quiet night
+	@scripts/soak.sh
 
 check: setup ## formatting and lints, as CI asks for them
 	@scripts/check.sh

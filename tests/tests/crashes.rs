@@ -9,11 +9,13 @@ use ostrakon_tests::{
     node::{OPEN_POLICY, rows, wait_for},
 };
 
-/// Cycles of kill and restart.
-const CYCLES: usize = 20;
+/// Cycles of kill and restart; `make soak` asks for more.
+fn cycles() -> usize {
+    std::env::var("OSTRAKON_KILL_CYCLES").map_or(20, |cycles| cycles.parse().expect("OSTRAKON_KILL_CYCLES is a number"))
+}
 
-/// Rows of the imported file: more than the cycles get through, so that every kill hits an import at work.
-const ROWS: usize = 60_000;
+/// Rows of the imported file for each cycle: more than a cycle gets through, so that every kill hits an import at work.
+const ROWS_PER_CYCLE: usize = 3_000;
 
 /// Kills the node again and again while an import writes, each time a little later after the last acknowledgement it
 /// saw. After each restart the whole ledger must verify, and every record whose receipt lies in a synced file outside
@@ -22,10 +24,11 @@ const ROWS: usize = 60_000;
 fn every_acknowledged_vote_of_an_import_survives_kill_9() {
     let mut node = TestNode::serving(OPEN_POLICY, "");
     let (file, receipts) = (node.beside("ratings.csv"), node.beside("receipts"));
-    let ratings: String =
-        (0..ROWS).map(|n| format!("{},{},{},{}\n", n % 97, 1000 + n, n % 10 + 1, 1_600_000_000 + n)).collect();
+    let ratings: String = (0..cycles() * ROWS_PER_CYCLE)
+        .map(|n| format!("{},{},{},{}\n", n % 97, 1000 + n, n % 10 + 1, 1_600_000_000 + n))
+        .collect();
     std::fs::write(&file, ratings).unwrap();
-    for cycle in 1..=CYCLES {
+    for cycle in 1..=cycles() {
         let before = rows(&receipts).len();
         let mut import = Command::new(path("ostrakon"))
             .args(["import", "votes", file.to_str().unwrap(), "--format", "otc", "--node", node.local()])

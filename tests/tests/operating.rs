@@ -8,6 +8,7 @@ use ostrakon_tests::{
     TestNode,
     binary::{ostrakon, path},
     node::OPEN_POLICY,
+    skip,
 };
 use serde_json::json;
 
@@ -198,6 +199,75 @@ fn a_full_disk_stops_the_votes_with_an_answer_and_loses_none() {
         node.post("/v1/own/votes", &json!({ "subject": "peer:x.example", "value": 5, "category": "ham" })).status,
         200
     );
+}
+
+/// A real file system of 24 MB with all but 2 MB taken, in a mount namespace of its own: what the node meets is ENOSPC.
+/// Then room is made, the ledger is verified, and the node is served again, all inside.
+#[test]
+fn a_full_file_system_stops_the_votes_with_an_answer_and_loses_none() {
+    const INSIDE: &str = r#"
+        set -e
+        mount -t tmpfs -o size=24m tmpfs "$1"
+        cp -r "$2"/. "$1"
+        head -c 22m /dev/zero > "$1/ballast"
+        "$3" serve --dir "$1" --public 127.0.0.1:0 --local 127.0.0.1:0 &
+        read -r _ < "$4/go"
+        kill -9 $!
+        wait $! || true
+        rm "$1/ballast"
+        exec > "$4/after" 2>&1
+        "$3" ledger verify --dir "$1"
+        exec "$3" serve --dir "$1" --public 127.0.0.1:0 --local 127.0.0.1:0
+    "#;
+    let mut node = TestNode::new();
+    node.write("policy.toml", OPEN_POLICY);
+    let (disk, control) = (node.beside("disk"), node.beside("control"));
+    std::fs::create_dir(&disk).unwrap();
+    std::fs::create_dir(&control).unwrap();
+    let isolated = || {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c"]);
+        command
+    };
+    if !isolated().arg("mount -t tmpfs tmpfs \"$0\"").arg(&disk).output().is_ok_and(|output| output.status.success()) {
+        return skip("mounting a file system in a namespace of its own is not permitted here");
+    }
+    assert!(Command::new("mkfifo").arg(control.join("go")).status().unwrap().success());
+    let mut command = isolated();
+    command.arg(INSIDE).arg("sh").arg(&disk).arg(node.home()).arg(path("ostrakon")).arg(&control);
+    node.serve_with(command);
+    let ballot = |n: usize| json!({ "subject": format!("peer:p{n}.example"), "value": -10, "category": "spam" });
+    let mut taken = 0;
+    let refused = loop {
+        let answer = node.post("/v1/own/votes", &ballot(taken));
+        if answer.status != 200 {
+            break answer;
+        }
+        taken += 1;
+        assert!(taken < 100_000, "the disk is never full");
+    };
+    assert!(taken > 10, "{refused:?}");
+    assert_eq!((refused.status, &refused.body["error"]["blame"]), (503, &json!("us")), "{refused:?}");
+    assert!(refused.body["error"]["message"].as_str().unwrap().contains("space"), "{refused:?}");
+    assert_eq!(node.get("/readyz").status, 503);
+    let stopped = node.post("/v1/own/votes", &ballot(taken));
+    assert_eq!((stopped.status, &stopped.body["error"]["code"]), (503, &json!("stopped")), "{stopped:?}");
+
+    std::fs::write(control.join("go"), "go\n").unwrap();
+    let after = || std::fs::read_to_string(control.join("after")).unwrap_or_default();
+    node.wait_for("the second start", || after().lines().any(|line| line.starts_with("ready")) || node_ended(&after()));
+    let report = after();
+    let entries = report.lines().find_map(|line| line.strip_prefix("tree size")).unwrap_or_else(|| panic!("{report}"));
+    let entries: usize = entries.trim().parse().unwrap();
+    assert!(entries > taken, "{entries} entries, {taken} votes were acknowledged");
+    let local = report.split_whitespace().find_map(|word| word.strip_prefix("local=")).unwrap();
+    let again = ostrakon_tests::node::post(&format!("http://{local}/v1/own/votes"), ballot(0).to_string().as_bytes());
+    assert_eq!(again.status, 200, "{again:?}");
+}
+
+/// Whether what ran inside ended with an error instead of being ready.
+fn node_ended(report: &str) -> bool {
+    report.lines().any(|line| line.starts_with("error"))
 }
 
 #[test]

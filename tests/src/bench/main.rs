@@ -4,10 +4,17 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod decisions;
+mod growth;
 mod http;
 mod ingest;
+mod latency;
 mod machine;
 mod signatures;
+mod tiles;
+
+/// Entries of the ledger that is grown, and of the one of `make bench-long`.
+const ENTRIES: u64 = 200_000;
+const ENTRIES_LONG: u64 = 10_000_000;
 
 /// As the node has it.
 #[global_allocator]
@@ -17,22 +24,51 @@ fn main() {
     match std::env::args().nth(1).as_deref() {
         Some("echo") => return http::echo(),
         Some("http") => return http_lines(),
+        Some("tile") => return tiles::bare(),
+        Some("votes") => return vote_lines(),
+        Some("ledger") => return ledger_lines(ENTRIES),
+        Some("long") => return ledger_lines(ENTRIES_LONG),
         _ => {}
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{}\n", machine::describe(cores));
     println!("{:84} {:>44} {:>7} {:>7}", "what", "measured", "ratio", "target");
+    vote_lines();
+    ledger_lines(ENTRIES);
+    let decided = decisions::per_second();
+    let what = "decisions in process, one core: subjects, scores, limits, rules; against 150,000/s";
+    print(what, &per_second(decided), Some((decided / 150_000.0, 1.0)));
+    http_lines();
+}
+
+fn vote_lines() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let per_core = signatures::per_core();
     print("verify_strict, one core", &per_second(per_core), None);
     print("verify_strict, all cores at once", &per_second(signatures::all_cores()), None);
     let ideal = per_core * f64::from(u32::try_from(cores).unwrap());
     let ingested = ingest::votes_per_second();
     let what = "votes ingested: parsed, verified, sequenced, synced; against cores × verify_strict";
-    print(what, &per_second(ingested), Some((ingested / ideal, 0.6)));
-    let decided = decisions::per_second();
-    let what = "decisions in process, one core: subjects, scores, limits, rules; against 150,000/s";
-    print(what, &per_second(decided), Some((decided / 150_000.0, 1.0)));
-    http_lines();
+    print(what, &per_second(ingested), Some((ingested / ideal, 0.85)));
+    let latency = latency::at(ingested / 2.0);
+    let figure = format!("p50 {:.1?}, p99 {:.1?}", latency.p50, latency.p99);
+    let what = "acknowledgement at half that load, against 100 ms (at most)";
+    print(what, &figure, Some((latency.p99.as_secs_f64() / 0.1, 1.0)));
+    let what = "answers that came before a checkpoint covered their record";
+    print(what, &latency.uncovered.to_string(), None);
+}
+
+/// What a ledger costs when it is long. The targets are those for ten million entries.
+fn ledger_lines(entries: u64) {
+    let mut growth = growth::measure(entries);
+    let what = format!("an append at {} entries, against one at 10,000 (at most)", growth.entries);
+    let figure = format!("{:.1?} against {:.1?}", growth.long, growth.short);
+    print(&what, &figure, Some((growth.long.as_secs_f64() / growth.short.as_secs_f64(), 1.3)));
+    let what = format!("`ostrakon serve` on {} entries until it answered /checkpoint, against 2 s (at most)", entries);
+    print(&what, &format!("{:.1?}", growth.open), Some((growth.open.as_secs_f64() / 2.0, 1.0)));
+    let (ours, bare) = tiles::per_second(&mut growth.node, entries);
+    print("bare warp endpoint that returns a tile's bytes", &per_second(bare), None);
+    print("full tiles read from the node; against the bare endpoint", &per_second(ours), Some((ours / bare, 0.7)));
 }
 
 fn http_lines() {
@@ -63,7 +99,11 @@ fn rate(count: usize, work: impl FnOnce()) -> f64 {
 
 /// The median of several measurements.
 fn median(mut measure: impl FnMut() -> f64) -> f64 {
-    let mut figures: Vec<_> = (0..5).map(|_| measure()).collect();
+    middle((0..5).map(|_| measure()).collect())
+}
+
+/// The middle one.
+fn middle(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
-    figures[2]
+    figures[figures.len() / 2]
 }

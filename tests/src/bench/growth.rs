@@ -1,0 +1,116 @@
+//! A ledger as it grows: what an append costs in a long one, and how fast a long one opens.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use ostrakon_ledger::{BATCH_RECORDS_MAX, SignedRecord, Verified};
+use ostrakon_router::{home::Home, registrar::Registrar};
+use ostrakon_tests::{TestNode, TestPeer, node::get_bytes};
+use rayon::prelude::*;
+
+/// Authors that take turns.
+const AUTHORS: usize = 1024;
+/// Size of a short ledger.
+const SHORT: u64 = 10_000;
+/// Batches whose times are compared.
+const BATCHES: usize = 41;
+/// Times that the node is started.
+const STARTS: usize = 3;
+
+/// What was measured.
+pub(crate) struct Growth {
+    pub(crate) entries: u64,
+    /// Time per append in the short ledger, and in the long one.
+    pub(crate) short: Duration,
+    pub(crate) long: Duration,
+    /// From the start of `ostrakon serve` on the long one to its answer to `GET /checkpoint`.
+    pub(crate) open: Duration,
+    /// The ledger, which later measurements use.
+    pub(crate) node: TestNode,
+}
+
+/// Grows the ledger of a new node to `entries`, every record signed and verified, and measures on the way.
+pub(crate) fn measure(entries: u64) -> Growth {
+    let mut node = TestNode::new();
+    node.write("policy.toml", "");
+    let mut grower = Grower::new(&node);
+    grower.grow(SHORT);
+    let short = grower.per_append();
+    grower.grow(entries);
+    let long = grower.per_append();
+    drop(grower);
+    let mut opens: Vec<_> = (0..STARTS).map(|_| open(&mut node)).collect();
+    opens.sort();
+    Growth { entries, short, long, open: opens[STARTS / 2], node }
+}
+
+struct Grower {
+    registrar: Registrar,
+    peers: Vec<TestPeer>,
+}
+
+impl Grower {
+    fn new(node: &TestNode) -> Self {
+        let home = Home::at(node.home());
+        let config = home.config([]).unwrap();
+        let mut registrar = home.open_ledger(&config, home.secrets().unwrap().key).unwrap();
+        let peers: Vec<_> = (0..AUTHORS).map(|n| TestPeer::new(&format!("p{n}.example"))).collect();
+        for peer in &peers {
+            registrar.admit(peer.name.clone(), peer.key.public(), 1).unwrap();
+        }
+        Self { registrar, peers }
+    }
+
+    /// The next vote of every author: one batch.
+    fn batch(&mut self) -> Vec<Verified<SignedRecord>> {
+        let vote = |peer: &mut TestPeer| {
+            let subject = format!("peer:s{}.example", peer.seq % 50_000);
+            Verified::check(peer.vote(&subject, -50)).unwrap()
+        };
+        self.peers.par_iter_mut().map(vote).collect()
+    }
+
+    fn append(&mut self, batch: Vec<Verified<SignedRecord>>) {
+        let outcomes = self.registrar.submit(batch, 2).unwrap();
+        assert!(outcomes.into_iter().all(|outcome| outcome.unwrap().new));
+    }
+
+    fn grow(&mut self, size: u64) {
+        let reader = self.registrar.ledger().reader();
+        while reader.tree_size() < size {
+            let batch = self.batch();
+            self.append(batch);
+        }
+    }
+
+    /// The median batch's time per record, everything but the signatures: sequenced, written, synced, signed, published.
+    fn per_append(&mut self) -> Duration {
+        let mut times: Vec<_> = (0..BATCHES)
+            .map(|_| {
+                let batch = self.batch();
+                let start = Instant::now();
+                self.append(batch);
+                start.elapsed() / BATCH_RECORDS_MAX as u32
+            })
+            .collect();
+        times.sort();
+        times[BATCHES / 2]
+    }
+}
+
+/// Starts the node and asks for its checkpoint as soon as it listens, then kills it.
+fn open(node: &mut TestNode) -> Duration {
+    let start = Instant::now();
+    let mut child = node.serve_command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let public = ready.split_whitespace().find_map(|word| word.strip_prefix("public=")).unwrap();
+    get_bytes(&format!("http://{public}/checkpoint"));
+    let elapsed = start.elapsed();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    elapsed
+}

@@ -1,0 +1,84 @@
+//! How long a vote waits for its answer at half the load that the ledger can take, and whether the checkpoint covers it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use ostrakon_ledger::{FileState, Ledger, PeerName, RocksStore, SecretKey, SignedRecord, TABLES, Verified};
+use ostrakon_router::{
+    registrar::Registrar,
+    sequencer::{Limits, Sequencer},
+};
+use ostrakon_tests::TestPeer;
+use rayon::prelude::*;
+use tokio::runtime::Runtime;
+
+/// How long votes keep coming.
+const SECONDS: f64 = 4.0;
+/// Authors, each with one vote under way at a time.
+const AUTHORS: usize = 1024;
+
+/// What callers saw.
+pub(crate) struct Latency {
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+    /// Answers that came before a checkpoint covered their record.
+    pub(crate) uncovered: usize,
+}
+
+/// Votes arrive at `per_second`, whatever became of the ones before; each is parsed, verified and sequenced as the
+/// endpoint does it. Measured from when it should have arrived to its answer.
+pub(crate) fn at(per_second: f64) -> Latency {
+    let dir = tempfile::TempDir::new().unwrap();
+    let store = Arc::new(RocksStore::open(dir.path().join("ledger"), TABLES).unwrap());
+    let state = Box::new(FileState::new(dir.path().join("signed-state")));
+    let owner = PeerName::parse("node.example").unwrap();
+    let key = SecretKey::from_seed([7; 32]);
+    let ledger = Ledger::create(store, state, &owner, "ostrakon", key.clone(), 1).unwrap();
+    let reader = ledger.reader();
+    let mut registrar = Registrar::new(ledger, "ostrakon".into(), owner, key);
+    let mut peers: Vec<_> = (0..AUTHORS).map(|n| TestPeer::new(&format!("p{n}.example"))).collect();
+    for peer in &peers {
+        registrar.admit(peer.name.clone(), peer.key.public(), 1).unwrap();
+    }
+    let each = (per_second * SECONDS / AUTHORS as f64).ceil() as usize;
+    let said = |peer: &mut TestPeer| -> Vec<Vec<u8>> {
+        (0..each).map(|n| peer.vote(&format!("peer:s{n}.example"), -50).to_envelope()).collect()
+    };
+    let sequences: Vec<_> = peers.par_iter_mut().map(said).collect();
+    let limits = Limits { pool_max: 65_536, batch_max: 1024 };
+    let (sequencer, thread) = Sequencer::start(registrar, limits, || {}).unwrap();
+    let answers = Runtime::new().unwrap().block_on(async {
+        let start = Instant::now();
+        let mut tasks = Vec::with_capacity(AUTHORS);
+        for (author, envelopes) in sequences.into_iter().enumerate() {
+            let (sequencer, reader) = (sequencer.clone(), reader.clone());
+            tasks.push(tokio::spawn(async move {
+                let mut answers = Vec::with_capacity(envelopes.len());
+                for (nth, envelope) in envelopes.iter().enumerate() {
+                    let due = start + Duration::from_secs_f64((nth * AUTHORS + author) as f64 / per_second);
+                    tokio::time::sleep_until(due.into()).await;
+                    let record = Verified::check(SignedRecord::parse_envelope(envelope).unwrap()).unwrap();
+                    let appended = sequencer.submit(record).await.unwrap();
+                    answers.push((due.elapsed(), appended.index < reader.tree_size()));
+                }
+                answers
+            }));
+        }
+        let mut answers = Vec::new();
+        for task in tasks {
+            answers.extend(task.await.unwrap());
+        }
+        answers
+    });
+    drop(sequencer);
+    thread.join().unwrap();
+    let mut latencies: Vec<_> = answers.iter().map(|(latency, _)| *latency).collect();
+    latencies.sort();
+    Latency {
+        p50: latencies[latencies.len() / 2],
+        p99: latencies[latencies.len() * 99 / 100],
+        uncovered: answers.iter().filter(|(_, covered)| !covered).count(),
+    }
+}
