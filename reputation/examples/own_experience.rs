@@ -1,6 +1,7 @@
-//! The R8 table of `docs/reputation.md`: the mail trace with a share of it reported and a share of reporters lying.
+//! The R8 table of `docs/reputation.md`: the mail trace with a share of it reported and a share of reporters lying;
+//! plain counting beside R8, on the same draws.
 //!
-//! `cargo run --release -p ostrakon-reputation --example own_experience [own_budget]`
+//! `cargo run --release -p ostrakon-reputation --example own_experience [draws]`
 
 #[path = "../tests/common/trace.rs"]
 mod trace;
@@ -10,26 +11,19 @@ use trace::{Run, Trace};
 
 fn main() {
     let Some(trace) = Trace::load() else { return };
-    let budget = std::env::args().nth(1).and_then(|text| text.parse().ok());
-    println!("reported lying trusted | AUC   | spam found at 1 % / .1 % of the ham");
+    let draws = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10);
+    println!("reported lying | AUC and spam found at 1 % / .1 % of the ham: plain counts | R8 alone | R8, ten trusted");
     for (reported, lying) in [(0.1, 0.0), (0.1, 0.2), (0.1, 0.4), (0.01, 0.0), (0.01, 0.4)] {
-        for trusted in [0, 10] {
+        let kinds = [(trace::plain_counts(), 0), (Parameters::default(), 0), (Parameters::default(), 10)];
+        let cells = kinds.map(|(parameters, trusted)| {
             let mut sums = [0.0; 3];
-            for seed in 1..=5 {
-                let mut parameters = Parameters::default();
-                parameters.own_budget = budget.unwrap_or(parameters.own_budget);
-                let outcome = trace.run(&Run { reported, lying, trusted, seed, parameters });
+            for seed in 1..=draws {
+                let outcome = trace.run(&Run { reported, lying, trusted, seed, parameters: parameters.clone() });
                 let parts = [outcome.auc, outcome.found[0], outcome.found[1]];
-                sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part / 5.0);
+                sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part / draws as f64);
             }
-            let [auc, one, tenth] = sums;
-            println!(
-                "{:5} % {:4} % {trusted:7} | {auc:.3} | {:.0} % / {:.0} %",
-                reported * 100.0,
-                lying * 100.0,
-                one * 100.0,
-                tenth * 100.0
-            );
-        }
+            format!("{:.3} {:.0} % / {:.0} %", sums[0], sums[1] * 100.0, sums[2] * 100.0)
+        });
+        println!("{:5} % {:4} % | {}", reported * 100.0, lying * 100.0, cells.join(" | "));
     }
 }

@@ -15,14 +15,15 @@ mod clock;
 
 use std::sync::Arc;
 
-use ostrakon_ledger::{PeerName, Subject};
+use ostrakon_ledger::{PeerName, Subject, Vote};
 
 use crate::engine::{self, Activity, Ballot, Ballots};
-use crate::event::Event;
-use crate::explain::{Explanation, Trust};
+use crate::event::{Event, Source};
+use crate::explain::{Explanation, Seen, Trust};
 use crate::names::Names;
 use crate::parameters::{Parameters, Viewpoint};
 use crate::r5_decay::Decay;
+use crate::r6_lineage::{self, Lineage, NOBODY, Pair as VoterAndSubject, Root};
 use crate::snapshot::Snapshot;
 use crate::table::hasher;
 use crate::view::{Lens, View};
@@ -37,6 +38,9 @@ pub struct Book {
     pub(crate) clock: Clock,
     /// Per number, as of the last epoch.
     pub(crate) activity: Vec<Activity>,
+    /// R6, per number, as of the last epoch: whom it follows, or [`NOBODY`].
+    pub(crate) leaders: Vec<u32>,
+    lineage: Lineage,
     /// The operator's own first.
     views: Vec<View>,
     /// An epoch has closed and is not computed yet: readers' tallies are not kept until it is.
@@ -62,6 +66,8 @@ impl Book {
             votes: Votes::new(),
             clock: Clock::default(),
             activity: Vec::new(),
+            leaders: Vec::new(),
+            lineage: Lineage::default(),
             views,
             due: false,
         }
@@ -99,7 +105,9 @@ impl Book {
         for (voter, subject) in self.votes.ending(now_ms) {
             let pair = self.votes.of_pair(voter, subject);
             let (before, after) = (self.voice(subject, &pair, before_ms), self.voice(subject, &pair, now_ms));
-            self.change(voter, subject, before, after);
+            if before != after {
+                self.views.iter_mut().for_each(|view| view.change((voter, subject), before, after));
+            }
         }
     }
 
@@ -125,6 +133,13 @@ impl Book {
     /// Costs time in proportion to the votes about the subject and about the voters on the paths.
     pub fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
         self.own().explain(subject, now_ms)
+    }
+
+    /// [`Book::explain`], with the score from every other viewpoint beside it.
+    pub fn explain_beside_others(&self, subject: &Subject, now_ms: u64) -> Explanation {
+        let explanation = self.explain(subject, now_ms);
+        let seen = |snapshot: &Snapshot| Seen::of(snapshot, subject, explanation.now_ms);
+        Explanation { viewpoints: self.snapshots().iter().map(seen).collect(), ..explanation }
     }
 
     /// [`Book::explain`] from the viewpoint with a name; `None` if there is none.
@@ -183,50 +198,86 @@ impl Book {
         }
         let Some((voter, subject)) = touched else { return };
         let before = self.voice(subject, &self.votes.of_pair(voter, subject), self.clock.now_ms);
-        self.change_votes(event, touched);
-        let after = self.voice(subject, &self.votes.of_pair(voter, subject), self.clock.now_ms);
-        self.change(voter, subject, before, after);
+        if self.change_votes(event, touched) {
+            self.recast((voter, subject), before);
+        }
     }
 
     /// Voter and subject of the vote that an event makes or ends.
     fn pair_of(&mut self, event: &Event) -> Option<(u32, u32)> {
         match event {
             Event::Admitted { .. } | Event::Other { .. } => None,
-            Event::Voted { voter, vote, .. } => Some((self.names.intern_peer(voter), self.names.intern(&vote.subject))),
+            Event::Voted { voter, vote, .. } | Event::Derived { voter, vote, .. } => {
+                Some((self.names.intern_peer(voter), self.names.intern(&vote.subject)))
+            }
             Event::Retracted { voter, subject, .. } => {
                 Some((self.names.find(&Subject::Peer(voter.clone()))?, self.names.find(subject)?))
             }
         }
     }
 
-    /// Changes the set of live votes, and nothing else.
-    fn change_votes(&mut self, event: &Event, touched: Option<(u32, u32)>) {
-        let Some((voter, subject)) = touched else { return };
+    /// Changes the set of live votes and what they were derived from, and nothing else; false if it changes nothing.
+    fn change_votes(&mut self, event: &Event, touched: Option<VoterAndSubject>) -> bool {
+        let Some((voter, subject)) = touched else { return false };
         match event {
-            Event::Admitted { .. } | Event::Other { .. } => {}
-            Event::Voted { index, at_ms, vote, .. } => self.votes.insert(LiveVote {
-                voter,
-                subject,
-                value: vote.value.clamp(-100, 100),
-                category: vote.category,
-                since_ms: vote.cast_at_ms.min(*at_ms),
-                expires_at_ms: vote.expires_at_ms,
-                index: *index,
-            }),
-            Event::Retracted { target, .. } => self.votes.end(voter, subject, *target),
+            Event::Admitted { .. } | Event::Other { .. } => false,
+            Event::Voted { index, at_ms, vote, .. } => {
+                self.cast(voter, subject, (*index, *at_ms), vote);
+                self.lineage.note((voter, subject), None);
+                true
+            }
+            Event::Derived { index, at_ms, vote, source, .. } => {
+                self.cast(voter, subject, (*index, *at_ms), vote);
+                let root = self.root_of(source);
+                self.lineage.note((voter, subject), Some(root));
+                true
+            }
+            Event::Retracted { target, .. } => {
+                let ended = self.votes.end(voter, subject, *target);
+                let mut left = self.votes.of_pair(voter, subject).into_iter().flatten();
+                if ended && !left.any(|row| row.is_live(self.clock.ledger_ms)) {
+                    self.lineage.note((voter, subject), None);
+                }
+                ended
+            }
         }
     }
 
-    fn change(&mut self, voter: u32, subject: u32, before: Option<Ballot>, after: Option<Ballot>) {
-        if before != after {
-            self.views.iter_mut().for_each(|view| view.change(voter, subject, before, after));
+    fn cast(&mut self, voter: u32, subject: u32, (index, at_ms): (u64, u64), vote: &Vote) {
+        self.votes.insert(LiveVote {
+            voter,
+            subject,
+            value: vote.value.clamp(-100, 100),
+            category: vote.category,
+            since_ms: vote.cast_at_ms.min(at_ms),
+            expires_at_ms: vote.expires_at_ms,
+            index,
+        });
+    }
+
+    fn root_of(&mut self, source: &Source) -> Root {
+        match source {
+            Source::Vote { index, voter } => Root { key: *index, author: self.names.intern_peer(voter) },
+            // Beyond every ledger index.
+            Source::Record(id) => {
+                let head = id.0.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));
+                Root { key: head | 1 << 63, author: NOBODY }
+            }
         }
+    }
+
+    /// A voter has a new last word about a subject, where it said `before`.
+    fn recast(&mut self, pair: VoterAndSubject, before: Option<Ballot>) {
+        let after = self.voice(pair.1, &self.votes.of_pair(pair.0, pair.1), self.clock.now_ms);
+        let derived = self.lineage.root(pair).is_some();
+        self.views.iter_mut().for_each(|view| view.recast(pair, before, after, derived));
     }
 
     /// An epoch closes: from now on tallies count from the ledger's time, and the votes are what it will see.
     fn close(&mut self) {
         self.clock.close();
         self.votes.seal(self.clock.reference_ms);
+        self.lineage.close();
         self.names.settle();
         self.due = true;
     }
@@ -241,7 +292,11 @@ impl Book {
         let (decay, now_ms) = (self.decay(), self.clock.now_ms);
         let (base, is_peer) = (self.votes.base(), self.names.is_peer());
         let mut ballots = Ballots::new(base, is_peer, &decay, self.clock.reference_ms);
-        self.views.iter_mut().for_each(|view| view.weigh(&ballots, &self.parameters));
+        self.leaders = r6_lineage::leaders(base, is_peer.len());
+        self.lineage.settle(&ballots);
+        for view in &mut self.views {
+            view.weigh(&ballots, &self.leaders, &self.lineage, &self.parameters);
+        }
         self.activity = ballots.activity();
         if now_ms >= ballots.first_end_ms {
             drop(ballots);
@@ -252,8 +307,7 @@ impl Book {
         self.votes.look_ahead_from(now_ms);
         for (voter, subject) in self.votes.pairs_since_close() {
             let before = self.voice(subject, &self.votes.of_pair_at_close(voter, subject), now_ms);
-            let after = self.voice(subject, &self.votes.of_pair(voter, subject), now_ms);
-            self.change(voter, subject, before, after);
+            self.recast((voter, subject), before);
         }
     }
 

@@ -2,6 +2,9 @@
 
 use ostrakon_ledger::{Body, Entry, PeerName, RecordId, Subject, Vote};
 
+/// Longest chain of copies of copies that is followed to its root.
+const CHAIN_MAX: usize = 8;
+
 /// One entry, reduced to what concerns scores. Times in unix ms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -25,6 +28,19 @@ pub enum Event {
         /// The vote.
         vote: Vote,
     },
+    /// A vote was cast that was derived from another record (R6).
+    Derived {
+        /// Ledger index.
+        index: u64,
+        /// When the ledger received it.
+        at_ms: u64,
+        /// Who voted.
+        voter: PeerName,
+        /// The vote.
+        vote: Vote,
+        /// What it goes back to.
+        source: Source,
+    },
     /// A vote was withdrawn by its author.
     Retracted {
         /// Ledger index.
@@ -47,24 +63,77 @@ pub enum Event {
     },
 }
 
+/// The record that a vote was derived from, as far as this ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A vote in this ledger about the same subject.
+    Vote {
+        /// Ledger index.
+        index: u64,
+        /// Who cast it.
+        voter: PeerName,
+    },
+    /// Any other record.
+    Record(RecordId),
+}
+
+impl Source {
+    /// Of the records a vote says it was derived from: the first vote of this ledger about the same subject, or what
+    /// that one goes back to; if there is none, the smallest id, so that the order in which they are named does not
+    /// matter. `None`: it names none.
+    fn of<E>(vote: &Vote, find: &mut impl FnMut(&RecordId) -> Result<Option<Entry>, E>) -> Result<Option<Self>, E> {
+        let mut root = None;
+        let mut named = vote.derived_from.clone();
+        for _ in 0..CHAIN_MAX {
+            let mut first: Option<Entry> = None;
+            for id in &named {
+                let Some(entry) = find(id)? else { continue };
+                let same = matches!(&entry.record.record().body, Body::Vote(source) if source.subject == vote.subject);
+                if same && first.as_ref().is_none_or(|first| entry.index < first.index) {
+                    first = Some(entry);
+                }
+            }
+            let next = match first {
+                Some(entry) => {
+                    let record = entry.record.record();
+                    root = Some(Source::Vote { index: entry.index, voter: record.header.author.clone() });
+                    match &record.body {
+                        Body::Vote(source) => source.derived_from.clone(),
+                        _ => Vec::new(),
+                    }
+                }
+                None => {
+                    root = named.iter().min().copied().map(Source::Record).or(root);
+                    Vec::new()
+                }
+            };
+            if next.is_empty() {
+                break;
+            }
+            named = next;
+        }
+        Ok(root)
+    }
+}
+
 impl Event {
-    /// Reads an entry. A retraction names a record: `find` gives the entry of that record in the same ledger, so that
-    /// the book need not keep the ids of all votes.
+    /// Reads an entry. Retractions and derived votes name records: `find` gives the entry of a record in the same
+    /// ledger, so that the book need not keep the ids of all votes.
     ///
     /// # Errors
     /// What `find` returns.
-    pub fn of<E>(entry: &Entry, find: impl FnOnce(&RecordId) -> Result<Option<Entry>, E>) -> Result<Self, E> {
+    pub fn of<E>(entry: &Entry, mut find: impl FnMut(&RecordId) -> Result<Option<Entry>, E>) -> Result<Self, E> {
         let (index, at_ms) = (entry.index, entry.received_at_ms);
         let record = entry.record.record();
         Ok(match &record.body {
             Body::Admit(admit) => Event::Admitted { index, peer: admit.peer.clone() },
-            Body::Vote(vote) => Event::Voted {
-                index,
-                at_ms,
-                id: entry.record.id(),
-                voter: record.header.author.clone(),
-                vote: vote.clone(),
-            },
+            Body::Vote(vote) => {
+                let (voter, vote) = (record.header.author.clone(), vote.clone());
+                match Source::of(&vote, &mut find)? {
+                    Some(source) => Event::Derived { index, at_ms, voter, vote, source },
+                    None => Event::Voted { index, at_ms, id: entry.record.id(), voter, vote },
+                }
+            }
             Body::Retract(retract) => match find(&retract.target)? {
                 Some(target) => Event::retracted(index, at_ms, &record.header.author, &target),
                 None => Event::Other { index, at_ms },
@@ -90,6 +159,7 @@ impl Event {
         match self {
             Event::Admitted { index, .. }
             | Event::Voted { index, .. }
+            | Event::Derived { index, .. }
             | Event::Retracted { index, .. }
             | Event::Other { index, .. } => *index,
         }
@@ -99,7 +169,10 @@ impl Event {
     pub fn at_ms(&self) -> Option<u64> {
         match self {
             Event::Admitted { .. } => None,
-            Event::Voted { at_ms, .. } | Event::Retracted { at_ms, .. } | Event::Other { at_ms, .. } => Some(*at_ms),
+            Event::Voted { at_ms, .. }
+            | Event::Derived { at_ms, .. }
+            | Event::Retracted { at_ms, .. }
+            | Event::Other { at_ms, .. } => Some(*at_ms),
         }
     }
 }

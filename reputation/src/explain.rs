@@ -3,18 +3,22 @@
 //! The parts add up to P and N exactly: each is the difference of two aged running sums, so that what rounding takes
 //! from one it gives to the next.
 
+mod outlook;
 mod path;
 
-use ostrakon_ledger::Subject;
+use ostrakon_ledger::{Category, Subject};
 use serde::Serialize;
 
-use crate::engine::{Ballot, Standing, weight};
+use crate::engine::{Ballot, Standing};
 use crate::fixed::{MILLION, ONE, Share};
 use crate::r1_flow::{FLOW_ONE, UNREACHED};
 use crate::r5_decay::{Decay, aged};
+use crate::r7_posterior::Score;
 use crate::r8_experience::{ExperienceSnapshot, Own};
+use crate::snapshot::Snapshot;
 use crate::view::Lens;
 use crate::votes::LiveVote;
+pub use outlook::Outlook;
 
 /// Most contributions listed one by one: what a person reads; the others are summed up as [`Explanation::rest`].
 pub const CONTRIBUTIONS_MAX: usize = 50;
@@ -46,10 +50,52 @@ pub struct Explanation {
     pub contributions: Vec<Contribution>,
     /// All other votes together.
     pub rest: Rest,
+    /// Per category what its votes alone amount to, in the order of the categories. A voter speaks in each category it
+    /// voted in, so these need not add up to P and N.
+    pub categories: Vec<CategoryTally>,
+    /// What would change the score.
+    pub outlook: Outlook,
     /// What the subject weighs as a voter, if it is a peer.
     pub trust: Option<Trust>,
     /// What the operator's own users say (R8), where asked for.
     pub own: Option<Own>,
+    /// The score from every viewpoint of the book, the operator's own first, where asked for.
+    pub viewpoints: Vec<Seen>,
+}
+
+/// A score as one viewpoint sees it, with all it depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Name of the viewpoint.
+    pub viewpoint: String,
+    /// Digest of its seeds, in hexadecimal.
+    pub seeds: String,
+    /// Digest of the parameters, in hexadecimal.
+    pub parameters: String,
+    /// The ledger entries below this index are taken into account.
+    pub ledger_index: u64,
+    /// Thousandths, −1000…1000.
+    pub score: i16,
+    /// Thousandths, 0…1000.
+    pub confidence: u16,
+    /// Whether there is any live vote.
+    pub known: bool,
+}
+
+impl Seen {
+    /// A subject's score in a snapshot.
+    pub(crate) fn of(snapshot: &Snapshot, subject: &Subject, now_ms: u64) -> Self {
+        let (label, score) = (snapshot.label(), snapshot.score(subject, now_ms));
+        Self {
+            viewpoint: label.viewpoint.clone(),
+            seeds: hexadecimal(&label.viewpoint_digest),
+            parameters: hexadecimal(&label.parameters_digest),
+            ledger_index: snapshot.next_index(),
+            score: score.score,
+            confidence: score.confidence,
+            known: score.known,
+        }
+    }
 }
 
 /// The terms of R7, in nano-votes.
@@ -63,6 +109,23 @@ pub struct Terms {
     pub k_nv: u64,
     /// Voters with a live vote.
     pub voters: u32,
+}
+
+/// What the votes of one category amount to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CategoryTally {
+    /// The category.
+    pub category: &'static str,
+    /// Thousandths, −1000…1000.
+    pub score: i16,
+    /// Thousandths, 0…1000.
+    pub confidence: u16,
+    /// Voters with a live vote in it.
+    pub voters: u32,
+    /// P of this category, in nano-votes.
+    pub positive_nv: u64,
+    /// N of this category, in nano-votes.
+    pub negative_nv: u64,
 }
 
 /// One vote's share in a score.
@@ -82,6 +145,10 @@ pub struct Contribution {
     pub decay: u32,
     /// Its part in nano-votes: of P if positive, of N if negative.
     pub weight_nv: i64,
+    /// R6: a copy that says nothing because somebody who weighs more says it.
+    pub copy: bool,
+    /// R6: whom the voter repeats, if it nearly always repeats one other voter.
+    pub follows: Option<Subject>,
     /// When it ends, unix ms; 0: never.
     pub expires_at_ms: u64,
     /// From a seed to the voter: of the shortest ways that trust took, at each step the one that carries most.
@@ -101,7 +168,7 @@ pub struct Rest {
 }
 
 /// What an epoch found out about a peer as a voter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trust {
     /// R1: trust received, in billionths of what one seed starts with.
     pub flow: u64,
@@ -113,17 +180,20 @@ pub struct Trust {
     pub consistency: u32,
     /// R3: live votes in millionths, each with its decay.
     pub votes: u64,
+    /// R6: whom it repeats, if it nearly always repeats one other voter; its credibility is what it has beyond that one.
+    pub follows: Option<Subject>,
 }
 
 impl Trust {
-    /// A voter's standing, and R3's count of its votes.
-    pub(crate) fn of(standing: Standing, votes: u64) -> Self {
+    /// A voter's standing, R3's count of its votes, and whom it follows.
+    pub(crate) fn of(standing: Standing, votes: u64, follows: Option<Subject>) -> Self {
         Self {
             flow: ((u128::from(standing.flow) * 1_000_000_000) / u128::from(FLOW_ONE)) as u64,
             hops: (standing.hops != UNREACHED).then_some(standing.hops),
             credibility: millionths(standing.credibility),
             consistency: millionths(standing.consistency),
             votes,
+            follows,
         }
     }
 }
@@ -144,6 +214,9 @@ impl Lens<'_> {
         let mut voices = id.map_or(Vec::new(), |id| self.voices_about(id));
         voices.sort_by_key(|voice| (std::cmp::Reverse(voice.weight), voice.vote.index));
         let (contributions, rest) = self.parts(&voices, now_ms);
+        let k_nv = self.book.parameters.k_nv();
+        let outlook = Outlook::of(&score, k_nv, &contributions);
+        let categories = id.map_or(Vec::new(), |id| self.categories(id, now_ms));
         let explanation = Explanation {
             subject: subject.clone(),
             sentence: String::new(),
@@ -157,13 +230,16 @@ impl Lens<'_> {
             terms: Terms {
                 positive_nv: score.positive_nv,
                 negative_nv: score.negative_nv,
-                k_nv: self.book.parameters.k_nv(),
+                k_nv,
                 voters: voices.len() as u32,
             },
             contributions,
             rest,
+            categories,
+            outlook,
             trust: matches!(subject, Subject::Peer(_)).then(|| self.trust(id)),
             own: None,
+            viewpoints: Vec::new(),
         };
         Explanation { sentence: explanation.in_a_sentence(), ..explanation }
     }
@@ -172,9 +248,37 @@ impl Lens<'_> {
     fn voices_about(&self, subject: u32) -> Vec<Voice> {
         let voice = |voter: u32| {
             let (ballot, vote) = self.voice(voter, subject)?;
-            Some(Voice { vote, ballot, weight: weight(self.view.standing(voter).credibility, ballot.size()) })
+            Some(Voice { vote, ballot, weight: self.view.weight((voter, subject), ballot) })
         };
         self.book.votes.voters_about(subject).into_iter().filter_map(voice).collect()
+    }
+
+    /// What the live votes of each category amount to.
+    fn categories(&self, subject: u32, now_ms: u64) -> Vec<CategoryTally> {
+        let mut sums = [(0u32, [0u64; 2]); Category::ALL.len()];
+        for voter in self.book.votes.voters_about(subject) {
+            for row in self.book.votes.of_pair(voter, subject).iter().flatten() {
+                if !row.is_live(self.book.clock.now_ms) {
+                    continue;
+                }
+                let Some((ballot, _)) = crate::engine::voice(subject, std::iter::once(row), &self.book.decay()) else {
+                    continue;
+                };
+                let (voters, sides) = &mut sums[row.category as usize];
+                *voters += 1;
+                sides[usize::from(ballot.x() < 0)] += self.view.weight((voter, subject), ballot);
+            }
+        }
+        let decay = self.book.decay();
+        let aged_to_now = |nv| aged(nv, decay.at_ms, now_ms, decay.half_life_ms);
+        let voted = Category::ALL.iter().zip(sums).filter(|(_, (voters, _))| *voters > 0);
+        let tally = |(category, (voters, [p, n])): (&Category, (u32, [u64; 2]))| {
+            let (positive_nv, negative_nv) = (aged_to_now(p), aged_to_now(n));
+            let score = Score::of(positive_nv, negative_nv, self.book.parameters.k_nv(), true);
+            let (score, confidence) = (score.score, score.confidence);
+            CategoryTally { category: category.as_str(), score, confidence, voters, positive_nv, negative_nv }
+        };
+        voted.map(tally).collect()
     }
 
     /// The vote that speaks for a voter about a subject now.
@@ -218,6 +322,8 @@ impl Lens<'_> {
             credibility: millionths(self.view.standing(vote.voter).credibility),
             decay: decay.left(vote.since_ms),
             weight_nv: if ballot.x() > 0 { part as i64 } else { -(part as i64) },
+            copy: self.view.silent().contains(&(vote.voter, vote.subject)),
+            follows: self.leader(vote.voter),
             expires_at_ms: vote.expires_at_ms,
             path: self.path_to(vote.voter).into_iter().map(|id| self.book.names.subject(id)).collect(),
         }
@@ -228,6 +334,18 @@ impl Explanation {
     /// Adds what the operator's own users say about the subject.
     pub fn with_own(self, experience: &ExperienceSnapshot) -> Self {
         Self { own: Some(experience.own(&self.subject, self.now_ms)), ..self }
+    }
+
+    /// What an outsider may see: no voter, no path, nothing of the operator's own users. All votes are summed up as
+    /// [`Explanation::rest`], so the parts still add up.
+    pub fn redacted(self) -> Self {
+        let mut rest = self.rest;
+        for part in &self.contributions {
+            rest.votes += 1;
+            let side = if part.weight_nv < 0 { &mut rest.negative_nv } else { &mut rest.positive_nv };
+            *side += part.weight_nv.unsigned_abs();
+        }
+        Self { contributions: Vec::new(), rest, trust: None, own: None, ..self }
     }
 
     fn in_a_sentence(&self) -> String {
@@ -252,11 +370,12 @@ impl Explanation {
         let voters = if voters == 1 { "1 voter".to_owned() } else { format!("{voters} voters") };
         format!(
             "{subject} is {opinion}: votes of {voters} weigh {} for and {} against it, seen from {viewpoint}; \
-             score {}, confidence {}.",
+             score {}, confidence {}.{}",
             votes(self.terms.positive_nv),
             votes(self.terms.negative_nv),
             self.score,
             self.confidence,
+            self.outlook.in_words(self.score, self.now_ms),
         )
     }
 }

@@ -25,6 +25,7 @@ mod r2_credibility;
 mod r3_budget;
 mod r4_consistency;
 mod r5_decay;
+mod r6_lineage;
 mod r7_posterior;
 mod r8_experience;
 mod snapshot;
@@ -36,8 +37,8 @@ mod votes;
 
 pub use book::Book;
 pub use error::Unreadable;
-pub use event::Event;
-pub use explain::{CONTRIBUTIONS_MAX, Contribution, Explanation, Rest, Terms, Trust};
+pub use event::{Event, Source};
+pub use explain::{CONTRIBUTIONS_MAX, CategoryTally, Contribution, Explanation, Outlook, Rest, Seen, Terms, Trust};
 pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
 pub use r7_posterior::Score;
 pub use r8_experience::{Experience, ExperienceSnapshot, Own, REPORTS_MAX, Report, SEEN_MAX, SUBJECTS_MAX};

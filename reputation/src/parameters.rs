@@ -13,50 +13,58 @@ pub const HALF_LIFE_MS_MIN: u64 = 3_600_000;
 
 /// The parameters, all integers, named as in the formula (R1…R8). Fractions and votes are in millionths.
 ///
-/// The default is the reference form. Values outside the stated ranges are taken as the nearest end of the range.
+/// The default is what `docs/reputation.md` measures. Values outside the stated ranges are taken as the nearest end of the range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Parameters {
-    /// R1: α, the share of trust that is lost at every step; 10 000…1 000 000 (reference .2).
+    /// R1: α, the share of trust that is lost at every step; 10 000…1 000 000 (default .2).
     pub alpha: u32,
-    /// R1: `w_min`, a voter's positive votes are divided by at least this many millionths of a vote; ≥ 1 (reference 3).
+    /// R1: `w_min`, a voter's positive votes are divided by at least this many millionths of a vote; ≥ 1 (default 1.5).
     pub w_min: u32,
-    /// R1: how fast a negative score closes a peer to trust: open = 1 + `slope` · score; 0…1000 (reference 3).
+    /// R1: how fast a negative score with the judges closes a peer to trust: open = 1 + `slope` · T; 0…1000 (default 3).
     pub slope: u32,
-    /// R1: steps of the flow in the last round, after which the rest is given at once; half of them in the rounds before
-    /// it; 1…200 (the reference form takes 30 each and gives none).
+    /// R1: steps of the flow, after which the rest is given at once; 1…200 (default 8).
     pub steps: u32,
-    /// R2: τ, the share of one seed's trust that makes a full voter; 1…1 000 000 (reference .014).
+    /// R2: τ, the share of one seed's trust that makes a full voter; 1…1 000 000 (default .014).
     pub tau: u32,
-    /// R3: B, live votes a voter casts at full weight; 1…1 000 000 (reference 10).
+    /// R3: B, live votes a voter casts at full weight; 1…1 000 000 (default 10).
     pub budget: u32,
-    /// R4: τ of the judges; 1…1 000 000 (reference .15).
+    /// R4: who gets this share of all the seeds' trust at first hand judges fully; `floor_c` + 1…1 000 000
+    /// (default .001).
     pub tau_c: u32,
-    /// R4: k of the judges' tallies; ≥ 1 (reference .5).
+    /// R4: who gets no more than this share does not judge; 0…999 999 (default .0005).
+    pub floor_c: u32,
+    /// R4: `w_min` where judges are chosen; ≥ 1 (default 5).
+    pub w_c: u32,
+    /// R4: weight of a judge that is not a seed; 0…1 000 000 (default .3).
+    pub judge: u32,
+    /// R4: k of the judges' tallies; ≥ 1 (default .5).
     pub k_c: u32,
-    /// R4: r, contradictions forgiven to everyone; ≥ 1 (reference .2).
+    /// R4: r, contradictions forgiven to everyone; ≥ 1 (default .3).
     pub r: u32,
-    /// R4: contradiction that costs nothing; 0…1 000 000 (reference .2).
+    /// R4: contradiction that costs nothing; 0…1 000 000 (default .15).
     pub zone: u32,
-    /// R4: contradiction beyond the zone at which nothing is left; 1…1 000 000 (reference .2).
+    /// R4: contradiction beyond the zone at which nothing is left; 1…1 000 000 (default .15).
     pub ramp: u32,
-    /// Rounds of flow, tallies and consistency; 1…10 (reference 3).
+    /// R4: contradiction in vouching for someone wholly inconsistent; 0…1 000 000 (default .15).
+    pub vouch: u32,
+    /// R4: rounds of judging; 1…10 (default 4).
     pub rounds: u32,
     /// R5: milliseconds in which a vote's weight halves, at least [`HALF_LIFE_MS_MIN`]; `None`: votes do not decay.
     pub half_life_ms: Option<u64>,
-    /// R7: k, the weight of not knowing; ≥ 1 (reference .3).
+    /// R7: k, the weight of not knowing; ≥ 1 (default .2).
     pub k: u32,
-    /// R8: credibility of an ordinary reporter before R3 and R4; 0…1 000 000 (reference .3).
+    /// R8: credibility of an ordinary reporter before R3 and R4; 0…1 000 000 (default .3).
     pub own_base: u32,
-    /// R8, R4: weight of ordinary reporters as judges of each other; 0…1 000 000 (reference .1).
+    /// R8, R4: weight of ordinary reporters as judges of each other; 0…1 000 000 (default .1).
     pub own_judge: u32,
     /// R8, R3: live reports a reporter makes at full weight; ≥ 1. A thousand, not ten: who reads much mail reports
     /// much, and on the mail trace a budget of 100 already finds less spam.
     pub own_budget: u32,
-    /// R8: log-odds of a subject never seen, in thousandths of a nat (reference −500).
+    /// R8: log-odds of a subject never seen, in thousandths of a nat (default −500).
     pub newcomer: i32,
-    /// R8: log-odds of a subject seen but not voted on, in thousandths of a nat (reference −250).
+    /// R8: log-odds of a subject seen but not voted on, in thousandths of a nat (default −250).
     pub seen: i32,
-    /// R8: bound of one subject's log-odds, in thousandths of a nat; ≥ 0 (reference 3000).
+    /// R8: bound of one subject's log-odds, in thousandths of a nat; ≥ 0 (default 3000).
     pub cap: i32,
 }
 
@@ -64,19 +72,23 @@ impl Default for Parameters {
     fn default() -> Self {
         Self {
             alpha: 200_000,
-            w_min: 3_000_000,
+            w_min: 1_500_000,
             slope: 3,
             steps: 8,
             tau: 14_000,
             budget: 10,
-            tau_c: 150_000,
+            tau_c: 1_000,
+            floor_c: 500,
+            w_c: 5_000_000,
+            judge: 300_000,
             k_c: 500_000,
-            r: 200_000,
-            zone: 200_000,
-            ramp: 200_000,
-            rounds: 3,
+            r: 300_000,
+            zone: 150_000,
+            ramp: 150_000,
+            vouch: 150_000,
+            rounds: 4,
             half_life_ms: None,
-            k: 300_000,
+            k: 200_000,
             own_base: 300_000,
             own_judge: 100_000,
             own_budget: 1_000,
@@ -98,11 +110,15 @@ impl Parameters {
             steps: self.steps.clamp(1, 200),
             tau: self.tau.clamp(1, MILLION),
             budget: self.budget.clamp(1, MILLION),
-            tau_c: self.tau_c.clamp(1, MILLION),
+            floor_c: self.floor_c.min(MILLION - 1),
+            tau_c: self.tau_c.clamp(self.floor_c.min(MILLION - 1) + 1, MILLION),
+            w_c: self.w_c.max(1),
+            judge: self.judge.min(MILLION),
             k_c: self.k_c.max(1),
             r: self.r.max(1),
             zone: self.zone.min(MILLION),
             ramp: self.ramp.clamp(1, MILLION),
+            vouch: self.vouch.min(MILLION),
             rounds: self.rounds.clamp(1, 10),
             half_life_ms: self.half_life_ms.map(|ms| ms.max(HALF_LIFE_MS_MIN)),
             k: self.k.max(1),
@@ -125,22 +141,31 @@ impl Parameters {
             p.tau,
             p.budget,
             p.tau_c,
+            p.floor_c,
+            p.w_c,
+            p.judge,
             p.k_c,
             p.r,
             p.zone,
             p.ramp,
+            p.vouch,
             p.rounds,
             p.k,
             p.own_base,
             p.own_judge,
             p.own_budget,
         ];
-        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v2");
+        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v3");
         for word in words.into_iter().chain([p.newcomer, p.seen, p.cap].map(i32::cast_unsigned)) {
             hasher.update(&word.to_be_bytes());
         }
         hasher.update(&p.half_life_ms.unwrap_or(0).to_be_bytes());
         *hasher.finalize().as_bytes()
+    }
+
+    /// k of the judges' tallies in nano-votes.
+    pub(crate) fn k_c_nv(&self) -> u64 {
+        u64::from(self.k_c) * 1_000
     }
 
     /// k in nano-votes.

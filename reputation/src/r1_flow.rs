@@ -26,15 +26,10 @@ pub(crate) struct Flow {
     pub(crate) hops: Vec<u8>,
 }
 
-/// The steps of a round. The rounds before the last only have to find out who contradicts whom: half the steps do.
-pub(crate) fn steps(round: u32, p: &Parameters) -> u32 {
-    if round < p.rounds { p.steps.div_ceil(2) } else { p.steps }
-}
-
 /// Lets trust run for `steps`: `start` is e of the seeds (scaled by [`FLOW_ONE`]), `open` is per peer.
 pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], steps: u32, p: &Parameters) -> Flow {
     let count = ballots.count();
-    let rates: Vec<u64> = (0..count).map(|voter| rate(ballots.of_voter(voter).outflow, p)).collect();
+    let rates: Vec<u64> = (0..count).map(|voter| rate(ballots.of_voter(voter).outflow, p.w_min, p)).collect();
     let (mut amount, mut hops) = (vec![0; count], vec![UNREACHED; count]);
     // What each peer passes on per 10⁻⁸ votes, in this step and the next.
     let (mut shares, mut next) = (vec![0; count], vec![0; count]);
@@ -72,25 +67,29 @@ pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], 
     Flow { amount, hops }
 }
 
-/// (1−α) / max(out, `w_min`) per 10⁻⁸ votes, scaled by 2⁶⁴.
-fn rate(out: u64, p: &Parameters) -> u64 {
+/// (1−α) / max(out, least) per 10⁻⁸ votes, scaled by 2⁶⁴; `out` in 10⁻⁸ votes, `least` in millionths.
+pub(crate) fn rate(out: u64, least: u32, p: &Parameters) -> u64 {
     let kept = u128::from(MILLION - u64::from(p.alpha).min(MILLION)) << 64;
-    let divisor = u128::from(MILLION) * u128::from(out.max(X_PER_MILLIONTH * u64::from(p.w_min)).max(2));
+    let divisor = u128::from(MILLION) * u128::from(out.max(X_PER_MILLIONTH * u64::from(least)).max(2));
     u64::try_from(kept / divisor).unwrap_or(u64::MAX)
 }
 
 /// What a voter who received `d` passes on per 10⁻⁸ votes, scaled by 2⁶⁷.
-fn passed_on(d: u64, rate: u64) -> u64 {
+pub(crate) fn passed_on(d: u64, rate: u64) -> u64 {
     u64::try_from((u128::from(d) * u128::from(rate)) >> 37).unwrap_or(u64::MAX)
+}
+
+/// What a sum of shares times 10⁻⁸ votes amounts to, scaled by [`FLOW_ONE`].
+pub(crate) fn arrived(inflow: u128) -> u64 {
+    u64::try_from(inflow >> 27).unwrap_or(u64::MAX)
 }
 
 /// What enters a peer that is `open`, scaled by [`FLOW_ONE`].
 fn admitted(inflow: u128, open: Share) -> u64 {
-    let inflow = u64::try_from(inflow >> 27).unwrap_or(u64::MAX);
-    ((u128::from(inflow) * u128::from(open)) >> 30) as u64
+    ((u128::from(arrived(inflow)) * u128::from(open)) >> 30) as u64
 }
 
-/// How far a peer's score opens it to trust: `clamp(1 + slope · min(score, 0), 0, 1)`; the score as a signed [`Share`].
+/// How far the judges' score T opens a peer to trust: `clamp(1 + slope · min(T, 0), 0, 1)`; T as a signed [`Share`].
 pub(crate) fn open(score: i64, slope: u32) -> Share {
     let closed = u64::from(slope) * score.min(0).unsigned_abs();
     u64::from(ONE).saturating_sub(closed) as Share

@@ -1,38 +1,76 @@
-//! R4 consistency: voters who contradict what strongly trusted voters have established lose weight.
+//! R4 consistency: voters who contradict what the judges have established lose weight, and so do those who vouch for
+//! such voters.
 //!
-//! Every vote is judged without itself; contradiction and agreement count with the judges' score and confidence,
-//! and fade with the vote's age (R5).
+//! Judges are the seeds and the peers that seeds themselves vouch for, enough of them ([`bench`]): trust that came
+//! further does not judge, so nobody gets a say in this by attack edges from ordinary voters. Every vote is judged
+//! without itself; contradiction and agreement count with the judges' score and confidence, and fade with the vote's
+//! age (R5). Some rounds, because who is found inconsistent no longer judges, and whom they vouched for is blamed.
 
-use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio};
+mod bench;
+mod record;
+
+use crate::engine::{About, Ballot, Ballots, weight};
+use crate::fixed::{ONE, Share, times};
 use crate::parameters::Parameters;
+use crate::{r1_flow, r7_posterior};
 
-/// What the judges said about a voter's votes: sums of |T| · C, as [`Share`]s times votes.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Record {
-    against: u64,
-    along: u64,
+use bench::Bench;
+pub(crate) use record::{Population, Record, judgement};
+
+/// What R4 found out about every number.
+pub(crate) struct Findings {
+    /// What is left of a voter's weight.
+    pub(crate) consistency: Vec<Share>,
+    /// R1: how far a peer is open to trust.
+    pub(crate) open: Vec<Share>,
 }
 
-impl Record {
-    /// Adds the judgement of one vote: its sign, its age factor in millionths, and the judges' tallies without it.
-    pub(crate) fn judge(&mut self, positive: bool, age: u32, good: u64, bad: u64, k_c_nv: u64) {
-        if good == bad {
-            return;
+/// Judges every voter.
+pub(crate) fn judge(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters) -> Findings {
+    let count = ballots.count();
+    let bench = Bench::new(ballots, seeds, p);
+    let mut findings = Findings { consistency: vec![ONE; count], open: vec![ONE; count] };
+    // Per peer: what vouching for it costs.
+    let mut blame = vec![0; count];
+    for _ in 0..p.rounds {
+        let judges = bench.weights(&findings, count, p);
+        let mut records = vec![Record::default(); count];
+        for (subject, about) in ballots.by_subject().enumerate() {
+            let score = hear(about, &judges, blame[subject], &mut records, p);
+            findings.open[subject] = r1_flow::open(score, p.slope);
         }
-        let total = k_c_nv + good + bad;
-        // |T| · C = |good − bad| · (good + bad) / total², with 31 bits of each.
-        let narrow = 33u32.saturating_sub(total.leading_zeros());
-        let (difference, sum, total) = (good.abs_diff(bad) >> narrow, (good + bad) >> narrow, total >> narrow);
-        let weight = u64::from(ratio(difference * sum, total * total)) * u64::from(age) / MILLION;
-        if positive == (good > bad) { self.along += weight } else { self.against += weight }
+        for (id, record) in records.iter().enumerate() {
+            findings.consistency[id] = record.consistency(p, Share::default());
+        }
+        seeds.iter().for_each(|(id, _)| findings.consistency[*id as usize] = ONE);
+        for (id, record) in records.iter().enumerate() {
+            let consistency = findings.consistency[id];
+            findings.open[id] = if ballots.is_peer[id] { times(findings.open[id], consistency) } else { 0 };
+            blame[id] = record.blame(consistency, p);
+        }
     }
+    findings
+}
 
-    /// `clamp(1 − max(0, d − zone) / ramp, 0, 1)` with `d = against / (against + along + r)`.
-    pub(crate) fn consistency(&self, p: &Parameters) -> Share {
-        let forgiven = (u64::from(p.r) << 30) / MILLION;
-        let contradiction = ratio(self.against, self.against + self.along + forgiven);
-        let beyond = contradiction.saturating_sub(from_millionths(p.zone));
-        let ramp = from_millionths(p.ramp);
-        if beyond >= ramp { 0 } else { ONE - ratio(u64::from(beyond), u64::from(ramp)) }
+/// Notes in the voters' records what they say about one subject, each vote judged without itself; returns the judges'
+/// score of it.
+fn hear(about: About<'_>, judges: &[Share], blame: Share, records: &mut [Record], p: &Parameters) -> i64 {
+    let k_c_nv = p.k_c_nv();
+    let own = |ballot: &Ballot| weight(judges[ballot.voter as usize], ballot.size());
+    let (good, bad) = (about.positive.iter().map(own).sum::<u64>(), about.negative.iter().map(own).sum::<u64>());
+    if good + bad == 0 && blame == 0 {
+        return 0;
     }
+    let verdict = judgement(good, bad, k_c_nv);
+    for ballot in about.positive {
+        let own = own(ballot);
+        let verdict = if own == 0 { verdict } else { judgement(good - own, bad, k_c_nv) };
+        records[ballot.voter as usize].judge(true, ballot.age(), verdict, blame);
+    }
+    for ballot in about.negative {
+        let own = own(ballot);
+        let verdict = if own == 0 { verdict } else { judgement(good, bad - own, k_c_nv) };
+        records[ballot.voter as usize].judge(false, ballot.age(), verdict, 0);
+    }
+    r7_posterior::share(good, bad, k_c_nv)
 }

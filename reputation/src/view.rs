@@ -1,6 +1,9 @@
 //! What a book looks like from one viewpoint.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use ostrakon_ledger::Subject;
 
 use crate::book::Book;
 use crate::engine::{self, Ballot, Ballots, Standing, Tally, weight};
@@ -8,6 +11,7 @@ use crate::explain::Trust;
 use crate::names::Names;
 use crate::pages::Pages;
 use crate::parameters::{Parameters, Viewpoint};
+use crate::r6_lineage::{self, Lineage, NOBODY, Pair};
 use crate::snapshot::{Label, Snapshot};
 
 /// What voters weigh and what subjects are worth, from one viewpoint.
@@ -17,6 +21,8 @@ pub(crate) struct View {
     seeds: Vec<(u32, u16)>,
     /// What the last epoch found out, for the numbers that existed then.
     standings: Vec<Standing>,
+    /// R6: who says nothing until the next epoch, because a copy is not another voice.
+    silent: BTreeSet<Pair>,
     /// Per number, at the epoch's reference time.
     tallies: Pages<Tally>,
 }
@@ -29,7 +35,7 @@ impl View {
         seeds.sort_unstable();
         let viewpoint_digest = viewpoint.digest();
         let label = Label { viewpoint: viewpoint.name, viewpoint_digest, parameters_digest };
-        Self { label: Arc::new(label), seeds, standings: Vec::new(), tallies: Pages::new() }
+        Self { label: Arc::new(label), seeds, standings: Vec::new(), silent: BTreeSet::new(), tallies: Pages::new() }
     }
 
     /// The viewpoint and the digests that belong to its scores.
@@ -48,29 +54,68 @@ impl View {
         self.tallies.at(subject)
     }
 
-    /// Takes over what an epoch found out.
-    pub(crate) fn stand(&mut self, standings: Vec<Standing>) {
-        self.standings = standings;
+    /// R6: who says nothing, ascending.
+    pub(crate) fn silent(&self) -> &BTreeSet<Pair> {
+        &self.silent
     }
 
-    /// Of an epoch: what everybody weighs.
-    pub(crate) fn weigh(&mut self, ballots: &Ballots<'_>, p: &Parameters) {
+    /// Takes over what an epoch found out.
+    pub(crate) fn stand(&mut self, standings: Vec<Standing>, silent: BTreeSet<Pair>) {
+        self.standings = standings;
+        self.silent = silent;
+    }
+
+    /// Of an epoch: what everybody weighs, and who says nothing; `leaders` as [`r6_lineage::leaders`].
+    pub(crate) fn weigh(&mut self, ballots: &Ballots<'_>, leaders: &[u32], lineage: &Lineage, p: &Parameters) {
         self.standings = Vec::new();
         self.standings = engine::run(ballots, &self.seeds, p);
+        r6_lineage::discount(leaders, &mut self.standings);
+        self.silent = lineage.silent(ballots, &self.standings);
     }
 
     /// Adds up the ballots about each subject.
     pub(crate) fn tally(&mut self, ballots: &Ballots<'_>) {
         self.tallies = Pages::new();
         self.tallies = engine::tallies(ballots, |voter| self.standing(voter).credibility).collect();
+        for (voter, subject) in &self.silent {
+            let Some(ballot) = ballots.find(*voter, *subject) else { continue };
+            let weight = weight(self.standing(*voter).credibility, ballot.size());
+            let tally = self.tallies.at_mut(*subject);
+            tally.remove(ballot.x(), weight);
+            tally.add(ballot.x(), 0);
+        }
+    }
+
+    /// What a voter's ballot about a subject weighs, in nano-votes.
+    pub(crate) fn weight(&self, pair: Pair, ballot: Ballot) -> u64 {
+        if self.silent.contains(&pair) { 0 } else { weight(self.standing(pair.0).credibility, ballot.size()) }
     }
 
     /// A voter says something else about a subject.
-    pub(crate) fn change(&mut self, voter: u32, subject: u32, before: Option<Ballot>, after: Option<Ballot>) {
-        let credibility = self.standing(voter).credibility;
-        let tally = self.tallies.at_mut(subject);
-        before.iter().for_each(|ballot| tally.remove(ballot.x(), weight(credibility, ballot.size())));
-        after.iter().for_each(|ballot| tally.add(ballot.x(), weight(credibility, ballot.size())));
+    pub(crate) fn change(&mut self, pair: Pair, before: Option<Ballot>, after: Option<Ballot>) {
+        self.replace(pair, before, after, |_| {});
+    }
+
+    /// A voter has a new last word about a subject; if that is `derived`, it weighs nothing until the next epoch.
+    pub(crate) fn recast(&mut self, pair: Pair, before: Option<Ballot>, after: Option<Ballot>, derived: bool) {
+        self.replace(pair, before, after, |silent| {
+            let _ = if derived { silent.insert(pair) } else { silent.remove(&pair) };
+        });
+    }
+
+    fn replace(
+        &mut self,
+        pair: Pair,
+        before: Option<Ballot>,
+        after: Option<Ballot>,
+        silence: impl FnOnce(&mut BTreeSet<Pair>),
+    ) {
+        let taken = before.map(|ballot| (ballot.x(), self.weight(pair, ballot)));
+        silence(&mut self.silent);
+        let given = after.map(|ballot| (ballot.x(), self.weight(pair, ballot)));
+        let tally = self.tallies.at_mut(pair.1);
+        taken.into_iter().for_each(|(x, weight)| tally.remove(x, weight));
+        given.into_iter().for_each(|(x, weight)| tally.add(x, weight));
     }
 }
 
@@ -94,13 +139,19 @@ impl Lens<'_> {
         }
     }
 
+    /// R6: whom a voter follows.
+    pub(crate) fn leader(&self, voter: u32) -> Option<Subject> {
+        let leader = self.book.leaders.get(voter as usize).filter(|leader| **leader != NOBODY)?;
+        Some(self.book.names.subject(*leader))
+    }
+
     /// What the last epoch found out about a voter; `None`: one that nobody has named.
     pub(crate) fn trust(&self, voter: Option<u32>) -> Trust {
         match voter {
-            None => Trust::of(Standing::newcomer(None), 0),
+            None => Trust::of(Standing::newcomer(None), 0, None),
             Some(id) => {
                 let activity = self.book.activity.get(id as usize).copied().unwrap_or_default();
-                Trust::of(self.view.standing(id), activity.cast)
+                Trust::of(self.view.standing(id), activity.cast, self.leader(id))
             }
         }
     }

@@ -148,13 +148,14 @@ impl Votes {
         self.expiry.note(vote.expires_at_ms, vote.voter, vote.subject);
     }
 
-    /// Ends a voter's vote about a subject that stands at a ledger index; nothing happens if it has ended.
-    pub(crate) fn end(&mut self, voter: u32, subject: u32, index: u64) {
+    /// Ends a voter's vote about a subject that stands at a ledger index; false if there is none.
+    pub(crate) fn end(&mut self, voter: u32, subject: u32, index: u64) -> bool {
         let vote = self.of_pair(voter, subject).into_iter().flatten().find(|row| row.index.widened() == index);
         if let Some(row) = vote {
             self.open.insert((subject, voter, row.category as u8), None);
             self.len -= 1;
         }
+        vote.is_some()
     }
 
     /// Pairs with a vote that may end after the last call's moment and not after `now_ms`, each once, ascending.

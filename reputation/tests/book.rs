@@ -5,7 +5,7 @@ mod events;
 
 use events::*;
 use ostrakon_ledger::{Category, Subject};
-use ostrakon_reputation::{Book, CONTRIBUTIONS_MAX, Event, Parameters, Score};
+use ostrakon_reputation::{Book, CONTRIBUTIONS_MAX, Event, Parameters, Score, VOTE_NV};
 use proptest::prelude::*;
 
 fn folded(half_life_ms: Option<u64>, events: &[Event]) -> Book {
@@ -80,6 +80,15 @@ proptest! {
                 prop_assert!(part.path.last().is_none_or(|last| *last == part.voter));
                 prop_assert!(first.is_none_or(|seed| SEEDS.iter().any(|(name, _)| *seed == subject_of(name))));
             }
+            // So many full votes on the other side turn the sign, and one fewer does not.
+            let (p, n, turn) = (terms.positive_nv, terms.negative_nv, why.outlook.votes_to_turn);
+            prop_assert_eq!(turn == 0, p == n);
+            prop_assert!(turn == 0 || (turn * VOTE_NV > p.abs_diff(n) && (turn - 1) * VOTE_NV <= p.abs_diff(n)));
+            // What an outsider sees adds up as well, and names nobody.
+            let outside = why.clone().redacted();
+            prop_assert!(outside.contributions.is_empty() && outside.trust.is_none() && outside.own.is_none());
+            prop_assert_eq!((outside.rest.positive_nv, outside.rest.negative_nv), (score.positive_nv, score.negative_nv));
+            prop_assert_eq!((outside.rest.votes, outside.score), (terms.voters, why.score));
         }
     }
 

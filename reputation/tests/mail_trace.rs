@@ -23,7 +23,10 @@ fn honest_reports_tell_ham_from_spam() {
 #[test]
 fn liars_do_not_turn_it_over() {
     let Some(trace) = Trace::load() else { return };
-    let result = trace.run(&run(0.1, 0.2, 10));
-    println!("10 % reported, 20 % liars, 10 trusted: {result:?}");
-    assert!(result.auc > 0.99, "{result:?}");
+    for (reported, lying, want) in [(0.1, 0.2, 0.99), (0.1, 0.4, 0.98), (0.01, 0.4, 0.98)] {
+        let r8 = trace.run(&run(reported, lying, 10));
+        let plain = trace.run(&Run { parameters: trace::plain_counts(), ..run(reported, lying, 0) });
+        println!("{reported} reported, {lying} liars, 10 trusted: {r8:?}, plain counts {plain:?}");
+        assert!(r8.auc > want && r8.auc > plain.auc, "{r8:?} {plain:?}");
+    }
 }

@@ -19,13 +19,13 @@ fn the_example_in_the_documentation() {
     for (index, (voter, about, value)) in (0..).zip(votes) {
         book.apply(&voted(index, START_MS, voter, about, value));
     }
-    // R1: y(a) = .8 · 1/3, y(c) = .8 · y(a) · .5/3, in billionths. d is closed: what it contradicts is established.
+    // R1: y(a) = .8 · 1/1.5, y(c) = .8 · y(a) · .5/1.5, in billionths. d is closed: what it contradicts is established.
     let trust = |name: &str| book.trust(&peer(name));
     assert_eq!(
         (trust("a.example").flow, trust("c.example").flow, trust("d.example").flow),
-        (266_666_666, 35_555_555, 0)
+        (533_333_333, 142_222_222, 0)
     );
-    // R2: both are above τ = .014 and cast full votes. R4: d = .444 / (.444 + .2) = .69 is past zone and ramp.
+    // R2: both are above τ = .014 and cast full votes. R4: d = .1406 / (.1406 + .3) = .319 is past zone and ramp.
     let credibility = |name: &str| trust(name).credibility;
     assert_eq!(
         (credibility("a.example"), credibility("c.example"), credibility("d.example")),
@@ -38,17 +38,17 @@ fn the_example_in_the_documentation() {
         let score = book.snapshot().score(&subject(name), START_MS);
         (score.score, score.confidence)
     };
-    assert_eq!(score("a.example"), (769, 769)); // 1 / 1.3
-    assert_eq!(score("b.example"), (-769, 769)); // −1 / 1.3
-    assert_eq!(score("c.example"), (625, 625)); // .5 / .8
-    assert_eq!(score("d.example"), (400, 400)); // .2 / .5
+    assert_eq!(score("a.example"), (833, 833)); // 1 / 1.2
+    assert_eq!(score("b.example"), (-833, 833)); // −1 / 1.2
+    assert_eq!(score("c.example"), (714, 714)); // .5 / .7
+    assert_eq!(score("d.example"), (500, 500)); // .2 / .4
     let why = book.explain(&subject("b.example"), START_MS);
     let parts: Vec<_> = why.contributions.iter().map(|p| (p.voter.to_string(), p.weight_nv, p.path.len())).collect();
     assert_eq!(parts, [("peer:a.example".to_owned(), -1_000_000_000, 2), ("peer:d.example".to_owned(), 0, 0)]);
     assert_eq!(
         why.sentence,
         "peer:b.example is ill thought of: votes of 2 voters weigh 0.00 for and 1.00 against it, seen from own; \
-         score -769, confidence 769."
+         score -833, confidence 833. Two more full votes for it would turn that."
     );
     let json = serde_json::to_value(&why).unwrap();
     assert_eq!(json["contributions"][0]["path"], serde_json::json!(["peer:seed.example", "peer:a.example"]));

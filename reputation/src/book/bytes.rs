@@ -1,11 +1,13 @@
 //! The book as bytes: equal books, equal bytes, on any machine. Integers are big-endian.
 //!
 //! ```text
-//! "ostrakon book v2\n" ‖ parameters' digest ‖ u64 viewpoints ‖ each one's digest
+//! "ostrakon book v3\n" ‖ parameters' digest ‖ u64 viewpoints ‖ each one's digest
 //! u64 next index ‖ entries since the last close ‖ ledger's time ‖ now ‖ reference time
 //! u64 names ‖ each: u8 kind ‖ u8 length ‖ bytes             in the order of their numbers
 //! u64 votes ‖ per name: u32 votes about it ‖ each vote       by subject, voter, category; those live at the ledger's time
-//! per name: u64 cast ‖ u64 outflow
+//! per name: u64 cast ‖ u64 outflow ‖ u32 whom it follows
+//! u64 derived votes ‖ each: u32 voter ‖ u32 subject ‖ u64 root ‖ u32 its author      by voter and subject
+//! per viewpoint: u64 silent voices ‖ each: u32 voter ‖ u32 subject                  by voter and subject
 //! per viewpoint and name: u64 flow ‖ u32 credibility ‖ u32 consistency ‖ u8 hops ‖ u64 P ‖ u64 N ‖ u32 voters
 //! 32 B BLAKE3 of all of this
 //! vote: u32 voter ‖ u48 index ‖ u48 since ‖ u48 expires ‖ i8 value ‖ u8 category
@@ -18,13 +20,17 @@ use std::io::{self, Write};
 
 use super::Book;
 use crate::names::code;
+use crate::r6_lineage::NOBODY;
 use stream::Sink;
 
 /// First bytes of the form.
-const MAGIC: &[u8] = b"ostrakon book v2\n";
+const MAGIC: &[u8] = b"ostrakon book v3\n";
 /// Bytes of a name before its own, and of a vote.
 const NAME_HEAD: u64 = 2;
 const VOTE: u64 = 24;
+/// Bytes of a derived vote and of a silent voice.
+const DERIVED: u64 = 20;
+const SILENT: u64 = 8;
 
 impl Book {
     /// Everything the book holds; see [`Book::write_to`].
@@ -56,7 +62,9 @@ impl Book {
             let activity = self.activity.get(id).copied().unwrap_or_default();
             sink.u64(activity.cast)?;
             sink.u64(activity.outflow)?;
+            sink.u32(self.leaders.get(id).copied().unwrap_or(NOBODY))?;
         }
+        self.write_lineage(&mut sink)?;
         for view in &self.views {
             for id in 0..count as u32 {
                 let (standing, tally) = (view.standing(id), view.tally_of(id));
@@ -81,6 +89,22 @@ impl Book {
         }
         let c = &self.clock;
         [c.next_index, c.entries_since, c.ledger_ms, c.now_ms, c.reference_ms].iter().try_for_each(|n| sink.u64(*n))
+    }
+
+    fn write_lineage(&self, sink: &mut Sink<impl Write>) -> io::Result<()> {
+        let derived = self.lineage.merged();
+        sink.u64(derived.len() as u64)?;
+        for ((voter, subject), root) in derived {
+            sink.u32(voter)?;
+            sink.u32(subject)?;
+            sink.u64(root.key)?;
+            sink.u32(root.author)?;
+        }
+        for view in &self.views {
+            sink.u64(view.silent().len() as u64)?;
+            view.silent().iter().try_for_each(|(voter, subject)| sink.u32(*voter).and_then(|()| sink.u32(*subject)))?;
+        }
+        Ok(())
     }
 
     fn write_votes(&self, sink: &mut Sink<impl Write>, count: usize) -> io::Result<()> {

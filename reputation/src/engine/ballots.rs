@@ -135,6 +135,15 @@ impl<'a> Ballots<'a> {
         self.activity[voter]
     }
 
+    /// A voter's ballot about a subject.
+    pub(crate) fn find(&self, voter: u32, subject: u32) -> Option<Ballot> {
+        let at = self.begins.get(subject as usize..subject as usize + 2)?;
+        let (begin, middle, end) = (at[0].0 as usize, at[0].1 as usize, at[1].0 as usize);
+        [&self.ballots[begin..middle], &self.ballots[middle..end]]
+            .into_iter()
+            .find_map(|side| side.binary_search_by_key(&voter, |ballot| ballot.voter).ok().map(|at| side[at]))
+    }
+
     /// The ballots about each identity, in the order of their numbers.
     pub(crate) fn by_subject(&self) -> impl Iterator<Item = About<'_>> {
         self.begins.windows(2).map(|at| {

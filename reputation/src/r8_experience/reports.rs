@@ -9,7 +9,7 @@ use crate::engine::{Tally, X_PER_MILLIONTH, weight};
 use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::r3_budget;
-use crate::r4_consistency::Record;
+use crate::r4_consistency::{Population, Record, judgement};
 use crate::r5_decay::{Decay, aged};
 
 /// Most live reports; beyond it the oldest are dropped. A hundred thousand are some months of one busy server's
@@ -131,10 +131,10 @@ impl Reports {
     /// times their consistency of the round before.
     pub(super) fn weigh_reporters(&mut self, places: usize, reference_ms: u64, p: &Parameters) {
         let judge_base = from_millionths(p.own_judge);
-        let k_c_nv = u64::from(p.k_c) * 1_000;
+        let k_c_nv = p.k_c_nv();
         let decay = Decay { at_ms: reference_ms, half_life_ms: p.half_life_ms };
         self.reporters.iter_mut().for_each(|reporter| reporter.consistency = ONE);
-        for _ in 1..p.rounds {
+        for _ in 0..p.rounds {
             let judge = |reporter: &Reporter| {
                 if reporter.trusted { ONE } else { times(judge_base, reporter.consistency) }
             };
@@ -153,12 +153,17 @@ impl Reports {
                     let mut others = tallies[*at as usize];
                     others.remove(i32::from(report.value), weight);
                     let record = &mut records[report.reporter as usize];
-                    record.judge(report.value > 0, age, others.positive, others.negative, k_c_nv);
+                    record.judge(report.value > 0, age, judgement(others.positive, others.negative, k_c_nv), 0);
                 }
             }
+            // Where many are found to lie, whoever nothing is known about is believed less.
+            let ordinary = || self.reporters.iter().zip(&records).filter(|(reporter, _)| !reporter.trusted);
+            let mut population = Population::default();
+            ordinary().for_each(|(_, record)| population.add(record));
+            let usual = population.usual();
             for (reporter, record) in self.reporters.iter_mut().zip(&records).filter(|(reporter, _)| !reporter.trusted)
             {
-                reporter.consistency = record.consistency(p);
+                reporter.consistency = record.consistency(p, usual);
             }
         }
         let base = from_millionths(p.own_base);

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use ostrakon_ledger::{Category, Digest, PeerName, RecordId, Subject, Tag, Vote};
-use ostrakon_reputation::{Book, Event, Parameters, Viewpoint};
+use ostrakon_reputation::{Book, Event, Parameters, Source, Viewpoint};
 use proptest::prelude::*;
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
@@ -62,8 +62,22 @@ pub(crate) fn any_subject(i: usize) -> Subject {
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Admit,
-    Vote { voter: usize, about: usize, value: i8, category: usize, cast_before_ms: u64, lasts_ms: u64 },
-    Retract { back: usize },
+    Vote {
+        voter: usize,
+        about: usize,
+        value: i8,
+        category: usize,
+        cast_before_ms: u64,
+        lasts_ms: u64,
+    },
+    Retract {
+        back: usize,
+    },
+    /// A copy of an earlier vote, declared as such.
+    Copy {
+        voter: usize,
+        back: usize,
+    },
 }
 
 pub(crate) fn steps(max: usize) -> impl Strategy<Value = Vec<(Step, u64)>> {
@@ -78,8 +92,9 @@ pub(crate) fn steps(max: usize) -> impl Strategy<Value = Vec<(Step, u64)>> {
             lasts_ms: lasts_ms.saturating_sub(4 * HOUR_MS),
         },
     );
-    let step =
-        prop_oneof![1 => Just(Step::Admit), 12 => vote, 2 => (0usize..30).prop_map(|back| Step::Retract { back })];
+    let retract = (0usize..30).prop_map(|back| Step::Retract { back });
+    let copy = (0usize..8, 1usize..30).prop_map(|(voter, back)| Step::Copy { voter, back });
+    let step = prop_oneof![1 => Just(Step::Admit), 12 => vote, 2 => retract, 3 => copy];
     // Mostly within the hour, sometimes hours later.
     let pause = prop_oneof![8 => 0u64..60_000, 1 => 0u64..3 * HOUR_MS];
     prop::collection::vec((step, pause), 1..max)
@@ -96,6 +111,10 @@ pub(crate) fn events(steps: &[(Step, u64)]) -> Vec<Event> {
                 Some(vote) => retracted(index, at_ms, vote),
                 None => Event::Other { index, at_ms },
             },
+            Step::Copy { voter, back } => match events.get((index as usize).saturating_sub(*back)) {
+                Some(original) => derived(index, at_ms, &format!("p{voter}.example"), original),
+                None => Event::Other { index, at_ms },
+            },
             Step::Vote { voter, about, value, category, cast_before_ms, lasts_ms } => {
                 let expires_at_ms = if *lasts_ms == 0 { 0 } else { at_ms + lasts_ms };
                 let category = Category::ALL[*category];
@@ -108,10 +127,20 @@ pub(crate) fn events(steps: &[(Step, u64)]) -> Vec<Event> {
     events
 }
 
+/// A vote that repeats another one, or its root if that is a copy itself; of anything else, an entry that says nothing.
+pub(crate) fn derived(index: u64, at_ms: u64, voter: &str, original: &Event) -> Event {
+    let (vote, source) = match original {
+        Event::Voted { index, voter, vote, .. } => (vote, Source::Vote { index: *index, voter: voter.clone() }),
+        Event::Derived { vote, source, .. } => (vote, source.clone()),
+        _ => return Event::Other { index, at_ms },
+    };
+    Event::Derived { index, at_ms, voter: peer(voter), vote: vote.clone(), source }
+}
+
 /// The retraction of a vote; of anything else, an entry that says nothing.
 pub(crate) fn retracted(index: u64, at_ms: u64, target: &Event) -> Event {
     match target {
-        Event::Voted { index: target, voter, vote, .. } => {
+        Event::Voted { index: target, voter, vote, .. } | Event::Derived { index: target, voter, vote, .. } => {
             Event::Retracted { index, at_ms, voter: voter.clone(), subject: vote.subject.clone(), target: *target }
         }
         _ => Event::Other { index, at_ms },

@@ -114,6 +114,11 @@ impl Trace {
     }
 }
 
+/// Parameters that make R8 count plainly: every report a full vote, nobody inconsistent, no budget.
+pub(crate) fn plain_counts() -> Parameters {
+    Parameters { own_base: 1_000_000, zone: 1_000_000, own_budget: u32::MAX, ..Parameters::default() }
+}
+
 fn tag(text: &str) -> Tag {
     Tag(*blake3::hash(text.as_bytes()).as_bytes())
 }

@@ -1,23 +1,25 @@
 //! A book from its bytes. Nothing in them is trusted: sizes before memory, every number before use, the digest last.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use ostrakon_ledger::Category;
 
 use super::stream::Source;
-use super::{MAGIC, NAME_HEAD, VOTE};
+use super::{DERIVED, MAGIC, NAME_HEAD, SILENT, VOTE};
 use crate::book::Book;
 use crate::engine::{Activity, Standing, Tally};
 use crate::error::Unreadable;
 use crate::fixed::ONE;
 use crate::names::{NameTable, Names, kind_of};
 use crate::parameters::{Parameters, Viewpoint};
+use crate::r6_lineage::{Lineage, NOBODY, Pair, Root};
 use crate::u48::U48;
 use crate::view::View;
 use crate::votes::{Base, Row, Votes};
 
 /// What is read for one viewpoint.
-type Seen = (Vec<Standing>, Vec<Tally>);
+type Seen = (Vec<Standing>, BTreeSet<Pair>, Vec<Tally>);
 
 impl Book {
     /// Reads a book from all of `bytes`; see [`Book::read_from`].
@@ -53,10 +55,18 @@ impl Book {
         let names = read_names(&mut source, book.names.hasher())?;
         let count = names.len();
         let base = read_votes(&mut source, &names, book.clock.next_index)?;
-        book.activity = (0..count)
-            .map(|_| Ok(Activity { cast: source.u64()?, outflow: source.u64()? }))
-            .collect::<Result<_, Unreadable>>()?;
-        let seen: Vec<Seen> = book.views.iter().map(|_| read_seen(&mut source, count)).collect::<Result<_, _>>()?;
+        for _ in 0..count {
+            book.activity.push(Activity { cast: source.u64()?, outflow: source.u64()? });
+            book.leaders.push(read_author(&mut source, count)?);
+        }
+        book.lineage = read_lineage(&mut source, count)?;
+        let silent: Vec<BTreeSet<Pair>> =
+            book.views.iter().map(|_| read_silent(&mut source, count)).collect::<Result<_, _>>()?;
+        let seen = silent.into_iter().map(|silent| {
+            let (standings, tallies) = read_seen(&mut source, count)?;
+            Ok((standings, silent, tallies))
+        });
+        let seen: Vec<Seen> = seen.collect::<Result<_, Unreadable>>()?;
         source.finish()?;
         book.take_over(names, base, seen)
     }
@@ -96,8 +106,8 @@ impl Book {
         }
         self.votes = Votes::from_base(base, self.clock.now_ms);
         let mut tallies = Vec::with_capacity(seen.len());
-        for (view, (standings, written)) in self.views.iter_mut().zip(seen) {
-            view.stand(standings);
+        for (view, (standings, silent, written)) in self.views.iter_mut().zip(seen) {
+            view.stand(standings, silent);
             tallies.push(written);
         }
         self.add_up();
@@ -154,7 +164,32 @@ fn row_of(bytes: &[u8; VOTE as usize]) -> Option<Row> {
     (value != 0).then_some(row)
 }
 
-fn read_seen(source: &mut Source<impl Read>, count: usize) -> Result<Seen, Unreadable> {
+fn read_lineage(source: &mut Source<impl Read>, names: usize) -> Result<Lineage, Unreadable> {
+    let mut derived = BTreeMap::new();
+    for _ in 0..source.count(DERIVED)? {
+        let pair = read_pair(source, names)?;
+        derived.insert(pair, Root { key: source.u64()?, author: read_author(source, names)? });
+    }
+    Ok(Lineage::from_merged(derived))
+}
+
+fn read_silent(source: &mut Source<impl Read>, names: usize) -> Result<BTreeSet<Pair>, Unreadable> {
+    (0..source.count(SILENT)?).map(|_| read_pair(source, names)).collect()
+}
+
+fn read_pair(source: &mut Source<impl Read>, names: usize) -> Result<Pair, Unreadable> {
+    let (voter, subject) = (source.u32()?, source.u32()?);
+    let known = (voter.max(subject) as usize) < names;
+    if known { Ok((voter, subject)) } else { Err(Unreadable::Damaged("a copy is of nobody's")) }
+}
+
+fn read_author(source: &mut Source<impl Read>, names: usize) -> Result<u32, Unreadable> {
+    let author = source.u32()?;
+    let known = author == NOBODY || (author as usize) < names;
+    if known { Ok(author) } else { Err(Unreadable::Damaged("nobody is followed")) }
+}
+
+fn read_seen(source: &mut Source<impl Read>, count: usize) -> Result<(Vec<Standing>, Vec<Tally>), Unreadable> {
     let (mut standings, mut tallies) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for _ in 0..count {
         let (flow, credibility, consistency) = (source.u64()?, source.u32()?, source.u32()?);

@@ -1,0 +1,52 @@
+//! Who judges: the seeds, and the peers that get enough of their trust at first hand.
+
+use super::Findings;
+use crate::engine::{About, Ballot, Ballots, seed_flow};
+use crate::fixed::{Share, from_millionths, ratio, times};
+use crate::parameters::Parameters;
+use crate::{r1_flow, r2_credibility};
+
+/// The seeds and everyone they vouch for.
+pub(super) struct Bench {
+    seeds: Vec<(u32, u16)>,
+    /// What each of the others gets from the seeds, as a share of all they have to give; ascending.
+    vouched: Vec<(u32, Share)>,
+}
+
+impl Bench {
+    /// One step of R1 from the seeds, with `w_c` for `w_min`.
+    pub(super) fn new(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters) -> Self {
+        let mut passed = vec![0; ballots.count()];
+        for (seed, weight) in seeds {
+            let rate = r1_flow::rate(ballots.of_voter(*seed as usize).outflow, p.w_c, p);
+            passed[*seed as usize] = r1_flow::passed_on(seed_flow(*weight), rate);
+        }
+        let all: u64 = seeds.iter().map(|(_, weight)| seed_flow(*weight)).sum();
+        let inflow = |about: About<'_>| -> u128 {
+            let from = |ballot: &Ballot| u128::from(passed[ballot.voter as usize]) * u128::from(ballot.size());
+            about.positive.iter().map(from).sum()
+        };
+        let shares =
+            (0..).zip(ballots.by_subject()).map(|(id, about)| (id, ratio(r1_flow::arrived(inflow(about)), all)));
+        let is_seed = |id: u32| seeds.binary_search_by_key(&id, |(seed, _)| *seed).is_ok();
+        let vouched =
+            shares.filter(|(id, share)| *share > 0 && ballots.is_peer[*id as usize] && !is_seed(*id)).collect();
+        Self { seeds: seeds.to_vec(), vouched }
+    }
+
+    /// What each of `count` numbers weighs as a judge: a seed its weight, another at most `judge`, by what it gets
+    /// beyond `floor_c` on the way to `tau_c`; nobody else anything.
+    pub(super) fn weights(&self, findings: &Findings, count: usize, p: &Parameters) -> Vec<Share> {
+        let mut weights = vec![0; count];
+        let floor = from_millionths(p.floor_c);
+        let full = from_millionths(p.tau_c) - floor;
+        for (id, share) in &self.vouched {
+            let id = *id as usize;
+            let beyond = times(*share, findings.open[id]).saturating_sub(floor);
+            let reached = ratio(u64::from(beyond.min(full)), u64::from(full));
+            weights[id] = times(times(from_millionths(p.judge), reached), findings.consistency[id]);
+        }
+        self.seeds.iter().for_each(|(id, weight)| weights[*id as usize] = r2_credibility::seed(*weight));
+        weights
+    }
+}

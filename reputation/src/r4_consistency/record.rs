@@ -1,0 +1,77 @@
+//! One voter's record with the judges.
+
+use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
+use crate::parameters::Parameters;
+
+/// Judgements at which half of a record counts: as much as one vote that everybody contradicts or shares.
+const HALF_KNOWN: u64 = ONE as u64;
+
+/// What the judges' tallies about a subject establish: T · C, negative if they are against it, [`ONE`] at most.
+pub(crate) fn judgement(good_nv: u64, bad_nv: u64, k_c_nv: u64) -> i32 {
+    if good_nv == bad_nv {
+        return 0;
+    }
+    let total = k_c_nv + good_nv + bad_nv;
+    let size = times(ratio(good_nv.abs_diff(bad_nv), total), ratio(good_nv + bad_nv, total)).cast_signed();
+    if good_nv > bad_nv { size } else { -size }
+}
+
+/// What the judges said about a voter's votes: sums of |T| · C, with [`ONE`] for one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Record {
+    against: u64,
+    along: u64,
+}
+
+impl Record {
+    /// Adds a vote: its sign, its age factor in millionths, the [`judgement`] on its subject, and the blame that a
+    /// vote for this subject brings.
+    pub(crate) fn judge(&mut self, positive: bool, age: u32, verdict: i32, blame: Share) {
+        let size = verdict.unsigned_abs();
+        let contradicts = verdict != 0 && positive != (verdict > 0);
+        let against = if contradicts { size.max(blame) } else { blame };
+        let faded = |part: u32| u64::from(part) * u64::from(age) / MILLION;
+        self.against += faded(against);
+        self.along += if contradicts { 0 } else { faded(size) };
+    }
+
+    /// `clamp(1 − max(0, d − zone) / ramp, 0, 1)` with `d = (against + r · usual) / (against + along + r)`, where
+    /// `usual` is the contradiction to be expected of a voter nothing is known about.
+    pub(crate) fn consistency(&self, p: &Parameters, usual: Share) -> Share {
+        let forgiven = (u64::from(p.r) << 30) / MILLION;
+        let expected = forgiven * u64::from(usual) / u64::from(ONE);
+        let contradiction = ratio(self.against + expected, self.against + self.along + forgiven);
+        let beyond = contradiction.saturating_sub(from_millionths(p.zone));
+        let ramp = from_millionths(p.ramp);
+        if beyond >= ramp { 0 } else { ONE - ratio(u64::from(beyond), u64::from(ramp)) }
+    }
+
+    /// What vouching for a voter with this record costs: `vouch · (1 − consistency) · known / (known + 1)`.
+    pub(super) fn blame(&self, consistency: Share, p: &Parameters) -> Share {
+        let known = self.against + self.along;
+        let sure = ratio(known, known + HALF_KNOWN);
+        times(times(from_millionths(p.vouch), ONE - consistency), sure)
+    }
+}
+
+/// How much contradiction is usual among some voters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Population {
+    contradicting: u64,
+    voters: u64,
+}
+
+impl Population {
+    /// Adds a voter's record; it counts by how much is known.
+    pub(crate) fn add(&mut self, record: &Record) {
+        let known = record.against + record.along;
+        let sure = ratio(known, known + HALF_KNOWN / 2);
+        self.contradicting += u64::from(times(ratio(record.against, known), sure));
+        self.voters += u64::from(sure);
+    }
+
+    /// The mean share of contradiction, as if one more voter had none.
+    pub(crate) fn usual(&self) -> Share {
+        ratio(self.contradicting, self.voters + u64::from(ONE))
+    }
+}
