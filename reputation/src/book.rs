@@ -223,22 +223,21 @@ impl Book {
             Event::Admitted { .. } | Event::Other { .. } => false,
             Event::Voted { index, at_ms, vote, .. } => {
                 self.cast(voter, subject, (*index, *at_ms), vote);
-                self.lineage.note((voter, subject), None);
+                self.lineage.note((voter, subject, vote.category as u8), None);
                 true
             }
             Event::Derived { index, at_ms, vote, source, .. } => {
                 self.cast(voter, subject, (*index, *at_ms), vote);
-                let root = self.root_of(source);
-                self.lineage.note((voter, subject), Some(root));
+                let root = self.root_of(source, *index);
+                self.lineage.note((voter, subject, vote.category as u8), Some(root));
                 true
             }
             Event::Retracted { target, .. } => {
-                let ended = self.votes.end(voter, subject, *target);
-                let mut left = self.votes.of_pair(voter, subject).into_iter().flatten();
-                if ended && !left.any(|row| row.is_live(self.clock.ledger_ms)) {
-                    self.lineage.note((voter, subject), None);
+                let ended = self.votes.end(voter, subject, *target, self.clock.ledger_ms);
+                if let Some(category) = ended {
+                    self.lineage.note((voter, subject, category as u8), None);
                 }
-                ended
+                ended.is_some()
             }
         }
     }
@@ -255,13 +254,15 @@ impl Book {
         });
     }
 
-    fn root_of(&mut self, source: &Source) -> Root {
+    fn root_of(&mut self, source: &Source, derived: u64) -> Root {
         match source {
-            Source::Vote { index, voter } => Root { key: *index, author: self.names.intern_peer(voter) },
+            Source::Vote { index, voter } => {
+                Root { key: *index, author: self.names.intern_peer(voter), index: derived }
+            }
             // Beyond every ledger index.
             Source::Record(id) => {
                 let head = id.0.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));
-                Root { key: head | 1 << 63, author: NOBODY }
+                Root { key: head | 1 << 63, author: NOBODY, index: derived }
             }
         }
     }
@@ -269,7 +270,7 @@ impl Book {
     /// A voter has a new last word about a subject, where it said `before`.
     fn recast(&mut self, pair: VoterAndSubject, before: Option<Ballot>) {
         let after = self.voice(pair.1, &self.votes.of_pair(pair.0, pair.1), self.clock.now_ms);
-        let derived = self.lineage.root(pair).is_some();
+        let derived = self.lineage.is_derived(pair);
         self.views.iter_mut().for_each(|view| view.recast(pair, before, after, derived));
     }
 
@@ -293,7 +294,7 @@ impl Book {
         let (base, is_peer) = (self.votes.base(), self.names.is_peer());
         let mut ballots = Ballots::new(base, is_peer, &decay, self.clock.reference_ms);
         self.leaders = r6_lineage::leaders(base, is_peer.len());
-        self.lineage.settle(&ballots);
+        self.lineage.settle(base);
         for view in &mut self.views {
             view.weigh(&ballots, &self.leaders, &self.lineage, &self.parameters);
         }

@@ -9,13 +9,19 @@ mod followers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ostrakon_ledger::Category;
+
 use crate::engine::{Ballots, Standing};
 use crate::fixed::{Share, ratio, times};
+use crate::votes::Base;
 
 pub(crate) use followers::{NOBODY, leaders};
 
 /// A voter's voice about a subject.
 pub(crate) type Pair = (u32, u32);
+
+/// A voter's vote about a subject in a category.
+pub(crate) type Place = (u32, u32, u8);
 
 /// What a derived vote goes back to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,27 +30,33 @@ pub(crate) struct Root {
     pub(crate) key: u64,
     /// Who cast it; [`NOBODY`] for a record of another ledger.
     pub(crate) author: u32,
+    /// Ledger index of the derived vote itself.
+    pub(crate) index: u64,
 }
 
 /// Which live votes were derived from what, as far as they say so.
 #[derive(Default)]
 pub(crate) struct Lineage {
     /// As at the last close of an epoch.
-    closed: BTreeMap<Pair, Root>,
+    closed: BTreeMap<Place, Root>,
     /// What has changed since.
-    fresh: BTreeMap<Pair, Option<Root>>,
+    fresh: BTreeMap<Place, Option<Root>>,
 }
 
 impl Lineage {
-    /// What the last word of a voter about a subject goes back to; `None`: it is the voter's own.
-    pub(crate) fn root(&self, pair: Pair) -> Option<Root> {
-        self.fresh.get(&pair).copied().unwrap_or_else(|| self.closed.get(&pair).copied())
+    /// Whether any of a voter's votes about a subject is derived.
+    pub(crate) fn is_derived(&self, (voter, subject): Pair) -> bool {
+        (0..Category::ALL.len() as u8).any(|category| self.root((voter, subject, category)).is_some())
     }
 
-    /// A voter has a new last word about a subject, derived from a root, or its own, or none any more.
-    pub(crate) fn note(&mut self, pair: Pair, root: Option<Root>) {
-        if root.is_some() || self.root(pair).is_some() {
-            self.fresh.insert(pair, root);
+    fn root(&self, place: Place) -> Option<Root> {
+        self.fresh.get(&place).copied().unwrap_or_else(|| self.closed.get(&place).copied())
+    }
+
+    /// A voter has cast a vote, derived from a root or its own, or none stands there any more.
+    pub(crate) fn note(&mut self, place: Place, root: Option<Root>) {
+        if root.is_some() || self.root(place).is_some() {
+            self.fresh.insert(place, root);
         }
     }
 
@@ -58,13 +70,15 @@ impl Lineage {
         }
     }
 
-    /// Forgets votes that are not among the ballots of the close.
-    pub(crate) fn settle(&mut self, ballots: &Ballots<'_>) {
-        self.closed.retain(|(voter, subject), _| ballots.find(*voter, *subject).is_some());
+    /// Forgets votes that do not rest in `base`, which has what was live at the close.
+    pub(crate) fn settle(&mut self, base: &Base) {
+        self.closed.retain(|(voter, subject, category), _| {
+            base.of_pair(*voter, *subject).iter().any(|row| row.category as u8 == *category)
+        });
     }
 
-    /// All of it, by voter and subject.
-    pub(crate) fn merged(&self) -> BTreeMap<Pair, Root> {
+    /// All of it, by voter, subject and category.
+    pub(crate) fn merged(&self) -> BTreeMap<Place, Root> {
         let mut all = self.closed.clone();
         for (pair, root) in &self.fresh {
             let _ = match root {
@@ -76,21 +90,22 @@ impl Lineage {
     }
 
     /// [`Lineage::merged`] read back.
-    pub(crate) fn from_merged(closed: BTreeMap<Pair, Root>) -> Self {
+    pub(crate) fn from_merged(closed: BTreeMap<Place, Root>) -> Self {
         Self { closed, fresh: BTreeMap::new() }
     }
 
     /// Who says nothing because somebody who weighs more says the same from the same root.
     pub(crate) fn silent(&self, ballots: &Ballots<'_>, standings: &[Standing]) -> BTreeSet<Pair> {
-        // Per subject, root and direction: the voters, the author of the root among them if it still says so.
-        let mut groups: BTreeMap<(u32, u64, bool), BTreeSet<u32>> = BTreeMap::new();
-        for ((voter, subject), root) in &self.closed {
+        // Per subject, root and direction: voters by the ledger index of their votes, the author of the root among them if it
+        // still says so.
+        let mut groups: BTreeMap<(u32, u64, bool), BTreeMap<u64, u32>> = BTreeMap::new();
+        for ((voter, subject, _), root) in &self.closed {
             let Some(ballot) = ballots.find(*voter, *subject) else { continue };
             let group = groups.entry((*subject, root.key, ballot.x() > 0)).or_default();
-            group.insert(*voter);
+            group.insert(root.index, *voter);
             let original = (root.author != NOBODY).then(|| ballots.find(root.author, *subject)).flatten();
             if original.is_some_and(|original| (original.x() > 0) == (ballot.x() > 0)) {
-                group.insert(root.author);
+                group.entry(root.key).or_insert(root.author);
             }
         }
         let mut silent = BTreeSet::new();
@@ -99,8 +114,10 @@ impl Lineage {
                 let size = ballots.find(voter, subject).map_or(0, |ballot| ballot.size());
                 u128::from(standings[voter as usize].credibility) * u128::from(size)
             };
-            let speaks = voters.iter().copied().max_by_key(|voter| (weight(*voter), std::cmp::Reverse(*voter)));
-            silent.extend(voters.into_iter().filter(|voter| Some(*voter) != speaks).map(|voter| (voter, subject)));
+            // Of equals, the earliest.
+            let speaks = voters.iter().max_by_key(|(index, voter)| (weight(**voter), std::cmp::Reverse(**index)));
+            let speaks = speaks.map(|(_, voter)| *voter);
+            silent.extend(voters.into_values().filter(|voter| Some(*voter) != speaks).map(|voter| (voter, subject)));
         }
         silent
     }

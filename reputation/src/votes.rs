@@ -148,14 +148,19 @@ impl Votes {
         self.expiry.note(vote.expires_at_ms, vote.voter, vote.subject);
     }
 
-    /// Ends a voter's vote about a subject that stands at a ledger index; false if there is none.
-    pub(crate) fn end(&mut self, voter: u32, subject: u32, index: u64) -> bool {
-        let vote = self.of_pair(voter, subject).into_iter().flatten().find(|row| row.index.widened() == index);
+    /// Ends a voter's vote about a subject that stands at a ledger index; its category, `None` if none is
+    /// live there at `ledger_ms`.
+    pub(crate) fn end(&mut self, voter: u32, subject: u32, index: u64, ledger_ms: u64) -> Option<Category> {
+        let vote = self
+            .of_pair(voter, subject)
+            .into_iter()
+            .flatten()
+            .find(|row| row.index.widened() == index && row.is_live(ledger_ms));
         if let Some(row) = vote {
             self.open.insert((subject, voter, row.category as u8), None);
             self.len -= 1;
         }
-        vote.is_some()
+        vote.map(|row| row.category)
     }
 
     /// Pairs with a vote that may end after the last call's moment and not after `now_ms`, each once, ascending.

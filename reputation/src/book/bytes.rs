@@ -6,7 +6,7 @@
 //! u64 names ‖ each: u8 kind ‖ u8 length ‖ bytes             in the order of their numbers
 //! u64 votes ‖ per name: u32 votes about it ‖ each vote       by subject, voter, category; those live at the ledger's time
 //! per name: u64 cast ‖ u64 outflow ‖ u32 whom it follows
-//! u64 derived votes ‖ each: u32 voter ‖ u32 subject ‖ u64 root ‖ u32 its author      by voter and subject
+//! u64 derived votes ‖ each: u32 voter ‖ u32 subject ‖ u8 category ‖ u64 root ‖ u32 its author ‖ u64 index      by voter and subject
 //! per viewpoint: u64 silent voices ‖ each: u32 voter ‖ u32 subject                  by voter and subject
 //! per viewpoint and name: u64 flow ‖ u32 credibility ‖ u32 consistency ‖ u8 hops ‖ u64 P ‖ u64 N ‖ u32 voters
 //! 32 B BLAKE3 of all of this
@@ -29,7 +29,7 @@ const MAGIC: &[u8] = b"ostrakon book v3\n";
 const NAME_HEAD: u64 = 2;
 const VOTE: u64 = 24;
 /// Bytes of a derived vote and of a silent voice.
-const DERIVED: u64 = 20;
+const DERIVED: u64 = 29;
 const SILENT: u64 = 8;
 
 impl Book {
@@ -94,11 +94,13 @@ impl Book {
     fn write_lineage(&self, sink: &mut Sink<impl Write>) -> io::Result<()> {
         let derived = self.lineage.merged();
         sink.u64(derived.len() as u64)?;
-        for ((voter, subject), root) in derived {
+        for ((voter, subject, category), root) in derived {
             sink.u32(voter)?;
             sink.u32(subject)?;
+            sink.bytes(&[category])?;
             sink.u64(root.key)?;
             sink.u32(root.author)?;
+            sink.u64(root.index)?;
         }
         for view in &self.views {
             sink.u64(view.silent().len() as u64)?;

@@ -167,8 +167,10 @@ fn row_of(bytes: &[u8; VOTE as usize]) -> Option<Row> {
 fn read_lineage(source: &mut Source<impl Read>, names: usize) -> Result<Lineage, Unreadable> {
     let mut derived = BTreeMap::new();
     for _ in 0..source.count(DERIVED)? {
-        let pair = read_pair(source, names)?;
-        derived.insert(pair, Root { key: source.u64()?, author: read_author(source, names)? });
+        let (voter, subject) = read_pair(source, names)?;
+        let category = source.u8()?;
+        let (key, author, index) = (source.u64()?, read_author(source, names)?, source.u64()?);
+        derived.insert((voter, subject, category), Root { key, author, index });
     }
     Ok(Lineage::from_merged(derived))
 }
