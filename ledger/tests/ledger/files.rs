@@ -16,11 +16,14 @@ fn verify(files: &dyn LogFiles, vkey: &str) -> Result<FilesReport, Damage> {
     run_files(files, &vkey.parse().unwrap(), &mut |_, _| {})
 }
 
+/// What becomes of a file.
+type Spoil<'a> = dyn Fn(&TilePath, Option<Vec<u8>>) -> Option<Vec<u8>> + 'a;
+
 /// A log that flips a bit of one file, or drops files.
 struct Spoilt<'a> {
     reader: &'a LedgerReader,
     checkpoint: String,
-    spoil: &'a dyn Fn(&TilePath, Option<Vec<u8>>) -> Option<Vec<u8>>,
+    spoil: &'a Spoil<'a>,
 }
 
 impl LogFiles for Spoilt<'_> {
