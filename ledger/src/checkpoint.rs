@@ -15,7 +15,7 @@ use base64::prelude::BASE64_STANDARD;
 use crate::error::{Malformed, Unproven};
 use crate::merkle::Hash;
 use crate::name::PeerName;
-use crate::note::{Note, NoteKey};
+use crate::note::{KeyKind, Note, NoteKey};
 
 /// The origin, and the key name, of a peer's ledger.
 pub fn origin(owner: &PeerName) -> String {
@@ -42,7 +42,7 @@ impl Checkpoint {
     pub fn of(note: &Note, known: &[NoteKey]) -> Result<Self, Unproven> {
         let this: Self = note.text().parse()?;
         let signers = note.signers(known)?;
-        if !signers.iter().any(|key| key.name() == this.origin) {
+        if !signers.iter().any(|key| key.name() == this.origin && key.kind() == KeyKind::Log) {
             return Err(Unproven::NotSigned { origin: this.origin });
         }
         Ok(this)

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::error::{Malformed, Refusal};
 use crate::keys::{PublicKey, SecretKey, Signature};
-use crate::record::{PAYLOAD_BYTES_MAX, Record, RecordId, RecordType};
+use crate::record::{Body, EQUIVOCATE_BYTES_MAX, Record, RecordId, RecordType};
 use crate::text::with_hex;
 
 /// Longest payload type that an envelope may name.
@@ -32,8 +32,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of records: [`PAYLOAD_BYTES_MAX`], and an envelope that has room for it and some white space.
-    pub const RECORD: Limits = Limits { envelope_bytes_max: 4096, payload_bytes_max: PAYLOAD_BYTES_MAX };
+    /// The limits of records: the longest payload there is, and an envelope that has room for it and some white space.
+    pub const RECORD: Limits = Limits { envelope_bytes_max: 24 << 10, payload_bytes_max: EQUIVOCATE_BYTES_MAX };
 }
 
 /// The bytes that are signed.
@@ -244,14 +244,26 @@ impl<T> std::ops::Deref for Verified<T> {
 }
 
 impl Verified<SignedRecord> {
-    /// Checks a record against the key in its header. Whether that key is its author's is the ledger's question.
+    /// Checks a record against the key in its header, and the signatures that it carries within: a rotation's by the new
+    /// key, an equivocation's under its statements. Whether the keys are their authors' is the ledger's question.
     ///
     /// # Errors
-    /// [`Refusal::BadSignature`]
+    /// [`Refusal::BadSignature`], [`Refusal::Unproven`]
     pub fn check(signed: SignedRecord) -> Result<Self, Refusal> {
         let message = pre_authentication_encoding(signed.kind().payload_type(), &signed.payload);
         let (key, signature) = (signed.record.header.key, signed.signature);
-        Self::new(signed, &key, &message, &signature)
+        let this = Self::new(signed, &key, &message, &signature)?;
+        match &this.record.body {
+            Body::Rotate(rotate) if !rotate.is_signed(&this.record.header) => Err(Refusal::BadSignature),
+            Body::Equivocate(equivocate) => equivocate.check().map(|()| this).map_err(Refusal::Unproven),
+            _ => Ok(this),
+        }
+    }
+
+    /// Whether the key in a record's header signed it; what it carries within is not looked at.
+    pub(crate) fn is_signed(signed: &SignedRecord) -> bool {
+        let message = pre_authentication_encoding(signed.kind().payload_type(), &signed.payload);
+        signed.record.header.key.verifies(&message, &signed.signature)
     }
 }
 

@@ -7,7 +7,7 @@
 use crate::dsse::SignedRecord;
 use crate::error::Malformed;
 use crate::keys::Signature;
-use crate::record::{PAYLOAD_BYTES_MAX, RecordType};
+use crate::record::{EQUIVOCATE_BYTES_MAX, RecordType};
 
 /// The frame's version.
 const VERSION: u8 = 1;
@@ -17,8 +17,8 @@ const TYPE_AT: usize = RECEIVED_AT + 8;
 const LENGTH_AT: usize = TYPE_AT + 1;
 const PAYLOAD_AT: usize = LENGTH_AT + 2;
 const SIGNATURE_BYTES: usize = 64;
-/// Longest entry in bytes.
-pub const ENTRY_BYTES_MAX: usize = PAYLOAD_AT + PAYLOAD_BYTES_MAX + SIGNATURE_BYTES;
+/// Longest entry in bytes; a bundle has room for 65,535.
+pub const ENTRY_BYTES_MAX: usize = PAYLOAD_AT + EQUIVOCATE_BYTES_MAX + SIGNATURE_BYTES;
 /// Context of the BLAKE3 `derive_key` hash from entry to entry.
 const CHAIN_CONTEXT: &str = "ostrakon chain v1";
 
@@ -84,7 +84,7 @@ pub(crate) fn frame(chain: Chain, received_at_ms: u64, record: &SignedRecord) ->
     bytes.extend_from_slice(&chain.0);
     bytes.extend_from_slice(&received_at_ms.to_be_bytes());
     bytes.push(record.kind().code());
-    // A payload is at most PAYLOAD_BYTES_MAX bytes long, which fits.
+    // A payload is at most EQUIVOCATE_BYTES_MAX bytes long, which fits.
     bytes.extend_from_slice(&(payload.len() as u16).to_be_bytes());
     bytes.extend_from_slice(payload);
     bytes.extend_from_slice(&record.signature().0);

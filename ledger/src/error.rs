@@ -88,6 +88,12 @@ pub enum Unproven {
         /// The log.
         origin: String,
     },
+    /// Too few of the trusted witnesses cosigned the checkpoint.
+    #[error("the quorum `{quorum}` of witnesses has not cosigned the checkpoint")]
+    Quorum {
+        /// The witness or group whose word is needed.
+        quorum: String,
+    },
     /// The path does not lead from the leaf to the root.
     #[error("this is no proof that the entry stands at index {index} of {tree_size}")]
     Inclusion {
@@ -104,6 +110,9 @@ pub enum Unproven {
         /// The record that is proven.
         found: RecordId,
     },
+    /// The two statements of an equivocation can both be honest.
+    #[error("the two statements do not contradict each other: {0}")]
+    NoContradiction(&'static str),
     /// The receipt does not carry its entry.
     #[error("the receipt does not carry the entry that it is about")]
     NoEntry,
@@ -169,41 +178,51 @@ pub enum Refusal {
         /// Where the first one stands.
         index: u64,
     },
-    /// Only the ledger's owner admits peers.
-    #[error("only {0}, the owner of this ledger, admits peers")]
+    /// Only the ledger's owner admits peers and says which policy is in force.
+    #[error("only {0}, the owner of this ledger, may say this")]
     NotOwner(PeerName),
     /// The peer is admitted already.
     #[error("{0} is admitted already")]
     AlreadyAdmitted(PeerName),
-    /// A retraction names a record that is not in this ledger.
-    #[error("there is no record {0} to retract")]
+    /// The record names one that is not in this ledger.
+    #[error("there is no record {0} here")]
     UnknownTarget(RecordId),
-    /// A retraction names someone else's record.
+    /// A retraction, or an erasure that is not the owner's, names someone else's record.
     #[error("record {0} has another author")]
     NotAuthor(RecordId),
-    /// A retraction names a record that is not a vote.
+    /// A retraction or rebuttal names a record that is not a vote.
     #[error("record {0} is not a vote")]
     NotAVote(RecordId),
+    /// A rebuttal of a vote that is not about its author.
+    #[error("record {0} is not a vote about the author")]
+    NotAccused(RecordId),
+    /// An erasure of a record that committed to nothing.
+    #[error("record {0} has no detached body")]
+    NothingToErase(RecordId),
+    /// The vote was retracted, the vote rebutted, the body erased or the peer convicted before.
+    #[error("this was done already, at index {index}")]
+    AlreadyDone {
+        /// Where.
+        index: u64,
+    },
+    /// A rotation to the key that the author has.
+    #[error("the new key is the one that {0} has")]
+    SameKey(PeerName),
+    /// The author has changed its key as often as a ledger remembers.
+    #[error("{0} has changed its key too often")]
+    TooManyKeys(PeerName),
+    /// An accusation under a key that the accused never had here.
+    #[error("{0} never had the accused key here")]
+    ForeignKey(PeerName),
+    /// An accusation that does not prove what it says.
+    #[error(transparent)]
+    Unproven(Unproven),
 }
 
 impl Refusal {
-    /// Whose fault it is.
+    /// Whose fault it is: always the peer's.
     pub fn blame(&self) -> Blame {
-        match self {
-            Refusal::Malformed(_)
-            | Refusal::BadSignature
-            | Refusal::WeakKey(_)
-            | Refusal::UnknownPeer(_)
-            | Refusal::WrongKey(_)
-            | Refusal::WrongNetwork { .. }
-            | Refusal::OutOfSequence { .. }
-            | Refusal::Conflict { .. }
-            | Refusal::NotOwner(_)
-            | Refusal::AlreadyAdmitted(_)
-            | Refusal::UnknownTarget(_)
-            | Refusal::NotAuthor(_)
-            | Refusal::NotAVote(_) => Blame::Peer,
-        }
+        Blame::Peer
     }
 
     /// A stable snake_case word for programs.
@@ -222,6 +241,13 @@ impl Refusal {
             Refusal::UnknownTarget(_) => "unknown_target",
             Refusal::NotAuthor(_) => "not_author",
             Refusal::NotAVote(_) => "not_a_vote",
+            Refusal::NotAccused(_) => "not_accused",
+            Refusal::NothingToErase(_) => "nothing_to_erase",
+            Refusal::AlreadyDone { .. } => "already_done",
+            Refusal::SameKey(_) => "same_key",
+            Refusal::TooManyKeys(_) => "too_many_keys",
+            Refusal::ForeignKey(_) => "foreign_key",
+            Refusal::Unproven(_) => "unproven",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one writer of a log: sequences verified records, commits, signs, publishes.
 
 mod heal;
+mod marks;
 mod pending;
 mod proofs;
 pub(crate) mod reader;
@@ -66,6 +67,18 @@ pub struct Appended {
     pub new: bool,
 }
 
+/// Conflicting records kept until someone takes them; a peer that told two stories is convicted by one.
+const CONFLICTS_MAX: usize = 64;
+
+/// A record that was refused because its author had said something else in its place.
+#[derive(Debug, Clone)]
+pub struct Conflict {
+    /// Where the first story stands.
+    pub index: u64,
+    /// The second one, whose signature was checked.
+    pub record: SignedRecord,
+}
+
 /// A ledger, open for appending.
 pub struct Ledger {
     store: Arc<dyn Store>,
@@ -77,6 +90,7 @@ pub struct Ledger {
     heads: Heads,
     published: Arc<ArcSwap<Published>>,
     stopped: Option<String>,
+    conflicts: Vec<Conflict>,
 }
 
 impl Ledger {
@@ -113,7 +127,8 @@ impl Ledger {
         let head = Head::empty();
         let published = Arc::new(ArcSwap::from_pointee(published(head, String::new())));
         let (tree, heads) = (Tree::new(), Heads::default());
-        let mut ledger = Self { store, state, home, key, head, tree, heads, published, stopped: None };
+        let mut ledger =
+            Self { store, state, home, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
         match ledger.submit(vec![(genesis, now_ms)])?.pop() {
             Some(Ok(_)) => Ok(ledger),
             _ => Err(LedgerError::OtherLedger("the first entry was refused".into())),
@@ -140,7 +155,8 @@ impl Ledger {
         let (head, tree, heads) = (found.head, found.tree, Heads::default());
         let note = found.note.clone().unwrap_or_default();
         let published = Arc::new(ArcSwap::from_pointee(published(head, note)));
-        let mut ledger = Self { store, state, home, key, head, tree, heads, published, stopped: None };
+        let mut ledger =
+            Self { store, state, home, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
         if found.signed_size < head.tree_size {
             ledger.sign_and_publish(found.note.as_deref(), head)?;
         }
@@ -185,7 +201,15 @@ impl Ledger {
             .iter()
             .map(|(record, received_at_ms)| pending.add(record, *received_at_ms))
             .collect::<Result<Vec<_>, _>>()?;
-        let Some((rows, head)) = pending.finish() else { return Ok(answers) };
+        let finished = pending.finish();
+        for ((record, _), answer) in batch.iter().zip(&answers) {
+            if let Err(Refusal::Conflict { index }) = answer
+                && self.conflicts.len() < CONFLICTS_MAX
+            {
+                self.conflicts.push(Conflict { index: *index, record: SignedRecord::clone(record) });
+            }
+        }
+        let Some((rows, head)) = finished else { return Ok(answers) };
         // 2. Commit. Before the first entry there is no head row.
         let before = (self.head.tree_size > 0).then(|| self.head.to_bytes());
         self.store.commit(rows.expecting(META, HEAD_KEY, before))?;
@@ -205,6 +229,11 @@ impl Ledger {
         self.head = head;
         self.published.store(Arc::new(published(head, note)));
         Ok(())
+    }
+
+    /// The conflicting records that were refused since this was last asked, at most 64.
+    pub fn take_conflicts(&mut self) -> Vec<Conflict> {
+        std::mem::take(&mut self.conflicts)
     }
 
     /// The owner.

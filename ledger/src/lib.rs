@@ -16,15 +16,18 @@ mod text;
 
 pub mod archive;
 pub mod checkpoint;
+pub mod cosignature;
 pub mod dsse;
 pub mod entry;
 pub mod error;
+pub mod evidence;
 pub mod files;
 pub mod keys;
 pub mod ledger;
 pub mod merkle;
 pub mod name;
 pub mod note;
+pub mod quorum;
 pub mod receipt;
 pub mod record;
 mod rules;
@@ -34,21 +37,29 @@ pub mod subject;
 pub mod tables;
 pub mod tile;
 pub mod verify;
+pub mod witness;
 
 pub use dsse::{Signed, SignedRecord, Verified};
 pub use entry::Entry;
 pub use error::{Blame, LedgerError, Malformed, Refusal, Unproven};
+pub use evidence::Evidence;
 pub use files::{FetchError, LogFiles};
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use ledger::{
-    Appended, AuthorHead, BATCH_RECORDS_MAX, Healed, Ledger, LedgerReader, Preview, Published, RESTORE_ENTRIES_MAX,
-    Restorer, heal,
+    Appended, AuthorHead, BATCH_RECORDS_MAX, Conflict, Healed, Ledger, LedgerReader, Preview, Published,
+    RESTORE_ENTRIES_MAX, Restorer, heal,
 };
 pub use name::PeerName;
+pub use quorum::Quorum;
 pub use receipt::Receipt;
-pub use record::{Admit, Body, Category, Digest, Header, Record, RecordId, RecordType, Retract, Vote};
+pub use record::{
+    Admit, Answer, Body, Category, Contradiction, Digest, Equivocate, Erase, Header, Policy, Rebut, Record, RecordId,
+    RecordType, Retract, Rotate, Vote,
+};
+pub use rules::ROTATIONS_MAX;
 pub use signed_state::{FileState, MemoryState, SignedState};
 pub use store::{Batch, MemoryStore, RocksStore, Store, StoreError, Table};
 pub use subject::{Pepper, Subject, SubjectKind, Tag};
 pub use tables::TABLES;
 pub use verify::{Damage, Disagreement, FilesReport, Report};
+pub use witness::{AddCheckpoint, Witness, WitnessRefusal};

@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
+use crate::cosignature;
 use crate::error::{Malformed, Unproven};
 use crate::keys::{PublicKey, SecretKey, Signature};
 use crate::text::parse_hex;
@@ -21,27 +22,64 @@ use crate::text::parse_hex;
 pub const NOTE_BYTES_MAX: usize = 64 << 10;
 /// Most signature lines. The specification asks for at least 16.
 pub const NOTE_SIGNATURES_MAX: usize = 64;
-/// Signature type byte of Ed25519.
-const TYPE_ED25519: u8 = 1;
 const KEY_ID_BYTES: usize = 4;
 
-/// A name with its Ed25519 key, as a verifier knows it. Text form: the vkey `name+hex8(key id)+base64(1 ‖ key)`.
+/// What a key signs; its value is the type byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KeyKind {
+    /// The text of the note.
+    Log = 1,
+    /// The text and a time: `cosignature/v1`, see [`crate::cosignature`].
+    Cosigner = 4,
+}
+
+/// A name with its Ed25519 key, as a verifier knows it. Text form: the vkey `name+hex8(key id)+base64(type ‖ key)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoteKey {
     name: String,
     key: PublicKey,
+    kind: KeyKind,
 }
 
 impl NoteKey {
-    /// Binds a name to a key.
+    /// Binds a name to the key of a log.
     ///
     /// # Errors
     /// [`Malformed::Value`] when the name is empty or holds white space or `+`.
     pub fn new(name: &str, key: PublicKey) -> Result<Self, Malformed> {
+        Self::of_kind(name, key, KeyKind::Log)
+    }
+
+    /// Binds a name to the key of a witness or mirror.
+    ///
+    /// # Errors
+    /// As [`NoteKey::new`].
+    pub fn cosigner(name: &str, key: PublicKey) -> Result<Self, Malformed> {
+        Self::of_kind(name, key, KeyKind::Cosigner)
+    }
+
+    fn of_kind(name: &str, key: PublicKey, kind: KeyKind) -> Result<Self, Malformed> {
         if !is_key_name(name) {
             return Err(Malformed::value("key name", name, "must not be empty or hold white space or `+`"));
         }
-        Ok(Self { name: name.to_owned(), key })
+        Ok(Self { name: name.to_owned(), key, kind })
+    }
+
+    /// What it signs.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// Whether this key made the signature under this text.
+    fn signed(&self, text: &str, signature: &NoteSignature) -> bool {
+        match self.kind {
+            KeyKind::Log => {
+                let bytes = signature.bytes.as_slice().try_into().map(Signature);
+                bytes.is_ok_and(|bytes| self.key.verifies(text.as_bytes(), &bytes))
+            }
+            KeyKind::Cosigner => cosignature::verifies(&self.key, text, &signature.bytes),
+        }
     }
 
     /// The name.
@@ -53,7 +91,7 @@ impl NoteKey {
     pub fn id(&self) -> [u8; KEY_ID_BYTES] {
         let hash = Sha256::new()
             .chain_update(self.name.as_bytes())
-            .chain_update([b'\n', TYPE_ED25519])
+            .chain_update([b'\n', self.kind as u8])
             .chain_update(self.key.as_bytes())
             .finalize();
         [hash[0], hash[1], hash[2], hash[3]]
@@ -66,7 +104,7 @@ fn is_key_name(name: &str) -> bool {
 
 impl fmt::Display for NoteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut typed = vec![TYPE_ED25519];
+        let mut typed = vec![self.kind as u8];
         typed.extend_from_slice(self.key.as_bytes());
         write!(f, "{}+{}+{}", self.name, hex::encode(self.id()), BASE64_STANDARD.encode(typed))
     }
@@ -82,11 +120,13 @@ impl FromStr for NoteKey {
             return Err(fault("must be name+id+key"));
         };
         let bytes = BASE64_STANDARD.decode(key).map_err(|_| fault("has a key that is not base64"))?;
-        let key = match bytes.split_first() {
-            Some((&TYPE_ED25519, key)) => key.try_into().map_err(|_| fault("has a key of the wrong length"))?,
-            _ => return Err(fault("is not an Ed25519 key")),
+        let (kind, key) = match bytes.split_first() {
+            Some((1, key)) => (KeyKind::Log, key),
+            Some((4, key)) => (KeyKind::Cosigner, key),
+            _ => return Err(fault("is neither an Ed25519 key nor an Ed25519 cosigner's")),
         };
-        let this = Self::new(name, PublicKey::from_bytes(&key)?)?;
+        let key = key.try_into().map_err(|_| fault("has a key of the wrong length"))?;
+        let this = Self::of_kind(name, PublicKey::from_bytes(&key)?, kind)?;
         if parse_hex::<KEY_ID_BYTES>("key id", id)? != this.id() {
             return Err(fault("has an id that does not belong to its key"));
         }
@@ -173,13 +213,28 @@ impl Note {
         for signature in &self.signatures {
             let key = known.iter().find(|key| key.name == signature.name && key.id() == signature.key_id);
             let Some(key) = key else { continue };
-            let bytes = signature.bytes.as_slice().try_into().map(Signature);
-            if !bytes.is_ok_and(|bytes| key.key.verifies(self.text.as_bytes(), &bytes)) {
+            if !key.signed(&self.text, signature) {
                 return Err(Unproven::BadSignature { name: key.name.clone() });
             }
             signers.push(key);
         }
         Ok(signers)
+    }
+
+    /// The same text with one more signature. Of two by one name and key the newer is kept.
+    #[must_use]
+    pub fn with_signature(mut self, signature: NoteSignature) -> Self {
+        let key = |signature: &NoteSignature| (signature.name.clone(), signature.key_id);
+        self.signatures.retain(|old| key(old) != key(&signature));
+        self.signatures.push(signature);
+        self
+    }
+
+    /// The same text with no other signatures than those under this name.
+    #[must_use]
+    pub fn signed_only_by(&self, name: &str) -> Self {
+        let signatures = self.signatures.iter().filter(|signature| signature.name == name).cloned().collect();
+        Self { text: self.text.clone(), signatures }
     }
 
     /// The text, with its final newline.
@@ -204,12 +259,25 @@ fn signature_line(line: &str) -> Option<NoteSignature> {
     })
 }
 
+impl FromStr for NoteSignature {
+    type Err = Malformed;
+    fn from_str(line: &str) -> Result<Self, Malformed> {
+        signature_line(line).ok_or_else(|| Malformed::value("signature line", line, "must be `— name base64`"))
+    }
+}
+
+impl fmt::Display for NoteSignature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let blob = [self.key_id.as_slice(), &self.bytes].concat();
+        write!(f, "— {} {}", self.name, BASE64_STANDARD.encode(blob))
+    }
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
         for signature in &self.signatures {
-            let blob = [signature.key_id.as_slice(), &signature.bytes].concat();
-            writeln!(f, "— {} {}", signature.name, BASE64_STANDARD.encode(blob))?;
+            writeln!(f, "{signature}")?;
         }
         Ok(())
     }

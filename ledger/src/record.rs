@@ -9,27 +9,43 @@
 //!  "subject":{"id":"b.example","kind":"peer"},"value":-80}
 //! ```
 //!
-//! `peer.admit` has `imported`, `peer` and `peer_key` and `retract` has `target` beside the six keys of the header.
+//! The other types have, beside the six keys of the header:
+//!
+//! | type | keys |
+//! |---|---|
+//! | `peer.admit` | `imported`, `peer`, `peer_key` |
+//! | `peer.rotate` | `new_key`, `new_signature` |
+//! | `retract` | `target` |
+//! | `rebut` | `answer`, `commitment`, `target` |
+//! | `equivocate` | `accused`, `accused_key`, `first`, `kind`, `proof`, `second` |
+//! | `erase` | `target` |
+//! | `policy` | `active_from_ms`, `digest` |
 
 mod canonical;
+mod equivocate;
+mod peer;
+mod vote;
 mod wire;
 
-use std::fmt;
-use std::str::FromStr;
-
+pub use self::equivocate::{Contradiction, Equivocate};
+pub use self::peer::{Admit, Rotate};
+pub use self::vote::{Answer, Category, Erase, Policy, Rebut, Retract, Vote};
 use crate::error::Malformed;
 use crate::keys::PublicKey;
 use crate::name::PeerName;
-use crate::subject::Subject;
 
-/// Longest payload of the record types in use.
+/// Longest payload of all record types but one.
 pub const PAYLOAD_BYTES_MAX: usize = 2048;
+/// Longest payload of an `equivocate`, which carries two signed statements.
+pub const EQUIVOCATE_BYTES_MAX: usize = 16 << 10;
 /// Largest integer in a payload, 2^53 − 1, so that every JSON reader sees the same number (RFC 7493 §2.2).
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Most records that a vote may name as its sources.
 pub const DERIVED_FROM_MAX: usize = 8;
 /// Longest network name in bytes.
 pub const NETWORK_BYTES_MAX: usize = 64;
+const PAYLOAD_TYPE_PREFIX: &str = "application/vnd.ostrakon.";
+const PAYLOAD_TYPE_SUFFIX: &str = ".v1+json";
 /// Context of the BLAKE3 `derive_key` hash that names records.
 const RECORD_ID_CONTEXT: &str = "ostrakon record id v1";
 
@@ -81,163 +97,98 @@ pub struct Header {
 pub enum Body {
     /// `peer.admit`
     Admit(Admit),
+    /// `peer.rotate`
+    Rotate(Rotate),
     /// `vote`
     Vote(Vote),
     /// `retract`
     Retract(Retract),
+    /// `rebut`
+    Rebut(Rebut),
+    /// `equivocate`
+    Equivocate(Box<Equivocate>),
+    /// `erase`
+    Erase(Erase),
+    /// `policy`
+    Policy(Policy),
 }
 
-/// Binds a name to a key from this index on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admit {
-    /// The name.
-    pub peer: PeerName,
-    /// Its key.
-    pub peer_key: PublicKey,
-    /// A pseudo-peer for votes of third parties who did not sign them; this node holds its key.
-    pub imported: bool,
-}
-
-/// An opinion about a subject.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vote {
-    /// What it is about.
-    pub subject: Subject,
-    /// −100..=100 and not 0; negative is bad.
-    pub value: i8,
-    /// Why.
-    pub category: Category,
-    /// When the author formed it, unix ms.
-    pub cast_at_ms: u64,
-    /// When it ends, unix ms, after `cast_at_ms`; 0 means never.
-    pub expires_at_ms: u64,
-    /// Digest of the detector that produced it; zero means none named.
-    pub detector: Digest,
-    /// Up to [`DERIVED_FROM_MAX`] different records that it repeats.
-    pub derived_from: Vec<RecordId>,
-    /// Salted commitment to evidence kept elsewhere; zero means none.
-    pub commitment: Digest,
-}
-
-/// Cancels a vote of the same author. Does not assert the opposite.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retract {
-    /// The vote.
-    pub target: RecordId,
-}
-
-/// The record types in use. Codes 2, 5, 6, 7 and 8 are reserved for `peer.rotate`, `rebut`, `equivocate`, `erase`
-/// and `policy`.
+/// The record types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum RecordType {
     /// `peer.admit`
     Admit = 1,
+    /// `peer.rotate`
+    Rotate = 2,
     /// `vote`
     Vote = 3,
     /// `retract`
     Retract = 4,
+    /// `rebut`
+    Rebut = 5,
+    /// `equivocate`
+    Equivocate = 6,
+    /// `erase`
+    Erase = 7,
+    /// `policy`
+    Policy = 8,
 }
 
 impl RecordType {
     /// All of them.
-    pub const ALL: [RecordType; 3] = [RecordType::Admit, RecordType::Vote, RecordType::Retract];
+    pub const ALL: [RecordType; 8] = [
+        RecordType::Admit,
+        RecordType::Rotate,
+        RecordType::Vote,
+        RecordType::Retract,
+        RecordType::Rebut,
+        RecordType::Equivocate,
+        RecordType::Erase,
+        RecordType::Policy,
+    ];
 
     /// The byte in an entry's frame.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// The type of an entry's byte, if it is in use.
+    /// The type of an entry's byte.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// `peer.admit`, `vote` or `retract`.
+    /// `peer.admit`, `vote` and so on.
     pub fn as_str(self) -> &'static str {
-        match self {
-            RecordType::Admit => "peer.admit",
-            RecordType::Vote => "vote",
-            RecordType::Retract => "retract",
-        }
+        // What stands between `application/vnd.ostrakon.` and `.v1+json`.
+        let name = self.payload_type().strip_prefix(PAYLOAD_TYPE_PREFIX);
+        name.and_then(|name| name.strip_suffix(PAYLOAD_TYPE_SUFFIX)).unwrap_or_default()
     }
 
     /// The DSSE payload type.
     pub fn payload_type(self) -> &'static str {
         match self {
             RecordType::Admit => "application/vnd.ostrakon.peer.admit.v1+json",
+            RecordType::Rotate => "application/vnd.ostrakon.peer.rotate.v1+json",
             RecordType::Vote => "application/vnd.ostrakon.vote.v1+json",
             RecordType::Retract => "application/vnd.ostrakon.retract.v1+json",
+            RecordType::Rebut => "application/vnd.ostrakon.rebut.v1+json",
+            RecordType::Equivocate => "application/vnd.ostrakon.equivocate.v1+json",
+            RecordType::Erase => "application/vnd.ostrakon.erase.v1+json",
+            RecordType::Policy => "application/vnd.ostrakon.policy.v1+json",
         }
     }
 
-    /// The type with this DSSE payload type, if it is in use.
+    /// The type with this DSSE payload type.
     pub fn from_payload_type(payload_type: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.payload_type() == payload_type)
     }
-}
 
-/// Why a vote was cast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Category {
-    /// Unsolicited bulk.
-    Spam,
-    /// Fraud.
-    Scam,
-    /// Malicious software.
-    Malware,
-    /// Harassment and the like.
-    Abuse,
-    /// Too much.
-    Flood,
-    /// Wanted.
-    Ham,
-    /// Trust in the subject as a voter.
-    Vouch,
-}
-
-impl Category {
-    /// All of them.
-    pub const ALL: [Category; 7] = [
-        Category::Spam,
-        Category::Scam,
-        Category::Malware,
-        Category::Abuse,
-        Category::Flood,
-        Category::Ham,
-        Category::Vouch,
-    ];
-
-    /// The word in the payload.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Category::Spam => "spam",
-            Category::Scam => "scam",
-            Category::Malware => "malware",
-            Category::Abuse => "abuse",
-            Category::Flood => "flood",
-            Category::Ham => "ham",
-            Category::Vouch => "vouch",
-        }
+    /// Longest payload.
+    pub fn payload_bytes_max(self) -> usize {
+        if self == RecordType::Equivocate { EQUIVOCATE_BYTES_MAX } else { PAYLOAD_BYTES_MAX }
     }
 }
-
-impl fmt::Display for Category {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Category {
-    type Err = Malformed;
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        Self::ALL.into_iter().find(|category| category.as_str() == text).ok_or_else(|| {
-            Malformed::value("category", text, "must be spam, scam, malware, abuse, flood, ham or vouch")
-        })
-    }
-}
-
-serde_as_text!(Category);
 
 impl Record {
     /// Decodes a payload strictly: right type, known keys once each, values in range, canonical bytes.
@@ -245,12 +196,9 @@ impl Record {
     /// # Errors
     /// [`Malformed`]; in particular [`Malformed::NotCanonical`] when [`Record::payload`] would give other bytes.
     pub fn parse(kind: RecordType, payload: &[u8]) -> Result<Record, Malformed> {
-        if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(Malformed::TooLong {
-                what: "record payload",
-                len_bytes: payload.len(),
-                max_bytes: PAYLOAD_BYTES_MAX,
-            });
+        let max_bytes = kind.payload_bytes_max();
+        if payload.len() > max_bytes {
+            return Err(Malformed::TooLong { what: "record payload", len_bytes: payload.len(), max_bytes });
         }
         let record = wire::decode(kind, payload)?;
         if record.payload() != payload {
@@ -275,6 +223,11 @@ impl Record {
             Body::Admit(_) => RecordType::Admit,
             Body::Vote(_) => RecordType::Vote,
             Body::Retract(_) => RecordType::Retract,
+            Body::Rotate(_) => RecordType::Rotate,
+            Body::Rebut(_) => RecordType::Rebut,
+            Body::Equivocate(_) => RecordType::Equivocate,
+            Body::Erase(_) => RecordType::Erase,
+            Body::Policy(_) => RecordType::Policy,
         }
     }
 }

@@ -4,14 +4,22 @@
 //! 2. its author is admitted, with this key (the first record of all admits the owner itself)
 //! 3. it is the author's next: `seq` follows and `prev` names the last one; the same record again is no harm,
 //!    another one with its `(author, seq)` is a conflict
-//! 4. the owner admits, each peer once; anyone admitted votes; authors retract their own votes
+//! 4. the owner admits each peer once and says which policy is in force
+//! 5. any peer votes, retracts its own votes once, and answers votes about itself once; authors, and the owner, say that the
+//!    detached body of a vote or rebuttal was erased
+//! 6. any peer goes on with a new key, at most [`ROTATIONS_MAX`] times
+//! 7. any peer convicts another of telling two stories, once, under a key that the accused has or had here
 
 use crate::dsse::SignedRecord;
 use crate::error::{LedgerError, Refusal};
 use crate::keys::PublicKey;
 use crate::ledger::AuthorHead;
 use crate::name::PeerName;
-use crate::record::{Body, RecordId, RecordType};
+use crate::record::{Body, Digest, Record, RecordId, RecordType};
+use crate::subject::Subject;
+
+/// Keys that a ledger remembers of one peer, so that looking for one among them stays cheap.
+pub const ROTATIONS_MAX: usize = 256;
 
 /// What a ledger is: fixed when it is created.
 #[derive(Debug, Clone)]
@@ -22,9 +30,42 @@ pub(crate) struct Home {
 }
 
 /// A record that another one points to.
+#[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) author: PeerName,
     pub(crate) kind: RecordType,
+    /// What a vote is about.
+    pub(crate) subject: Option<Subject>,
+    /// What a vote or rebuttal commits to; zero for nothing.
+    pub(crate) commitment: Digest,
+}
+
+impl Target {
+    pub(crate) fn of(record: &Record) -> Self {
+        let (subject, commitment) = match &record.body {
+            Body::Vote(vote) => (Some(vote.subject.clone()), vote.commitment),
+            Body::Rebut(rebut) => (None, rebut.commitment),
+            _ => (None, Digest::ZERO),
+        };
+        Self { author: record.header.author.clone(), kind: record.kind(), subject, commitment }
+    }
+}
+
+/// What is true from a record on, for later records to respect and for readers to look up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// This vote is retracted.
+    Retracted(RecordId),
+    /// This vote is rebutted.
+    Rebutted(RecordId),
+    /// This peer told two stories.
+    Convicted(PeerName),
+    /// The body behind this commitment is erased.
+    Erased(Digest),
+    /// The policy in force; the latest counts.
+    Policy,
+    /// The peer admitted at this index had this key until here.
+    Rotated(u64, PublicKey),
 }
 
 /// What the rules may ask about the entries before a record.
@@ -34,13 +75,17 @@ pub(crate) trait Prefix {
     fn index_of(&mut self, id: &RecordId) -> Result<Option<u64>, LedgerError>;
     fn index_of_seq(&mut self, author: &AuthorHead, seq: u64) -> Result<Option<u64>, LedgerError>;
     fn target(&mut self, id: &RecordId) -> Result<Option<Target>, LedgerError>;
+    /// Where a mark was set.
+    fn marked(&mut self, mark: &Mark) -> Result<Option<u64>, LedgerError>;
+    /// The keys that a peer had before the one it has.
+    fn former_keys(&mut self, author: &AuthorHead) -> Result<Vec<PublicKey>, LedgerError>;
 }
 
 /// What to do with a record.
 #[expect(clippy::large_enum_variant, reason = "nearly all are appended, and none is kept")]
 pub(crate) enum Step {
-    /// Append it; its author's head before it.
-    Append(AuthorHead),
+    /// Append it; its author's head before it, and what it marks.
+    Append(AuthorHead, Option<Mark>),
     /// It stands at this index already.
     Known(u64),
 }
@@ -76,24 +121,87 @@ pub(crate) fn judge(
     if header.seq != author.seq + 1 || header.prev != author.id {
         return Ok(Err(Refusal::OutOfSequence { expected_seq: author.seq + 1, expected_prev: author.id }));
     }
-    Ok(judge_body(home, signed, prefix)?.map_or(Ok(Step::Append(author)), Err))
+    Ok(judge_body(home, signed, &author, prefix)?.map(|mark| Step::Append(author, mark)))
 }
 
-fn judge_body(home: &Home, signed: &SignedRecord, prefix: &mut impl Prefix) -> Result<Option<Refusal>, LedgerError> {
+type Judged<T> = Result<Result<T, Refusal>, LedgerError>;
+
+/// What a record marks, if its body is allowed.
+fn judge_body(home: &Home, signed: &SignedRecord, head: &AuthorHead, prefix: &mut impl Prefix) -> Judged<Option<Mark>> {
     let author = &signed.record().header.author;
-    Ok(match &signed.record().body {
-        Body::Admit(_) if *author != home.owner => Some(Refusal::NotOwner(home.owner.clone())),
-        Body::Admit(admit) => {
-            prefix.author(&admit.peer)?.is_some().then(|| Refusal::AlreadyAdmitted(admit.peer.clone()))
+    let mark = match &signed.record().body {
+        Body::Vote(_) => return Ok(Ok(None)),
+        Body::Admit(_) | Body::Policy(_) if *author != home.owner => {
+            return Ok(Err(Refusal::NotOwner(home.owner.clone())));
         }
-        Body::Vote(_) => None,
-        Body::Retract(retract) => match prefix.target(&retract.target)? {
-            None => Some(Refusal::UnknownTarget(retract.target)),
-            Some(target) if target.author != *author => Some(Refusal::NotAuthor(retract.target)),
-            Some(target) if target.kind != RecordType::Vote => Some(Refusal::NotAVote(retract.target)),
-            Some(_) => None,
+        Body::Admit(admit) => {
+            let known = prefix.author(&admit.peer)?.is_some();
+            return Ok(if known { Err(Refusal::AlreadyAdmitted(admit.peer.clone())) } else { Ok(None) });
+        }
+        // The latest counts: this mark may be set again.
+        Body::Policy(_) => return Ok(Ok(Some(Mark::Policy))),
+        Body::Rotate(rotate) => return judge_rotation(author, rotate.new_key, head, prefix),
+        Body::Retract(retract) => match vote(&retract.target, prefix)? {
+            Ok(target) if target.author != *author => return Ok(Err(Refusal::NotAuthor(retract.target))),
+            Ok(_) => Mark::Retracted(retract.target),
+            Err(refusal) => return Ok(Err(refusal)),
         },
+        Body::Rebut(rebut) => match vote(&rebut.target, prefix)? {
+            Ok(target) if !is_about(&target, author) => return Ok(Err(Refusal::NotAccused(rebut.target))),
+            Ok(_) => Mark::Rebutted(rebut.target),
+            Err(refusal) => return Ok(Err(refusal)),
+        },
+        Body::Erase(erase) => match prefix.target(&erase.target)? {
+            None => return Ok(Err(Refusal::UnknownTarget(erase.target))),
+            Some(target) if target.author != *author && *author != home.owner => {
+                return Ok(Err(Refusal::NotAuthor(erase.target)));
+            }
+            Some(target) if target.commitment.is_zero() => return Ok(Err(Refusal::NothingToErase(erase.target))),
+            Some(target) => Mark::Erased(target.commitment),
+        },
+        Body::Equivocate(equivocate) => {
+            let Some(accused) = prefix.author(&equivocate.accused)? else {
+                return Ok(Err(Refusal::UnknownPeer(equivocate.accused.clone())));
+            };
+            let key = equivocate.accused_key;
+            if accused.key != key && !prefix.former_keys(&accused)?.contains(&key) {
+                return Ok(Err(Refusal::ForeignKey(equivocate.accused.clone())));
+            }
+            Mark::Convicted(equivocate.accused.clone())
+        }
+    };
+    Ok(match prefix.marked(&mark)? {
+        Some(index) => Err(Refusal::AlreadyDone { index }),
+        None => Ok(Some(mark)),
     })
+}
+
+fn judge_rotation(
+    author: &PeerName,
+    new_key: PublicKey,
+    head: &AuthorHead,
+    prefix: &mut impl Prefix,
+) -> Judged<Option<Mark>> {
+    if new_key == head.key {
+        return Ok(Err(Refusal::SameKey(author.clone())));
+    }
+    if prefix.former_keys(head)?.len() >= ROTATIONS_MAX {
+        return Ok(Err(Refusal::TooManyKeys(author.clone())));
+    }
+    Ok(Ok(Some(Mark::Rotated(head.admitted_at_index, head.key))))
+}
+
+/// The vote that a record names.
+fn vote(id: &RecordId, prefix: &mut impl Prefix) -> Judged<Target> {
+    Ok(match prefix.target(id)? {
+        None => Err(Refusal::UnknownTarget(*id)),
+        Some(target) if target.kind != RecordType::Vote => Err(Refusal::NotAVote(*id)),
+        Some(target) => Ok(target),
+    })
+}
+
+fn is_about(target: &Target, peer: &PeerName) -> bool {
+    matches!(&target.subject, Some(Subject::Peer(name) | Subject::Domain(name)) if name == peer)
 }
 
 /// Whether a record is the one that a ledger begins with: its owner admits itself.
@@ -114,9 +222,13 @@ pub(crate) fn heads_after(
 ) -> impl Iterator<Item = (PeerName, AuthorHead)> {
     let admitted = match &signed.record().body {
         Body::Admit(admit) => Some((admit.peer.clone(), AuthorHead::admitted(admit.peer_key, admit.imported, index))),
-        Body::Vote(_) | Body::Retract(_) => None,
+        _ => None,
     };
     let header = &signed.record().header;
-    let next = AuthorHead { seq: header.seq, id: signed.id(), head_index: index, ..author };
+    let key = match &signed.record().body {
+        Body::Rotate(rotate) => rotate.new_key,
+        _ => author.key,
+    };
+    let next = AuthorHead { seq: header.seq, id: signed.id(), head_index: index, key, ..author };
     admitted.into_iter().chain([(header.author.clone(), next)])
 }

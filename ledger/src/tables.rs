@@ -5,7 +5,8 @@ use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::ledger::AuthorHead;
 use crate::merkle::{Hash, empty_root};
-use crate::record::RecordId;
+use crate::record::{RecordId, RecordType};
+use crate::rules::Mark;
 use crate::store::Table;
 
 /// `u64 index` → entry bytes.
@@ -18,11 +19,13 @@ pub const IDS: Table = Table("ids");
 pub const AUTHORS: Table = Table("authors");
 /// `u64 index of the author's admission ‖ u64 seq` → `u64 index`.
 pub const SEQUENCES: Table = Table("sequences");
+/// `u8 record type ‖ what it is about` → `u64 index`, or the key that ended; see [`mark_row`].
+pub const MARKS: Table = Table("marks");
 /// [`HEAD_KEY`] → tree size, chain head, time of the last entry and root.
 pub const META: Table = Table("meta");
 
 /// All of them, for whoever opens the store.
-pub const TABLES: &[Table] = &[ENTRIES, TILES, IDS, AUTHORS, SEQUENCES, META];
+pub const TABLES: &[Table] = &[ENTRIES, TILES, IDS, AUTHORS, SEQUENCES, MARKS, META];
 
 /// The row that every batch guards.
 pub const HEAD_KEY: &[u8] = b"head";
@@ -110,6 +113,37 @@ pub(crate) fn sequence_key(admitted_at_index: u64, seq: u64) -> [u8; 16] {
     key[..8].copy_from_slice(&admitted_at_index.to_be_bytes());
     key[8..].copy_from_slice(&seq.to_be_bytes());
     key
+}
+
+/// The row of a mark that is set at an index:
+///
+/// | key | value |
+/// |---|---|
+/// | `2 ‖ u64 index of the peer's admission ‖ u64 index of the rotation` | the key before it |
+/// | `4 ‖ vote`, `5 ‖ vote` | `u64 index` of the retraction, of the rebuttal |
+/// | `6 ‖ name` | `u64 index` of the conviction |
+/// | `7 ‖ commitment` | `u64 index` of the erasure |
+/// | `8` | `u64 index` of the latest policy |
+pub(crate) fn mark_row(mark: &Mark, index: u64) -> (Vec<u8>, Vec<u8>) {
+    let row = |kind: RecordType, about: &[u8]| ([&[kind.code()], about].concat(), index_key(index).to_vec());
+    match mark {
+        Mark::Rotated(admitted_at_index, key) => {
+            let at = [former_key_prefix(*admitted_at_index).as_slice(), &index_key(index)].concat();
+            (at, key.as_bytes().to_vec())
+        }
+        Mark::Retracted(id) => row(RecordType::Retract, id.as_bytes()),
+        Mark::Rebutted(id) => row(RecordType::Rebut, id.as_bytes()),
+        Mark::Convicted(name) => row(RecordType::Equivocate, name.as_str().as_bytes()),
+        Mark::Erased(commitment) => row(RecordType::Erase, commitment.as_bytes()),
+        Mark::Policy => row(RecordType::Policy, &[]),
+    }
+}
+
+/// What the rows with the former keys of a peer begin with.
+pub(crate) fn former_key_prefix(admitted_at_index: u64) -> [u8; 9] {
+    let mut prefix = [RecordType::Rotate.code(); 9];
+    prefix[1..].copy_from_slice(&admitted_at_index.to_be_bytes());
+    prefix
 }
 
 /// Reads fixed-width fields from the front.

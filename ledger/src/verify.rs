@@ -24,7 +24,7 @@ use crate::name::PeerName;
 use crate::rules::Home;
 use crate::signed_state::SignedState;
 use crate::store::{Row, Store, StoreError, Table};
-use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, SEQUENCES, TILES};
+use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, MARKS, SEQUENCES, TILES};
 use crate::tile::{HASH_BYTES, TILE_HEIGHT, TILE_WIDTH};
 
 /// Entries checked together: whole tiles, enough to keep all cores busy, a few MB.
@@ -319,6 +319,16 @@ impl Walk<'_> {
             if rows != expected {
                 return Err(row(table, "has rows that no entry gives"));
             }
+        }
+        let marks = &mut self.replay.marks;
+        let mut surplus = false;
+        for_each_row(store, MARKS, |key, value| {
+            surplus |= marks.remove(key).as_deref() != Some(value);
+            Ok(())
+        })
+        .map_err(|error| seen(size, error))?;
+        if surplus || !marks.is_empty() {
+            return Err(row(MARKS, "is not what the entries give"));
         }
         let heads = &mut self.replay.heads;
         for_each_row(store, AUTHORS, |key, value| {

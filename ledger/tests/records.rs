@@ -3,8 +3,9 @@
 
 use ostrakon_ledger::dsse::{self, Limits, pre_authentication_encoding};
 use ostrakon_ledger::{
-    Admit, Body, Category, Digest, Entry, Header, Malformed, PeerName, Pepper, Record, RecordId, RecordType, Refusal,
-    Retract, SecretKey, Signed, SignedRecord, Subject, SubjectKind, Tag, Verified, Vote,
+    Admit, Answer, Body, Category, Digest, Entry, Equivocate, Erase, Header, Malformed, PeerName, Pepper, Policy,
+    Rebut, Record, RecordId, RecordType, Refusal, Retract, Rotate, SecretKey, Signed, SignedRecord, Subject,
+    SubjectKind, Tag, Verified, Vote,
 };
 use proptest::prelude::*;
 
@@ -193,7 +194,7 @@ fn envelopes_that_are_not_exactly_that_are_refused() {
         envelope.replacen('{', r#"{"payload":"e30=","#, 1),
         envelope.clone() + "{}",
         envelope[..envelope.len() - 1].to_owned(),
-        " ".repeat(5000) + &envelope,
+        " ".repeat(25_000) + &envelope,
         "[".repeat(4000),
         String::new(),
     ];
@@ -318,17 +319,42 @@ fn bodies() -> impl Strategy<Value = Body> {
         Body::Admit(Admit { peer, peer_key: SecretKey::from_seed(seed).public(), imported })
     });
     let retracts = any::<[u8; 32]>().prop_map(|id| Body::Retract(Retract { target: RecordId(id) }));
-    prop_oneof![admits, votes(), retracts]
+    let id = || any::<[u8; 32]>().prop_map(RecordId);
+    let erases = id().prop_map(|target| Body::Erase(Erase { target }));
+    let answer = prop::sample::select(Answer::ALL.to_vec());
+    let rebuts = (id(), answer, any::<[u8; 32]>())
+        .prop_map(|(target, answer, body)| Body::Rebut(Rebut { target, answer, commitment: Digest(body) }));
+    let policies = (any::<[u8; 32]>(), 0..1u64 << 53)
+        .prop_map(|(digest, active_from_ms)| Body::Policy(Policy { digest: Digest(digest), active_from_ms }));
+    prop_oneof![admits, votes(), retracts, erases, rebuts, policies]
+}
+
+/// A second key and a value, of which rotations and equivocations are made.
+fn twist() -> impl Strategy<Value = Option<([u8; 32], bool)>> {
+    prop::option::weighted(0.4, (any::<[u8; 32]>(), any::<bool>()))
 }
 
 fn records() -> impl Strategy<Value = (Record, SecretKey)> {
-    ("[a-z0-9.-]{1,64}", names(), any::<[u8; 32]>(), 1..1u64 << 53, any::<[u8; 32]>(), bodies()).prop_map(
-        |(network, author, seed, seq, prev, body)| {
-            let key = SecretKey::from_seed(seed);
-            let prev = if seq == 1 { RecordId::ZERO } else { RecordId(prev) };
-            (Record { header: Header { network, author, key: key.public(), seq, prev }, body }, key)
-        },
-    )
+    let header = ("[a-z0-9.-]{1,64}", names(), any::<[u8; 32]>(), 1..1u64 << 53, any::<[u8; 32]>());
+    (header, bodies(), twist()).prop_map(|((network, author, seed, seq, prev), body, twist)| {
+        let key = SecretKey::from_seed(seed);
+        let prev = if seq == 1 { RecordId::ZERO } else { RecordId(prev) };
+        let header = Header { network, author, key: key.public(), seq, prev };
+        let body = match twist {
+            None => body,
+            Some((other, true)) => Body::Rotate(Rotate::new(&header, &SecretKey::from_seed(other))),
+            Some((other, false)) => {
+                let other = SecretKey::from_seed(other);
+                let told = |byte| {
+                    let body = Body::Erase(Erase { target: RecordId([byte; 32]) });
+                    let header = Header { author: name("c.example"), key: other.public(), ..header.clone() };
+                    SignedRecord::sign(Record { header, body }, &other).unwrap()
+                };
+                Body::Equivocate(Box::new(Equivocate::of_records(told(1), told(2))))
+            }
+        };
+        (Record { header, body }, key)
+    })
 }
 
 proptest! {

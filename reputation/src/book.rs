@@ -13,6 +13,7 @@
 mod bytes;
 mod clock;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ostrakon_ledger::{PeerName, Subject, Vote};
@@ -35,6 +36,8 @@ pub struct Book {
     pub(crate) parameters: Arc<Parameters>,
     pub(crate) names: Names,
     pub(crate) votes: Votes,
+    /// Peers that told two stories: whatever they say, and said, counts for nothing.
+    convicted: BTreeSet<u32>,
     pub(crate) clock: Clock,
     /// Per number, as of the last epoch.
     pub(crate) activity: Vec<Activity>,
@@ -64,6 +67,7 @@ impl Book {
             parameters: Arc::new(parameters),
             names,
             votes: Votes::new(),
+            convicted: BTreeSet::new(),
             clock: Clock::default(),
             activity: Vec::new(),
             leaders: Vec::new(),
@@ -188,6 +192,9 @@ impl Book {
             self.advance(event.at_ms().unwrap_or(0));
         }
         let closes = self.clock.follow(event);
+        if let Event::Convicted { peer, .. } = event {
+            self.silence(peer);
+        }
         let touched = self.pair_of(event);
         if closes || self.due {
             self.change_votes(event, touched);
@@ -206,12 +213,30 @@ impl Book {
     /// Voter and subject of the vote that an event makes or ends.
     fn pair_of(&mut self, event: &Event) -> Option<(u32, u32)> {
         match event {
-            Event::Admitted { .. } | Event::Other { .. } => None,
+            Event::Admitted { .. } | Event::Convicted { .. } | Event::Other { .. } => None,
             Event::Voted { voter, vote, .. } | Event::Derived { voter, vote, .. } => {
-                Some((self.names.intern_peer(voter), self.names.intern(&vote.subject)))
+                let voter = self.names.intern_peer(voter);
+                (!self.convicted.contains(&voter)).then(|| (voter, self.names.intern(&vote.subject)))
             }
             Event::Retracted { voter, subject, .. } => {
                 Some((self.names.find(&Subject::Peer(voter.clone()))?, self.names.find(subject)?))
+            }
+        }
+    }
+
+    /// Ends what a peer has said, and lets it say nothing more.
+    fn silence(&mut self, peer: &PeerName) {
+        let voter = self.names.intern_peer(peer);
+        self.convicted.insert(voter);
+        let mut said = Vec::new();
+        self.votes.for_each(|vote| {
+            if vote.voter == voter {
+                said.push((vote.subject, vote.index));
+            }
+        });
+        for (subject, index) in said {
+            if let Some(category) = self.votes.end(voter, subject, index, self.clock.ledger_ms) {
+                self.lineage.note((voter, subject, category as u8), None);
             }
         }
     }
@@ -220,7 +245,7 @@ impl Book {
     fn change_votes(&mut self, event: &Event, touched: Option<VoterAndSubject>) -> bool {
         let Some((voter, subject)) = touched else { return false };
         match event {
-            Event::Admitted { .. } | Event::Other { .. } => false,
+            Event::Admitted { .. } | Event::Convicted { .. } | Event::Other { .. } => false,
             Event::Voted { index, at_ms, vote, .. } => {
                 self.cast(voter, subject, (*index, *at_ms), vote);
                 self.lineage.note((voter, subject, vote.category as u8), None);

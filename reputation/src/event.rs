@@ -54,6 +54,15 @@ pub enum Event {
         /// Ledger index of the vote that ends.
         target: u64,
     },
+    /// A peer was convicted of telling two stories.
+    Convicted {
+        /// Ledger index.
+        index: u64,
+        /// When the ledger received it.
+        at_ms: u64,
+        /// Who.
+        peer: PeerName,
+    },
     /// An entry that says nothing about scores; it moves the book's time and position.
     Other {
         /// Ledger index.
@@ -138,6 +147,8 @@ impl Event {
                 Some(target) => Event::retracted(index, at_ms, &record.header.author, &target),
                 None => Event::Other { index, at_ms },
             },
+            Body::Equivocate(equivocate) => Event::Convicted { index, at_ms, peer: equivocate.accused.clone() },
+            Body::Rotate(_) | Body::Rebut(_) | Body::Erase(_) | Body::Policy(_) => Event::Other { index, at_ms },
         })
     }
 
@@ -161,6 +172,7 @@ impl Event {
             | Event::Voted { index, .. }
             | Event::Derived { index, .. }
             | Event::Retracted { index, .. }
+            | Event::Convicted { index, .. }
             | Event::Other { index, .. } => *index,
         }
     }
@@ -172,6 +184,7 @@ impl Event {
             Event::Voted { at_ms, .. }
             | Event::Derived { at_ms, .. }
             | Event::Retracted { at_ms, .. }
+            | Event::Convicted { at_ms, .. }
             | Event::Other { at_ms, .. } => Some(*at_ms),
         }
     }

@@ -2,7 +2,9 @@
 //! directory while it is not; both ways end in the same [`Registrar`](crate::registrar::Registrar).
 
 mod desk;
+mod evidence;
 mod explain;
+mod fork;
 mod import;
 mod ledger;
 mod proof;
@@ -12,7 +14,7 @@ mod speak;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use ostrakon_ledger::{Category, PeerName, PublicKey, RecordId, Subject};
+use ostrakon_ledger::{Answer, Category, PeerName, PublicKey, RecordId, Subject};
 
 use crate::{
     decision::DecisionId,
@@ -108,6 +110,9 @@ enum Command {
         /// When it ends, from now; never by default
         #[arg(long, value_name = "90d")]
         expires: Option<Span>,
+        /// What it rests on: kept beside the ledger, committed to in the vote, readable by peers, erasable
+        #[arg(long, value_name = "FILE")]
+        evidence: Option<PathBuf>,
         #[command(flatten)]
         place: Place,
     },
@@ -116,6 +121,39 @@ enum Command {
     Retract {
         /// The vote's record id
         id: RecordId,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Answer a vote about this node; the answer is shown beside the vote
+    #[command(after_help = "Example:\n  ostrakon rebut 5b0c… --answer resolved --evidence what-we-did.txt")]
+    Rebut {
+        /// The vote's record id
+        id: RecordId,
+        /// denied, mistaken or resolved
+        #[arg(long)]
+        answer: Answer,
+        /// What else there is to say: kept beside the ledger, readable by peers, erasable
+        #[arg(long, value_name = "FILE")]
+        evidence: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Erase the evidence behind a vote or rebuttal; the record and every proof about it stay
+    Erase {
+        /// The record's id
+        id: RecordId,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print the evidence behind a vote or rebuttal
+    Evidence {
+        /// The record's id
+        id: RecordId,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Go on with a new key for this node's own records; the ledger keeps its own
+    Rotate {
         #[command(flatten)]
         place: Place,
     },
@@ -184,6 +222,10 @@ enum LedgerCommand {
     #[command(after_help = "Examples:\n  ostrakon ledger proof 5b0c… > vote.tlog-proof\n  \
                             ostrakon ledger proof --verify vote.tlog-proof --vkey node.example/ostrakon+1c2d…")]
     Proof(Box<proof::Options>),
+    /// Print the proof that a peer told two stories, or check one without any node
+    #[command(after_help = "Examples:\n  ostrakon ledger fork liar.example > fork.json\n  \
+                            ostrakon ledger fork --check fork.json")]
+    Fork(fork::Options),
 }
 
 #[derive(Debug, Subcommand)]
@@ -229,14 +271,19 @@ impl Cli {
             Command::Serve { dir, public, local } => serve::serve(Home::at(dir), public, local),
             Command::Peer(PeerCommand::Admit { name, key, place }) => speak::admit(&place, name, key),
             Command::Peer(PeerCommand::List { place }) => speak::list_peers(&place),
-            Command::Vote { subject, value, category, expires, place } => {
-                speak::vote(&place, subject, value, category, expires)
+            Command::Vote { subject, value, category, expires, evidence, place } => {
+                speak::vote(&place, subject, value, category, expires, evidence.as_deref())
             }
+            Command::Rebut { id, answer, evidence, place } => speak::rebut(&place, id, answer, evidence.as_deref()),
+            Command::Erase { id, place } => speak::erase(&place, id),
+            Command::Evidence { id, place } => evidence::print(&place, id),
+            Command::Rotate { place } => speak::rotate(&place),
             Command::Retract { id, place } => speak::retract(&place, id),
             Command::Explain { subject, json, place } => explain::explain(&place, subject, json),
             Command::Import(ImportCommand::Votes(options)) => import::votes(&options),
             Command::Ledger(LedgerCommand::Keep(command)) => ledger::run(command),
             Command::Ledger(LedgerCommand::Proof(options)) => proof::run(&options),
+            Command::Ledger(LedgerCommand::Fork(options)) => fork::run(&options),
             Command::Policy(PolicyCommand::Check { file }) => speak::check_policy(&file),
             Command::Hold(HoldCommand::List { place }) => speak::list_holds(&place),
             Command::Hold(HoldCommand::Release { id, place }) => speak::rule(&place, id, Ruling::Release),

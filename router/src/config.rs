@@ -59,6 +59,8 @@ pub struct NodeSection {
     pub network: String,
     /// The name of this server.
     pub domain: PeerName,
+    /// Whether changes of the policy are recorded in the ledger.
+    pub announce_policy: bool,
 }
 
 /// Where the node listens. Off loopback the local listener has a token.
@@ -220,7 +222,7 @@ impl Config {
             failure: FailureSection::default(),
             retention: RetentionSection::default(),
             log: LogSection::default(),
-            node: NodeSection { network: network.to_owned(), domain },
+            node: NodeSection { network: network.to_owned(), domain, announce_policy: false },
         }
     }
 

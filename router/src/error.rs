@@ -76,6 +76,24 @@ pub enum Error {
     /// A record that is not in the published ledger.
     #[error("no such record: `{0}` is not in the published ledger")]
     NoSuchRecord(String),
+    /// A peer that is not known to have told two stories.
+    #[error("`{0}` was not convicted of telling two stories here")]
+    NotConvicted(String),
+    /// A record without a body here.
+    #[error("no evidence is kept for record `{0}`")]
+    NoEvidence(String),
+    /// A body that was erased.
+    #[error("the evidence for record `{0}` was erased")]
+    Erased(String),
+    /// A body that a record does not commit to.
+    #[error("this is not what record `{0}` commits to")]
+    OtherEvidence(String),
+    /// A question for evidence without a signature.
+    #[error("reading evidence asks for `Authorization: Ostrakon <peer> <unix ms> <signature>`; see docs/protocol.md")]
+    Unsigned,
+    /// A signed question of another time.
+    #[error("the question was not signed within the last five minutes")]
+    Stale,
     /// A row of an import whose source is not a pseudo-peer of this node.
     #[error("`{0}` is not the name of an imported source of this node")]
     NotImported(String),
@@ -90,6 +108,9 @@ pub enum Error {
     /// The votes' pool is full.
     #[error("too many votes are waiting to be written; try again")]
     PoolFull,
+    /// No room for another body.
+    #[error("there is no room for more evidence")]
+    EvidenceFull,
     /// Too many decisions are waiting to be written.
     #[error("too many decisions are waiting to be written; try again")]
     JournalFull,
@@ -187,6 +208,13 @@ impl Error {
             Self::NoSuchHold => "no_such_hold",
             Self::NoSuchPeer(_) => "no_such_peer",
             Self::NoSuchRecord(_) => "no_such_record",
+            Self::NotConvicted(_) => "not_convicted",
+            Self::NoEvidence(_) => "no_evidence",
+            Self::Erased(_) => "erased",
+            Self::OtherEvidence(_) => "other_evidence",
+            Self::Unsigned => "unsigned",
+            Self::Stale => "stale",
+            Self::EvidenceFull => "evidence_full",
             Self::NotImported(_) => "not_imported",
             Self::BadRequest(_) => "bad_request",
             Self::Unauthorised => "unauthorised",
@@ -228,6 +256,12 @@ impl Error {
             | Self::NoSuchHold
             | Self::NoSuchPeer(_)
             | Self::NoSuchRecord(_)
+            | Self::NotConvicted(_)
+            | Self::NoEvidence(_)
+            | Self::Erased(_)
+            | Self::OtherEvidence(_)
+            | Self::Unsigned
+            | Self::Stale
             | Self::NoSuchTile
             | Self::NotServed
             | Self::Config(_)

@@ -7,10 +7,17 @@
 //! ledger/            RocksDB: the public ledger   messages/         RocksDB: decisions, queue, holds
 //! book               the folded ledger, so that a start need not fold it again; may be deleted
 //! ledger.import/     a ledger that is being imported, until it is whole; ledger.fetched: what heals one, until checked
+//! record.key         the secret of the node's own records, once it was rotated, 0600
+//! evidence/          detached bodies of votes, one file each
+//! witness-logs       the logs that this node is a witness for, if it is one (C2SP tlog-policy)
+//! quorum             the witnesses that cosign this node's ledger, if any do (C2SP tlog-policy)
+//! witness/           RocksDB: what this node cosigned
 //! run.json           where it listens, while it is served
 //! ```
 
 mod restore;
+mod voice;
+mod witness;
 
 use std::{
     fs::{File, OpenOptions},
@@ -29,7 +36,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::secrets::Secrets;
 use crate::{
-    clock::now_ms, config::Config, error::Error, journal::tables::TABLES, registrar::Registrar, scorebook::BookFile,
+    clock::now_ms, config::Config, error::Error, evidence::EvidenceStore, journal::tables::TABLES,
+    registrar::Registrar, scorebook::BookFile,
 };
 
 pub use restore::Restored;
@@ -137,7 +145,11 @@ impl Home {
         let store = Arc::new(RocksStore::open(self.dir.join("ledger"), LEDGER_TABLES)?);
         let (domain, network) = (config.node.domain.clone(), config.node.network.clone());
         let ledger = Ledger::open(store, Box::new(self.signed_state()), &domain, &network, key.clone())?;
-        Ok(Registrar::new(ledger, network, domain, key))
+        let voice = match ledger.author(&domain)? {
+            Some(head) => self.voice(&key, &head.key)?,
+            None => key.clone(),
+        };
+        Ok(Registrar::new(ledger, network, domain, key).speaking_with(voice))
     }
 
     /// The ledger as it is, to verify it, also while the node is served: what was signed, read first, and the store,
@@ -148,6 +160,14 @@ impl Home {
     pub fn inspect_ledger(&self) -> Result<(MemoryState, RocksStore), Error> {
         let signed = MemoryState::new(self.signed_state().load()?);
         Ok((signed, RocksStore::open_read_only(self.dir.join("ledger"), LEDGER_TABLES)?))
+    }
+
+    /// Opens the folder of detached bodies.
+    ///
+    /// # Errors
+    /// [`Error::File`], and the ledger's.
+    pub fn open_evidence(&self, reader: &LedgerReader) -> Result<EvidenceStore, Error> {
+        EvidenceStore::open(self.dir.join("evidence"), reader)
     }
 
     /// Reads the signed part of the ledger, also while the node is served.
@@ -255,7 +275,11 @@ pub fn file_error(path: &Path, reason: impl ToString) -> Error {
     Error::File { path: path.display().to_string(), reason: reason.to_string() }
 }
 
-fn random() -> Result<[u8; 32], Error> {
+/// 32 random bytes from the system.
+///
+/// # Errors
+/// [`Error::File`] when the system has none.
+pub fn random() -> Result<[u8; 32], Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| file_error(Path::new("/dev/urandom"), error))?;
     Ok(bytes)

@@ -21,6 +21,7 @@ pub mod error;
 pub mod gate;
 pub mod import;
 pub mod journal;
+pub mod rebuttals;
 pub mod registrar;
 pub mod scores;
 pub mod secrets;
@@ -31,7 +32,11 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod clock;
 #[cfg(feature = "server")]
+pub mod cosigning;
+#[cfg(feature = "server")]
 pub mod delivery;
+#[cfg(feature = "server")]
+pub mod evidence;
 #[cfg(feature = "server")]
 pub mod follower;
 #[cfg(feature = "server")]
@@ -48,3 +53,5 @@ pub mod remote;
 pub mod scorebook;
 #[cfg(feature = "server")]
 pub mod sequencer;
+#[cfg(feature = "server")]
+pub mod witness;

@@ -1,13 +1,13 @@
 //! A served node: its parts, how they are put together, and what the handlers may ask of them.
 
+mod own;
 pub mod start;
 mod watch;
 
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use ostrakon_ledger::{LedgerReader, PeerName, PublicKey, Store, Subject};
-use ostrakon_reputation::Explanation;
+use ostrakon_ledger::{LedgerReader, PeerName, PublicKey, Store, Subject, note::Note};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -15,24 +15,29 @@ pub use start::{Served, serve};
 
 use crate::{
     config::Config,
+    cosigning::Cosigned,
     decision::DecisionId,
     envelope::Limits,
     error::Error,
+    evidence::EvidenceStore,
     follower::Follower,
     gate::Gate,
+    home::Home,
     intake::Intake,
     journal::{
         Command, JournalHandle, Ruling,
         tables::{HOLDS, HoldRow, parse_row},
     },
+    rebuttals::Heard,
     sequencer::Sequencer,
+    witness::WitnessDesk,
 };
 
 /// Everything that handlers share. Each part has its own owner; nothing here is locked.
 pub struct Node {
     /// The operator's configuration.
     pub config: Config,
-    /// The node's public key.
+    /// The public key of the node's ledger.
     pub key: PublicKey,
     /// The ledger's verifier key, as in signed notes.
     pub vkey: String,
@@ -48,11 +53,20 @@ pub struct Node {
     pub intake: Intake,
     /// Writes the messages store.
     pub journal: JournalHandle,
+    /// Cosigns the checkpoints of others, if this node is a witness.
+    pub witness: Option<WitnessDesk>,
+    /// What the witnesses of this node's own ledger have cosigned, if it has any.
+    pub cosigned: Option<Arc<Cosigned>>,
+    /// Detached bodies.
+    pub evidence: Arc<EvidenceStore>,
     /// Wakes the delivery worker.
     pub wake: Arc<Notify>,
     messages: Arc<dyn Store>,
     message_limits: Limits,
     recorder: PrometheusHandle,
+    home: Home,
+    /// Held while the key is changed.
+    rotating: tokio::sync::Mutex<()>,
 }
 
 /// A peer as operators see it.
@@ -93,11 +107,14 @@ impl Node {
     /// Who this node is and where its doors are: `/.well-known/ostrakon`.
     pub fn about(&self) -> serde_json::Value {
         let domain = &self.config.node.domain;
+        let witness =
+            self.witness.as_ref().map(|desk| serde_json::json!({ "vkey": desk.vkey(), "prefix": "/witness" }));
         serde_json::json!({
             "network": self.config.node.network,
             "peer": domain.as_str(),
-            "key": self.key.to_string(),
+            "key": self.voice().to_string(),
             "ledger": { "origin": ostrakon_ledger::checkpoint::origin(domain), "vkey": self.vkey, "prefix": "/" },
+            "witness": witness,
             "endpoints": {
                 "votes": "/v1/votes",
                 "messages": "/v1/messages",
@@ -105,6 +122,23 @@ impl Node {
                 "tiles": "/tile/",
             },
         })
+    }
+
+    /// The checkpoint to show: the latest that the quorum of witnesses cosigned, or as the ledger signed it while there is
+    /// none.
+    pub fn checkpoint(&self) -> Result<Note, Error> {
+        let published = self.reader.published();
+        let cosigned = self.cosigned.as_ref().and_then(|cosigned| cosigned.current(published.tree_size));
+        Ok(match cosigned {
+            Some(note) => note,
+            None => Note::parse(&published.checkpoint)?,
+        })
+    }
+
+    /// The key of this node's own records, which a rotation changes.
+    fn voice(&self) -> PublicKey {
+        let head = self.reader.author(&self.config.node.domain);
+        head.ok().flatten().map_or(self.key, |head| head.key)
     }
 
     /// All metrics in Prometheus' text format.
@@ -126,9 +160,9 @@ impl Node {
     ///
     /// # Errors
     /// [`Error::CatchingUp`] when too many ask at once.
-    pub async fn explain(&self, subject: Subject) -> Result<Explanation, Error> {
+    pub async fn explain(&self, subject: Subject) -> Result<Heard, Error> {
         let explanation = self.follower.explain(subject).await?;
-        Ok(explanation.with_own(&self.journal.published().experience.load()))
+        Heard::new(explanation.with_own(&self.journal.published().experience.load()), &self.reader)
     }
 
     /// Everyone who was admitted.

@@ -5,41 +5,30 @@
 
 mod chain;
 mod import;
+mod statement;
 
 use std::collections::HashSet;
 
 use ostrakon_ledger::{
-    Admit, Appended, Body, Category, Digest, Ledger, PeerName, PublicKey, RecordId, Refusal, Retract, SecretKey,
-    SignedRecord, Subject, Verified, Vote,
+    Admit, Appended, Body, Conflict, Equivocate, Ledger, PeerName, PublicKey, Refusal, SecretKey, SignedRecord,
+    Verified,
 };
-use serde::{Deserialize, Serialize};
 
-use self::chain::Chain;
+use self::chain::{Chain, Draft};
 use crate::{error::Error, import::Planner};
 
 pub use import::{Imported, Receipt};
-
-/// A vote as its caster states it; the ledger adds the rest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Ballot {
-    /// Who is voted on.
-    pub subject: Subject,
-    /// −100…100, not 0.
-    pub value: i8,
-    /// What for.
-    pub category: Category,
-    /// When it ends, Unix milliseconds; 0 for never.
-    #[serde(default)]
-    pub expires_at_ms: u64,
-}
+pub use statement::{Ballot, Rebuttal, Statement};
 
 /// Owns the ledger and the node's key.
 pub struct Registrar {
     ledger: Ledger,
     network: String,
     domain: PeerName,
+    /// The key of the ledger, from which those of imported sources are derived.
     key: SecretKey,
+    /// Signs this node's own records: the same key until it is rotated.
+    voice: SecretKey,
     /// What the sources of imports have said so far, as far as `read` has been read.
     planner: Planner,
     read: HashSet<PeerName>,
@@ -48,7 +37,14 @@ pub struct Registrar {
 impl Registrar {
     /// The desk of `ledger`, whose owner is `domain` with `key`.
     pub fn new(ledger: Ledger, network: String, domain: PeerName, key: SecretKey) -> Self {
-        Self { ledger, network, domain, key, planner: Planner::new(), read: HashSet::new() }
+        let voice = key.clone();
+        Self { ledger, network, domain, key, voice, planner: Planner::new(), read: HashSet::new() }
+    }
+
+    /// The same desk, signing this node's own records with the key it has rotated to.
+    #[must_use]
+    pub fn speaking_with(self, voice: SecretKey) -> Self {
+        Self { voice, ..self }
     }
 
     /// The ledger, to read.
@@ -56,7 +52,7 @@ impl Registrar {
         &self.ledger
     }
 
-    /// Takes in records that others signed, in one synced commit.
+    /// Takes in records that others signed, in one synced commit. A peer that thereby tells a second story is convicted.
     ///
     /// # Errors
     /// The outer error is the ledger's, after which it takes nothing more; a refusal concerns one record.
@@ -65,7 +61,9 @@ impl Registrar {
         records: Vec<Verified<SignedRecord>>,
         now_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, Error> {
-        Ok(self.ledger.submit(records.into_iter().map(|record| (record, now_ms)).collect())?)
+        let outcomes = self.ledger.submit(records.into_iter().map(|record| (record, now_ms)).collect())?;
+        self.convict_liars(now_ms)?;
+        Ok(outcomes)
     }
 
     /// Admits `peer` with `peer_key`. Doing it twice is no error.
@@ -79,43 +77,54 @@ impl Registrar {
         {
             return Ok(Appended { index: entry.index, id: entry.record.id(), new: false });
         }
-        self.say(Body::Admit(Admit { peer, peer_key, imported: false }), now_ms)
+        let draft = self.own_chain()?.next(Body::Admit(Admit { peer, peer_key, imported: false }));
+        self.append(draft, now_ms)
     }
 
-    /// Casts a vote of this node's own.
+    /// Says something of this node's own. After a rotation it speaks with the new key.
     ///
     /// # Errors
-    /// The ledger's.
-    pub fn cast(&mut self, ballot: Ballot, now_ms: u64) -> Result<Appended, Error> {
-        let vote = Vote {
-            subject: ballot.subject,
-            value: ballot.value,
-            category: ballot.category,
-            cast_at_ms: now_ms,
-            expires_at_ms: ballot.expires_at_ms,
-            detector: Digest::ZERO,
-            derived_from: Vec::new(),
-            commitment: Digest::ZERO,
+    /// What the ledger refuses, and the ledger's.
+    pub fn say(&mut self, statement: Statement, now_ms: u64) -> Result<Appended, Error> {
+        let new_voice = match &statement {
+            Statement::Rotate(key) => Some(key.clone()),
+            _ => None,
         };
-        self.say(Body::Vote(vote), now_ms)
+        let draft = self.own_chain()?.next_with(|header| statement.body(header, now_ms));
+        let appended = self.append(draft, now_ms)?;
+        if let Some(key) = new_voice {
+            self.voice = key;
+        }
+        Ok(appended)
     }
 
-    /// Takes back a vote of this node's own.
-    ///
-    /// # Errors
-    /// [`Refusal::UnknownTarget`], [`Refusal::NotAuthor`], and the ledger's.
-    pub fn retract(&mut self, target: RecordId, now_ms: u64) -> Result<Appended, Error> {
-        self.say(Body::Retract(Retract { target }), now_ms)
+    /// Convicts who told two stories, of what was refused for it: once per peer, and never this node itself.
+    fn convict_liars(&mut self, now_ms: u64) -> Result<(), Error> {
+        for Conflict { index, record } in self.ledger.take_conflicts() {
+            let author = record.record().header.author.clone();
+            let reader = self.ledger.reader();
+            if author == self.domain || reader.conviction_of(&author)?.is_some() {
+                continue;
+            }
+            let Some(entry) = reader.entry(index)? else { continue };
+            let equivocate = Equivocate::of_records(entry.record, record);
+            // One that is about a record too long to be quoted, or under two keys, convicts nobody.
+            if equivocate.check().is_ok() {
+                match self.say(Statement::Convict(Box::new(equivocate)), now_ms) {
+                    Ok(_) | Err(Error::Refused(_) | Error::Malformed(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
     }
 
     fn own_chain(&self) -> Result<Chain, Error> {
-        Chain::of(&self.ledger, &self.network, self.domain.clone(), self.key.clone())
+        Chain::of(&self.ledger, &self.network, self.domain.clone(), self.voice.clone())
     }
 
-    fn say(&mut self, body: Body, now_ms: u64) -> Result<Appended, Error> {
-        let draft = self.own_chain()?.next(body);
-        let mut outcomes = self.submit(vec![draft.sign()?], now_ms)?;
-        match outcomes.pop() {
+    fn append(&mut self, draft: Draft, now_ms: u64) -> Result<Appended, Error> {
+        match self.submit(vec![draft.sign()?], now_ms)?.pop() {
             Some(outcome) => Ok(outcome?),
             None => Err(Error::PoolFull),
         }

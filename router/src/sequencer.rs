@@ -9,14 +9,14 @@ use std::{
     time::Instant,
 };
 
-use ostrakon_ledger::{Appended, PeerName, PublicKey, RecordId, SignedRecord, Verified};
+use ostrakon_ledger::{Appended, PeerName, PublicKey, SignedRecord, Verified};
 use tokio::sync::oneshot;
 
 use crate::{
     clock::now_ms,
     error::Error,
     import::SourceVote,
-    registrar::{Ballot, Imported, Registrar},
+    registrar::{Imported, Registrar, Statement},
 };
 
 /// How much waits and how much is written at once.
@@ -33,8 +33,7 @@ type Reply<T> = oneshot::Sender<Result<T, Error>>;
 enum Job {
     Submit(Box<Verified<SignedRecord>>, Reply<Appended>),
     Admit(PeerName, PublicKey, Reply<Appended>),
-    Cast(Ballot, Reply<Appended>),
-    Retract(RecordId, Reply<Appended>),
+    Say(Statement, Reply<Appended>),
     Import(Vec<SourceVote>, Reply<Imported>),
 }
 
@@ -79,14 +78,9 @@ impl Sequencer {
         self.ask(|reply| Job::Admit(peer, key, reply)).await
     }
 
-    /// See [`Registrar::cast`].
-    pub async fn cast(&self, ballot: Ballot) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Cast(ballot, reply)).await
-    }
-
-    /// See [`Registrar::retract`].
-    pub async fn retract(&self, target: RecordId) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Retract(target, reply)).await
+    /// See [`Registrar::say`].
+    pub async fn say(&self, statement: Statement) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Say(statement, reply)).await
     }
 
     /// See [`Registrar::import`].
@@ -128,8 +122,7 @@ fn run(
                 submit(&mut registrar, batch)
             }
             Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms())),
-            Job::Cast(ballot, reply) => answer(reply, registrar.cast(ballot, now_ms())),
-            Job::Retract(target, reply) => answer(reply, registrar.retract(target, now_ms())),
+            Job::Say(statement, reply) => answer(reply, registrar.say(statement, now_ms())),
             Job::Import(rows, reply) => answer(reply, registrar.import(&rows, now_ms())),
         };
         committed();

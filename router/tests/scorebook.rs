@@ -4,10 +4,10 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use ostrakon_ledger::{Category, Ledger, MemoryState, MemoryStore, PeerName, RecordId, SecretKey, Subject};
+use ostrakon_ledger::{Category, Digest, Ledger, MemoryState, MemoryStore, PeerName, RecordId, SecretKey, Subject};
 use ostrakon_reputation::{Book, Parameters, Viewpoint};
 use ostrakon_router::{
-    registrar::{Ballot, Registrar},
+    registrar::{Ballot, Registrar, Statement},
     scorebook::{BookFile, Outlook, fold},
 };
 
@@ -46,10 +46,16 @@ impl Node {
             let subject = Subject::Peer(name(&format!("p{}.example", i % 23)));
             let expires_at_ms = if i % 5 == 0 { self.now_ms + i % 4 * HOUR_MS + 1 } else { 0 };
             let category = if i % 3 == 0 { Category::Abuse } else { Category::Spam };
-            let cast = self.registrar.cast(Ballot { subject, value, category, expires_at_ms }, self.now_ms).unwrap();
+            let cast = self
+                .registrar
+                .say(
+                    Statement::Vote(Ballot { subject, value, category, expires_at_ms, commitment: Digest::ZERO }),
+                    self.now_ms,
+                )
+                .unwrap();
             self.last = Some(cast.id);
             if i % 7 == 0 {
-                self.registrar.retract(cast.id, self.now_ms).unwrap();
+                self.registrar.say(Statement::Retract(cast.id), self.now_ms).unwrap();
             }
         }
     }
@@ -154,7 +160,7 @@ fn a_retraction_finds_its_vote() {
     fold(&mut book, &node.registrar.ledger().reader()).unwrap();
     let about = Subject::Peer(name("p2.example"));
     assert!(book.snapshot().score(&about, node.now_ms).known);
-    node.registrar.retract(node.last.unwrap(), node.now_ms).unwrap();
+    node.registrar.say(Statement::Retract(node.last.unwrap()), node.now_ms).unwrap();
     assert_eq!(fold(&mut book, &node.registrar.ledger().reader()).unwrap(), 1);
     assert!(!book.snapshot().score(&about, node.now_ms).known);
 }

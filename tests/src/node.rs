@@ -282,6 +282,31 @@ pub fn post(url: &str, body: &[u8]) -> Answer {
     answer(agent().post(url).content_type("application/json").send(body))
 }
 
+/// PUTs bytes.
+pub fn put(url: &str, body: &[u8]) -> Answer {
+    answer(agent().put(url).send(body))
+}
+
+/// POSTs text: status, content type and body of the answer.
+pub fn post_text(url: &str, body: &[u8]) -> (u16, String, String) {
+    let mut response = agent().post(url).send(body).unwrap();
+    let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+    (response.status().as_u16(), kind, response.body_mut().read_to_string().unwrap())
+}
+
+/// GETs with an `Accept-Encoding` header: the answer's `Content-Encoding`, and the bytes as sent.
+pub fn get_coded(url: &str, accepts: &str) -> (Option<String>, Vec<u8>) {
+    let mut response = agent().get(url).header("accept-encoding", accepts).call().unwrap();
+    let coding = response.headers().get("content-encoding").map(|coding| coding.to_str().unwrap().to_owned());
+    (coding, response.body_mut().read_to_vec().unwrap())
+}
+
+/// GETs with an `Authorization` header: status and body.
+pub fn get_signed(url: &str, authorization: &str) -> (u16, Vec<u8>) {
+    let mut response = agent().get(url).header("authorization", authorization).call().unwrap();
+    (response.status().as_u16(), response.body_mut().read_to_vec().unwrap())
+}
+
 fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     match response {
         Ok(mut response) => {

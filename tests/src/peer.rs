@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ostrakon_ledger::{
-    Body, Category, Digest, Header, PeerName, Record, RecordId, Retract, SecretKey, SignedRecord, Subject, Vote,
+    Body, Category, Header, PeerName, Record, RecordId, Retract, Rotate, SecretKey, SignedRecord, Vote,
 };
 use ostrakon_router::envelope::{Draft, Kind, MessageId, SignedMessage};
 use serde_json::json;
@@ -45,13 +45,7 @@ impl TestPeer {
 
     /// Its next record, saying `body`; the sequence moves on.
     pub fn say(&mut self, body: Body) -> SignedRecord {
-        let header = Header {
-            network: self.network.clone(),
-            author: self.name.clone(),
-            key: self.key.public(),
-            seq: self.seq + 1,
-            prev: self.prev,
-        };
+        let header = self.header();
         let record = SignedRecord::sign(Record { header, body }, &self.key).unwrap();
         self.seq += 1;
         self.prev = record.id();
@@ -60,22 +54,31 @@ impl TestPeer {
 
     /// Its next vote.
     pub fn vote(&mut self, subject: &str, value: i8) -> SignedRecord {
-        let vote = Vote {
-            subject: subject.parse::<Subject>().unwrap(),
-            value,
-            category: if value > 0 { Category::Vouch } else { Category::Spam },
-            cast_at_ms: now_ms(),
-            expires_at_ms: 0,
-            detector: Digest::ZERO,
-            derived_from: Vec::new(),
-            commitment: Digest::ZERO,
-        };
-        self.say(Body::Vote(vote))
+        let category = if value > 0 { Category::Vouch } else { Category::Spam };
+        self.say(Body::Vote(Vote::plain(subject.parse().unwrap(), value, category, now_ms())))
     }
 
     /// Its next retraction.
     pub fn retract(&mut self, target: RecordId) -> SignedRecord {
         self.say(Body::Retract(Retract { target }))
+    }
+
+    /// Its next record, which changes its key.
+    pub fn rotate(&mut self, new: SecretKey) -> SignedRecord {
+        let header = self.header();
+        let record = SignedRecord::sign(Rotate::record(header, &new), &self.key).unwrap();
+        (self.seq, self.prev, self.key) = (self.seq + 1, record.id(), new);
+        record
+    }
+
+    fn header(&self) -> Header {
+        Header {
+            network: self.network.clone(),
+            author: self.name.clone(),
+            key: self.key.public(),
+            seq: self.seq + 1,
+            prev: self.prev,
+        }
     }
 
     /// Casts a vote at `node`, which must take it.

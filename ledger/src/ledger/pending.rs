@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AuthorHead, reader};
+use super::{AuthorHead, marks, reader};
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::{Chain, frame};
 use crate::error::{LedgerError, Refusal};
+use crate::keys::PublicKey;
 use crate::merkle::leaf_hash;
 use crate::name::PeerName;
-use crate::record::{RecordId, RecordType};
-use crate::rules::{self, Home, Prefix, Step, Target};
+use crate::record::RecordId;
+use crate::rules::{self, Home, Mark, Prefix, Step, Target};
 use crate::store::{Batch, Store};
-use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, SEQUENCES};
+use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, MARKS, SEQUENCES};
 
 use super::{Appended, tree::Tree};
 
@@ -33,8 +34,9 @@ pub(super) struct Pending<'a> {
     head: Head,
     rows: Batch,
     touched: BTreeSet<PeerName>,
-    ids: BTreeMap<RecordId, (u64, PeerName, RecordType)>,
+    ids: BTreeMap<RecordId, (u64, Target)>,
     sequences: BTreeMap<[u8; 16], u64>,
+    marks: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl<'a> Pending<'a> {
@@ -59,6 +61,7 @@ impl<'a> Pending<'a> {
             touched: BTreeSet::new(),
             ids: BTreeMap::new(),
             sequences: BTreeMap::new(),
+            marks: BTreeMap::new(),
         }
     }
 
@@ -83,13 +86,19 @@ impl<'a> Pending<'a> {
     ) -> Result<Result<Appended, Refusal>, LedgerError> {
         let home = self.home;
         Ok(match rules::judge(home, signed, self)? {
-            Ok(Step::Append(author)) => Ok(self.append(signed, author, received_at_ms)),
+            Ok(Step::Append(author, mark)) => Ok(self.append(signed, author, mark, received_at_ms)),
             Ok(Step::Known(index)) => Ok(Appended { index, id: signed.id(), new: false }),
             Err(refusal) => Err(refusal),
         })
     }
 
-    fn append(&mut self, signed: &SignedRecord, author: AuthorHead, received_at_ms: u64) -> Appended {
+    fn append(
+        &mut self,
+        signed: &SignedRecord,
+        author: AuthorHead,
+        mark: Option<Mark>,
+        received_at_ms: u64,
+    ) -> Appended {
         let (index, id) = (self.head.tree_size, signed.id());
         // A clock that went back must not make entries go back.
         let received_at_ms = received_at_ms.max(self.head.received_at_ms);
@@ -101,7 +110,8 @@ impl<'a> Pending<'a> {
         self.rows.put(ENTRIES, tables::index_key(index), entry);
         self.rows.put(IDS, *id.as_bytes(), tables::index_key(index));
         self.rows.put(SEQUENCES, sequence, tables::index_key(index));
-        self.ids.insert(id, (index, signed.record().header.author.clone(), signed.kind()));
+        self.ids.insert(id, (index, Target::of(signed.record())));
+        self.marks.extend(mark.map(|mark| tables::mark_row(&mark, index)));
         self.sequences.insert(sequence, index);
         for (name, head) in rules::heads_after(signed, author, index) {
             match self.heads.0.get_mut(&name) {
@@ -123,6 +133,9 @@ impl<'a> Pending<'a> {
             if let Some(head) = self.heads.0.get(name) {
                 rows.put(AUTHORS, name.as_str(), tables::author_to_bytes(head));
             }
+        }
+        for (key, value) in self.marks {
+            rows.put(MARKS, key, value);
         }
         for ((level, n), hashes) in self.tree.take_changed() {
             rows.put(tables::TILES, tables::tile_key(level, n), hashes);
@@ -167,8 +180,23 @@ impl Prefix for Pending<'_> {
 
     fn target(&mut self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
         match self.ids.get(id) {
-            Some((_, author, kind)) => Ok(Some(Target { author: author.clone(), kind: *kind })),
+            Some((_, target)) => Ok(Some(target.clone())),
             None => reader::stored_target(self.store, id),
         }
+    }
+
+    fn marked(&mut self, mark: &Mark) -> Result<Option<u64>, LedgerError> {
+        match self.marks.get(&tables::mark_row(mark, 0).0) {
+            Some(row) => Ok(tables::index_parse(row)),
+            None => marks::stored_mark(self.store, mark),
+        }
+    }
+
+    fn former_keys(&mut self, author: &AuthorHead) -> Result<Vec<PublicKey>, LedgerError> {
+        let mut keys = marks::stored_former_keys(self.store, author)?;
+        let prefix = tables::former_key_prefix(author.admitted_at_index);
+        let fresh = self.marks.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(&prefix));
+        keys.extend(fresh.filter_map(|(_, key)| PublicKey::from_bytes(key.as_slice().try_into().ok()?).ok()));
+        Ok(keys)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{LedgerReader, Published};
+use super::reader::LedgerReader;
 use super::tree::{missing, perfect_root, read_tile};
+use crate::checkpoint::Checkpoint;
 use crate::error::LedgerError;
 use crate::merkle::{Hash, Node, prove_consistency, prove_inclusion};
 use crate::note::Note;
@@ -44,18 +45,21 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn receipt(&self, id: &RecordId) -> Result<Option<Receipt>, LedgerError> {
-        let published = self.published();
-        match self.record(id)? {
-            Some(index) if index < published.tree_size => self.receipt_under(index, &published).map(Some),
-            _ => Ok(None),
-        }
+        self.receipt_under(id, &Note::parse(&self.checkpoint())?)
     }
 
-    fn receipt_under(&self, index: u64, published: &Published) -> Result<Receipt, LedgerError> {
-        let gone = || LedgerError::Damaged { index, what: "the entry is missing".into() };
-        let entry = self.entry(index)?.ok_or_else(gone)?;
-        let path = self.inclusion(index, published.tree_size)?.ok_or_else(gone)?;
-        Ok(Receipt { extra: Some(entry.to_bytes()), index, path, checkpoint: Note::parse(&published.checkpoint)? })
+    /// As [`LedgerReader::receipt`], under another checkpoint of this ledger, such as a cosigned one; `None` when that does
+    /// not cover the record.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]; [`LedgerError::Malformed`] when the note is no checkpoint.
+    pub fn receipt_under(&self, id: &RecordId, checkpoint: &Note) -> Result<Option<Receipt>, LedgerError> {
+        let Checkpoint { tree_size, .. } = checkpoint.text().parse()?;
+        let Some(index) = self.record(id)?.filter(|index| *index < tree_size) else { return Ok(None) };
+        let (Some(entry), Some(path)) = (self.entry(index)?, self.inclusion(index, tree_size)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Receipt { extra: Some(entry.to_bytes()), index, path, checkpoint: checkpoint.clone() }))
     }
 }
 

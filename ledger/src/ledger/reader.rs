@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::AuthorHead;
 use super::recover::{load_head, open_checkpoint};
 use super::tree::{read_tile, root_at};
+use super::{AuthorHead, marks};
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Chain, Entry};
 use crate::error::LedgerError;
@@ -230,6 +230,9 @@ impl LedgerReader {
         if head.admitted_at_index >= tree_size {
             return Ok(None);
         }
+        if head.head_index >= tree_size {
+            head.key = marks::stored_key_at(self.store(), &head, tree_size.saturating_sub(1))?;
+        }
         while head.head_index >= tree_size && head.seq > 0 {
             head.seq -= 1;
             let key = tables::sequence_key(head.admitted_at_index, head.seq);
@@ -286,7 +289,7 @@ pub(crate) fn stored_entry(store: &dyn Store, index: u64) -> Result<Entry, Ledge
 pub(crate) fn stored_target(store: &dyn Store, id: &RecordId) -> Result<Option<Target>, LedgerError> {
     let Some(index) = stored_index(store, IDS, id.as_bytes())? else { return Ok(None) };
     let record = stored_entry(store, index)?.record;
-    Ok(Some(Target { author: record.record().header.author.clone(), kind: record.kind() }))
+    Ok(Some(Target::of(record.record())))
 }
 
 fn parse_entry(index: u64, bytes: &[u8]) -> Result<Entry, LedgerError> {

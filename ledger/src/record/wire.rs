@@ -3,11 +3,14 @@
 use serde::Deserialize;
 
 use super::{
-    Admit, Body, DERIVED_FROM_MAX, Header, INTEGER_MAX, NETWORK_BYTES_MAX, Record, RecordId, RecordType, Retract, Vote,
+    Admit, Body, Contradiction, DERIVED_FROM_MAX, Equivocate, Erase, Header, INTEGER_MAX, NETWORK_BYTES_MAX, Policy,
+    Rebut, Record, RecordId, RecordType, Retract, Rotate, Vote,
 };
 use crate::error::Malformed;
+use crate::keys::Signature;
 use crate::name::PeerName;
 use crate::subject::Subject;
+use crate::text::parse_hex;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +53,7 @@ struct SubjectWire<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RetractWire<'a> {
+struct TargetWire<'a> {
     author: &'a str,
     key: &'a str,
     network: &'a str,
@@ -59,12 +62,70 @@ struct RetractWire<'a> {
     target: &'a str,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateWire<'a> {
+    author: &'a str,
+    key: &'a str,
+    network: &'a str,
+    new_key: &'a str,
+    new_signature: &'a str,
+    prev: &'a str,
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RebutWire<'a> {
+    answer: &'a str,
+    author: &'a str,
+    commitment: &'a str,
+    key: &'a str,
+    network: &'a str,
+    prev: &'a str,
+    seq: u64,
+    target: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EquivocateWire<'a> {
+    accused: &'a str,
+    accused_key: &'a str,
+    author: &'a str,
+    first: &'a str,
+    key: &'a str,
+    kind: &'a str,
+    network: &'a str,
+    prev: &'a str,
+    proof: &'a str,
+    second: &'a str,
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PolicyWire<'a> {
+    active_from_ms: u64,
+    author: &'a str,
+    digest: &'a str,
+    key: &'a str,
+    network: &'a str,
+    prev: &'a str,
+    seq: u64,
+}
+
 /// Decodes a payload of the given type.
 pub(super) fn decode(kind: RecordType, payload: &[u8]) -> Result<Record, Malformed> {
     match kind {
         RecordType::Admit => read::<AdmitWire>(payload)?.try_into(),
         RecordType::Vote => read::<VoteWire>(payload)?.try_into(),
-        RecordType::Retract => read::<RetractWire>(payload)?.try_into(),
+        RecordType::Retract => read::<TargetWire>(payload)?.record(|target| Body::Retract(Retract { target })),
+        RecordType::Erase => read::<TargetWire>(payload)?.record(|target| Body::Erase(Erase { target })),
+        RecordType::Rotate => read::<RotateWire>(payload)?.try_into(),
+        RecordType::Rebut => read::<RebutWire>(payload)?.try_into(),
+        RecordType::Equivocate => read::<EquivocateWire>(payload)?.try_into(),
+        RecordType::Policy => read::<PolicyWire>(payload)?.try_into(),
     }
 }
 
@@ -115,12 +176,63 @@ impl TryFrom<VoteWire<'_>> for Record {
     }
 }
 
-impl TryFrom<RetractWire<'_>> for Record {
+impl TargetWire<'_> {
+    fn record(self, body: impl FnOnce(RecordId) -> Body) -> Result<Record, Malformed> {
+        let header = header(self.network, self.author, self.key, self.seq, self.prev)?;
+        Ok(Record { header, body: body(self.target.parse()?) })
+    }
+}
+
+impl TryFrom<RotateWire<'_>> for Record {
     type Error = Malformed;
-    fn try_from(wire: RetractWire<'_>) -> Result<Self, Malformed> {
+    fn try_from(wire: RotateWire<'_>) -> Result<Self, Malformed> {
         Ok(Record {
             header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
-            body: Body::Retract(Retract { target: wire.target.parse()? }),
+            body: Body::Rotate(Rotate {
+                new_key: wire.new_key.parse()?,
+                new_signature: Signature(parse_hex("new_signature", wire.new_signature)?),
+            }),
+        })
+    }
+}
+
+impl TryFrom<RebutWire<'_>> for Record {
+    type Error = Malformed;
+    fn try_from(wire: RebutWire<'_>) -> Result<Self, Malformed> {
+        Ok(Record {
+            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            body: Body::Rebut(Rebut {
+                target: wire.target.parse()?,
+                answer: wire.answer.parse()?,
+                commitment: wire.commitment.parse()?,
+            }),
+        })
+    }
+}
+
+impl TryFrom<EquivocateWire<'_>> for Record {
+    type Error = Malformed;
+    fn try_from(wire: EquivocateWire<'_>) -> Result<Self, Malformed> {
+        Ok(Record {
+            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            body: Body::Equivocate(Box::new(Equivocate {
+                accused: PeerName::parse(wire.accused)?,
+                accused_key: wire.accused_key.parse()?,
+                contradiction: Contradiction::from_members(wire.kind, wire.first, wire.second, wire.proof)?,
+            })),
+        })
+    }
+}
+
+impl TryFrom<PolicyWire<'_>> for Record {
+    type Error = Malformed;
+    fn try_from(wire: PolicyWire<'_>) -> Result<Self, Malformed> {
+        Ok(Record {
+            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            body: Body::Policy(Policy {
+                digest: wire.digest.parse()?,
+                active_from_ms: integer("active_from_ms", wire.active_from_ms)?,
+            }),
         })
     }
 }

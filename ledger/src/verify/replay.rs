@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::Disagreement;
 use crate::dsse::{SignedRecord, Verified};
 use crate::error::LedgerError;
+use crate::keys::PublicKey;
 use crate::ledger::{AuthorHead, reader};
 use crate::name::PeerName;
 use crate::record::RecordId;
-use crate::rules::{self, Home, Prefix, Step, Target};
+use crate::rules::{self, Home, Mark, Prefix, Step, Target};
 use crate::store::Store;
 use crate::tables::{self, IDS, SEQUENCES};
 
@@ -22,11 +23,13 @@ pub(super) struct Replay<'a> {
     pub(super) received_at_ms: u64,
     /// All author heads.
     pub(super) heads: BTreeMap<PeerName, AuthorHead>,
+    /// All marks, as rows.
+    pub(super) marks: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl<'a> Replay<'a> {
     pub(super) fn new(home: Home, store: &'a dyn Store) -> Self {
-        Self { home, store, next: 0, received_at_ms: 0, heads: BTreeMap::new() }
+        Self { home, store, next: 0, received_at_ms: 0, heads: BTreeMap::new(), marks: BTreeMap::new() }
     }
 
     /// Takes the next entry if the rules do.
@@ -36,8 +39,8 @@ impl<'a> Replay<'a> {
         }
         let home = self.home.clone();
         let judged = rules::judge(&home, signed, self).map_err(|error| Disagreement::Unreadable(error.to_string()))?;
-        let author = match judged.map_err(Disagreement::Rule)? {
-            Step::Append(author) => author,
+        let (author, mark) = match judged.map_err(Disagreement::Rule)? {
+            Step::Append(author, mark) => (author, mark),
             Step::Known(index) => return Err(Disagreement::Repeated(index)),
         };
         let key = tables::sequence_key(author.admitted_at_index, signed.record().header.seq);
@@ -45,6 +48,7 @@ impl<'a> Replay<'a> {
         if row.as_deref() != Some(&tables::index_key(self.next)) {
             return Err(Disagreement::Row { table: SEQUENCES.0, fault: "does not point to the entry" });
         }
+        self.marks.extend(mark.map(|mark| tables::mark_row(&mark, self.next)));
         self.heads.extend(rules::heads_after(signed, author, self.next));
         self.received_at_ms = received_at_ms;
         self.next += 1;
@@ -75,5 +79,14 @@ impl Prefix for Replay<'_> {
             Some(_) => reader::stored_target(self.store, id),
             None => Ok(None),
         }
+    }
+    fn marked(&mut self, mark: &Mark) -> Result<Option<u64>, LedgerError> {
+        Ok(self.marks.get(&tables::mark_row(mark, 0).0).and_then(|row| tables::index_parse(row)))
+    }
+
+    fn former_keys(&mut self, author: &AuthorHead) -> Result<Vec<PublicKey>, LedgerError> {
+        let prefix = tables::former_key_prefix(author.admitted_at_index);
+        let rows = self.marks.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(&prefix));
+        Ok(rows.filter_map(|(_, key)| PublicKey::from_bytes(key.as_slice().try_into().ok()?).ok()).collect())
     }
 }

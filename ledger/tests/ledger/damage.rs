@@ -1,6 +1,6 @@
 //! Anything changed behind the ledger's back is found, where it is.
 
-use ostrakon_ledger::tables::{AUTHORS, ENTRIES, HEAD_KEY, IDS, META, SEQUENCES, TILES};
+use ostrakon_ledger::tables::{AUTHORS, ENTRIES, HEAD_KEY, IDS, MARKS, META, SEQUENCES, TILES};
 use ostrakon_ledger::{Batch, Damage, Disagreement, LedgerError, MemoryState, Store, StoreError, Table};
 
 use crate::publishing::grown;
@@ -41,6 +41,28 @@ fn a_flipped_bit_anywhere_in_an_entry_is_found_at_its_index() {
         }
     }
     world.verify().unwrap();
+}
+
+#[test]
+fn a_changed_missing_or_extra_mark_is_found() {
+    let mut world = World::with(&["a.example"]);
+    let first = world.authors.next("a.example", vote("b.example", 5));
+    world.take(first.clone());
+    let cancel = world.authors.next("a.example", retract(first.id()));
+    world.take(cancel);
+    let key = [&[4], first.id().as_bytes().as_slice()].concat();
+    world.verify().unwrap();
+    change(&*world.store, MARKS, &key, |value| value[7] ^= 1);
+    assert!(matches!(world.verify().unwrap_err().what, Disagreement::Row { table: "marks", .. }));
+    change(&*world.store, MARKS, &key, |value| value[7] ^= 1);
+    world.verify().unwrap();
+    let mut batch = Batch::new();
+    batch.put(MARKS, [7; 33], [0; 8]);
+    world.store.commit(batch).unwrap();
+    assert!(matches!(world.verify().unwrap_err().what, Disagreement::Row { table: "marks", .. }));
+    remove(&*world.store, MARKS, &[7; 33]);
+    remove(&*world.store, MARKS, &key);
+    assert!(matches!(world.verify().unwrap_err().what, Disagreement::Row { table: "marks", .. }));
 }
 
 #[test]

@@ -9,5 +9,6 @@ mod publishing;
 mod receipts;
 mod restore;
 mod rules;
+mod statements;
 mod support;
 mod wal;

@@ -179,7 +179,12 @@ proptest! {
             };
             let (record, answer) = match act {
                 Act::Next(who, wants_retract) => {
-                    let target = told[who].iter().find(|(r, _)| r.kind() == ostrakon_ledger::RecordType::Vote);
+                    let retracted = |id: RecordId| {
+                        told[who].iter().any(|(r, _)| r.record().body == retract(id))
+                    };
+                    let target = told[who]
+                        .iter()
+                        .find(|(r, _)| r.kind() == ostrakon_ledger::RecordType::Vote && !retracted(r.id()));
                     let body = match target {
                         Some((target, _)) if wants_retract => retract(target.id()),
                         _ => vote("c.example", 1),

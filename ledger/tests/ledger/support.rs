@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ostrakon_ledger::{
-    Admit, Appended, Body, Category, Digest, Header, Ledger, LedgerError, MemoryState, MemoryStore, PeerName,
-    PublicKey, Record, RecordId, Refusal, Report, Retract, SecretKey, SignedRecord, SignedState, Store, Subject,
-    Verified, Vote, verify,
+    Admit, Appended, Body, Category, Header, Ledger, LedgerError, MemoryState, MemoryStore, PeerName, PublicKey,
+    Record, RecordId, Refusal, Report, Retract, SecretKey, SignedRecord, SignedState, Store, Subject, Verified, Vote,
+    verify,
 };
 
 pub(crate) const NETWORK: &str = "mail.example";
@@ -31,16 +31,7 @@ pub(crate) fn admit(peer: &str) -> Body {
 }
 
 pub(crate) fn vote(subject: &str, value: i8) -> Body {
-    Body::Vote(Vote {
-        subject: Subject::Peer(name(subject)),
-        value,
-        category: Category::Spam,
-        cast_at_ms: NOW_MS,
-        expires_at_ms: 0,
-        detector: Digest::ZERO,
-        derived_from: vec![],
-        commitment: Digest::ZERO,
-    })
+    Body::Vote(Vote::plain(Subject::Peer(name(subject)), value, Category::Spam, NOW_MS))
 }
 
 pub(crate) fn retract(target: RecordId) -> Body {

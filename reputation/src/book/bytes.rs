@@ -1,9 +1,10 @@
 //! The book as bytes: equal books, equal bytes, on any machine. Integers are big-endian.
 //!
 //! ```text
-//! "ostrakon book v3\n" ‖ parameters' digest ‖ u64 viewpoints ‖ each one's digest
+//! "ostrakon book v4\n" ‖ parameters' digest ‖ u64 viewpoints ‖ each one's digest
 //! u64 next index ‖ entries since the last close ‖ ledger's time ‖ now ‖ reference time
 //! u64 names ‖ each: u8 kind ‖ u8 length ‖ bytes             in the order of their numbers
+//! u64 convicted ‖ each: u32 name                            in order
 //! u64 votes ‖ per name: u32 votes about it ‖ each vote       by subject, voter, category; those live at the ledger's time
 //! per name: u64 cast ‖ u64 outflow ‖ u32 whom it follows
 //! u64 derived votes ‖ each: u32 voter ‖ u32 subject ‖ u8 category ‖ u64 root ‖ u32 its author ‖ u64 index      by voter and subject
@@ -24,7 +25,7 @@ use crate::r6_lineage::NOBODY;
 use stream::Sink;
 
 /// First bytes of the form.
-const MAGIC: &[u8] = b"ostrakon book v3\n";
+const MAGIC: &[u8] = b"ostrakon book v4\n";
 /// Bytes of a name before its own, and of a vote.
 const NAME_HEAD: u64 = 2;
 const VOTE: u64 = 24;
@@ -57,6 +58,8 @@ impl Book {
             }
         });
         written?;
+        sink.u64(self.convicted.len() as u64)?;
+        self.convicted.iter().try_for_each(|id| sink.u32(*id))?;
         self.write_votes(&mut sink, count)?;
         for id in 0..count {
             let activity = self.activity.get(id).copied().unwrap_or_default();

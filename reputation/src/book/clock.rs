@@ -30,7 +30,9 @@ impl Clock {
         self.entries_since += 1;
         self.ledger_ms = before_ms.max(event.at_ms().unwrap_or(0));
         self.now_ms = self.now_ms.max(self.ledger_ms);
-        self.entries_since >= (self.next_index / EPOCH_SHARE).max(1)
+        // Who is convicted was believed a moment ago: that is put right at once, once per peer.
+        matches!(event, Event::Convicted { .. })
+            || self.entries_since >= (self.next_index / EPOCH_SHARE).max(1)
             || self.ledger_ms / EPOCH_MS != before_ms / EPOCH_MS
     }
 

@@ -1,7 +1,7 @@
 //! Ledgers made up for tests: events without signatures, as the book reads them.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use ostrakon_ledger::{Category, Digest, PeerName, RecordId, Subject, Tag, Vote};
+use ostrakon_ledger::{Category, PeerName, RecordId, Subject, Tag, Vote};
 use ostrakon_reputation::{Book, Event, Parameters, Source, Viewpoint};
 use proptest::prelude::*;
 
@@ -23,16 +23,7 @@ pub(crate) fn record_id(index: u64) -> RecordId {
 }
 
 pub(crate) fn vote(subject: Subject, value: i8, cast_at_ms: u64, expires_at_ms: u64, category: Category) -> Vote {
-    Vote {
-        subject,
-        value,
-        category,
-        cast_at_ms,
-        expires_at_ms,
-        detector: Digest::ZERO,
-        derived_from: Vec::new(),
-        commitment: Digest::ZERO,
-    }
+    Vote { expires_at_ms, ..Vote::plain(subject, value, category, cast_at_ms) }
 }
 
 /// A vote about a peer that never expires, cast when received.

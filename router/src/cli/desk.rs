@@ -1,6 +1,6 @@
 //! Where a command's work is done: in the served node, over HTTP, or here, on its directory.
 
-use ostrakon_ledger::{Appended, PeerName, PublicKey, RecordId};
+use ostrakon_ledger::{Appended, Evidence, PeerName, PublicKey, RecordId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -9,9 +9,10 @@ use crate::{
     clock::now_ms,
     config::Config,
     error::Error,
+    evidence::commitment_of,
     home::Home,
     import::SourceVote,
-    registrar::{Ballot, Imported, Registrar},
+    registrar::{Ballot, Imported, Rebuttal, Registrar, Statement},
 };
 
 /// A node to talk to.
@@ -68,15 +69,68 @@ impl Desk {
 
     pub(super) fn cast(&mut self, ballot: Ballot) -> Result<Value, Error> {
         match self {
-            Self::Here(here) => here.registrar.cast(ballot, now_ms()).map(appended),
+            Self::Here(here) => here.say(Statement::Vote(ballot)),
             Self::There(remote) => remote.post("/v1/own/votes", &ballot),
         }
     }
 
     pub(super) fn retract(&mut self, target: RecordId) -> Result<Value, Error> {
         match self {
-            Self::Here(here) => here.registrar.retract(target, now_ms()).map(appended),
+            Self::Here(here) => here.say(Statement::Retract(target)),
             Self::There(remote) => remote.post("/v1/own/retractions", &json!({ "id": target.to_string() })),
+        }
+    }
+
+    pub(super) fn rebut(&mut self, rebuttal: Rebuttal) -> Result<Value, Error> {
+        match self {
+            Self::Here(here) => here.say(Statement::Rebut(rebuttal)),
+            Self::There(remote) => remote.post("/v1/own/rebuttals", &rebuttal),
+        }
+    }
+
+    /// Says that a body is erased, then erases it.
+    pub(super) fn erase(&mut self, target: RecordId) -> Result<Value, Error> {
+        match self {
+            Self::Here(here) => {
+                let answer = here.say(Statement::Erase(target))?;
+                let reader = here.registrar.ledger().reader();
+                here.home.open_evidence(&reader)?.follow_erasure(&reader, &target)?;
+                Ok(answer)
+            }
+            Self::There(remote) => remote.post("/v1/own/erasures", &json!({ "id": target.to_string() })),
+        }
+    }
+
+    /// Changes the key of this node's own records.
+    pub(super) fn rotate(&mut self) -> Result<Value, Error> {
+        match self {
+            Self::Here(here) => {
+                let answer = here.say(Statement::Rotate(here.home.prepare_rotation()?))?;
+                here.home.finish_rotation()?;
+                Ok(answer)
+            }
+            Self::There(remote) => remote.post("/v1/own/rotations", &Value::Null),
+        }
+    }
+
+    /// Keeps a body that the next record will commit to.
+    pub(super) fn keep(&mut self, evidence: &Evidence) -> Result<(), Error> {
+        match self {
+            Self::Here(here) => here.home.open_evidence(&here.registrar.ledger().reader())?.put(evidence),
+            Self::There(remote) => remote.post_bytes("/v1/own/evidence", evidence.as_bytes()).map(drop),
+        }
+    }
+
+    /// The body behind a record's commitment.
+    pub(super) fn evidence(&self, id: &RecordId) -> Result<Evidence, Error> {
+        match self {
+            Self::Here(here) => {
+                let reader = here.registrar.ledger().reader();
+                let none = || Error::NoEvidence(id.to_string());
+                let commitment = commitment_of(&reader, id)?.ok_or_else(none)?;
+                here.home.open_evidence(&reader)?.get(&commitment)?.ok_or_else(none)
+            }
+            Self::There(remote) => Ok(Evidence::from_bytes(remote.get_bytes(&format!("/v1/records/{id}/evidence"))?)?),
         }
     }
 
@@ -102,6 +156,12 @@ impl Desk {
     }
 }
 
+impl Here {
+    fn say(&mut self, statement: Statement) -> Result<Value, Error> {
+        self.registrar.say(statement, now_ms()).map(appended)
+    }
+}
+
 impl Remote {
     fn new(url: String, token: Option<String>) -> Result<Self, Error> {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -122,7 +182,20 @@ impl Remote {
         self.exchange(self.client.post(format!("{}{path}", self.url)).json(body))
     }
 
+    fn post_bytes(&self, path: &str, body: &[u8]) -> Result<Value, Error> {
+        self.exchange(self.client.post(format!("{}{path}", self.url)).body(body.to_vec()))
+    }
+
     fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Value, Error> {
+        let answer = self.fetch(request)?;
+        serde_json::from_slice(&answer).map_err(|error| self.nonsense(&error))
+    }
+
+    fn get_bytes(&self, path: &str) -> Result<Vec<u8>, Error> {
+        self.fetch(self.client.get(format!("{}{path}", self.url)))
+    }
+
+    fn fetch(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Error> {
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -130,10 +203,11 @@ impl Remote {
         self.runtime.block_on(async {
             let response = request.send().await.map_err(|error| self.nonsense(&error))?;
             let status = response.status();
-            let answer: Value = response.json().await.map_err(|error| self.nonsense(&error))?;
+            let answer = response.bytes().await.map_err(|error| self.nonsense(&error))?;
             if status.is_success() {
-                return Ok(answer);
+                return Ok(answer.to_vec());
             }
+            let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
             let message = answer["error"]["message"].as_str().unwrap_or("no reason given").to_owned();
             match status.as_u16() {
                 500.. => Err(self.nonsense(&message)),

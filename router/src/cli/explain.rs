@@ -9,7 +9,7 @@ use super::{
     Place,
     desk::{Desk, Here},
 };
-use crate::{clock::now_ms, error::Error, node::start::outlook, scorebook::fold};
+use crate::{clock::now_ms, error::Error, node::start::outlook, rebuttals::Heard, scorebook::fold};
 
 /// Contributions printed; `--json` has all that are kept.
 const LINES_MAX: usize = 12;
@@ -34,7 +34,8 @@ fn explain_here(here: &Here, subject: &Subject) -> Result<Value, Error> {
     fold(&mut book, &reader)?;
     let now = now_ms();
     book.advance(now);
-    serde_json::to_value(book.explain(subject, now)).map_err(|error| Error::BadRequest(error.to_string()))
+    let heard = Heard::new(book.explain(subject, now), &reader)?;
+    serde_json::to_value(heard).map_err(|error| Error::BadRequest(error.to_string()))
 }
 
 /// The sentence, then the votes that weigh most, then what the node's own users say.
@@ -48,7 +49,10 @@ fn print_for_people(explanation: &Value) {
         text(&explanation["viewpoint"]),
         explanation["ledger_index"]
     );
-    let contributions = explanation["contributions"].as_array().map_or(&[][..], Vec::as_slice);
+    if let Some(index) = explanation["convicted_at_index"].as_u64() {
+        println!("  it told two stories: `ostrakon ledger fork` has the proof, which stands at index {index}");
+    }
+    let contributions = array(&explanation["contributions"]);
     for vote in contributions.iter().take(LINES_MAX) {
         println!(
             "  {:>+8.3} votes  {} {} by {} (index {}){}",
@@ -59,6 +63,9 @@ fn print_for_people(explanation: &Value) {
             vote["index"],
             path(&vote["path"]),
         );
+        for answer in array(&explanation["rebuttals"]).iter().filter(|answer| answer["vote_index"] == vote["index"]) {
+            println!("                  answered: {} (index {})", text(&answer["answer"]), answer["index"]);
+        }
     }
     let hidden = contributions.len().saturating_sub(LINES_MAX);
     if hidden > 0 {
@@ -84,6 +91,10 @@ fn path(path: &Value) -> String {
 #[expect(clippy::cast_precision_loss, reason = "printed with three digits")]
 fn in_votes(nano_votes: i64) -> f64 {
     nano_votes as f64 / 1e9
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[][..], Vec::as_slice)
 }
 
 fn text(value: &Value) -> &str {

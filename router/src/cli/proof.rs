@@ -12,9 +12,9 @@ use crate::{
 
 /// Either a record to prove or a receipt to check.
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = true, args = ["id", "verify"])]
 pub(super) struct Options {
     /// The record's id; with --verify, the record that the receipt must be about
+    #[arg(required_unless_present = "verify")]
     id: Option<RecordId>,
     /// Check this receipt instead
     #[arg(long, value_name = "FILE", requires = "vkey")]

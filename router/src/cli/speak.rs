@@ -2,13 +2,18 @@
 
 use std::{path::Path, process::ExitCode};
 
-use ostrakon_ledger::{Category, PeerName, PublicKey, RecordId, Subject};
+use ostrakon_ledger::{Answer, Category, PeerName, PublicKey, RecordId, Subject};
 use ostrakon_policies::Policy;
 use serde_json::Value;
 
-use super::{Place, desk::Desk};
+use super::{Place, desk::Desk, evidence};
 use crate::{
-    clock::now_ms, decision::DecisionId, error::Error, home::file_error, journal::Ruling, registrar::Ballot,
+    clock::now_ms,
+    decision::DecisionId,
+    error::Error,
+    home::file_error,
+    journal::Ruling,
+    registrar::{Ballot, Rebuttal},
     units::Span,
 };
 
@@ -46,9 +51,12 @@ pub(super) fn vote(
     value: i8,
     category: Category,
     expires: Option<Span>,
+    evidence: Option<&Path>,
 ) -> Result<ExitCode, Error> {
     let expires_at_ms = expires.map_or(0, |span| now_ms().saturating_add(span.ms()));
-    let answer = Desk::open(place)?.cast(Ballot { subject, value, category, expires_at_ms })?;
+    let mut desk = Desk::open(place)?;
+    let commitment = evidence::keep(&mut desk, evidence)?;
+    let answer = desk.cast(Ballot { subject, value, category, expires_at_ms, commitment })?;
     println!("voted at index {}, record {}", answer["index"], text(&answer["id"]));
     Ok(ExitCode::SUCCESS)
 }
@@ -56,6 +64,26 @@ pub(super) fn vote(
 pub(super) fn retract(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
     let answer = Desk::open(place)?.retract(id)?;
     println!("retracted at index {}, record {}", answer["index"], text(&answer["id"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn rebut(place: &Place, id: RecordId, answer: Answer, file: Option<&Path>) -> Result<ExitCode, Error> {
+    let mut desk = Desk::open(place)?;
+    let commitment = evidence::keep(&mut desk, file)?;
+    let said = desk.rebut(Rebuttal { id, answer, commitment })?;
+    println!("rebutted at index {}, record {}", said["index"], text(&said["id"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn erase(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
+    let said = Desk::open(place)?.erase(id)?;
+    println!("erased; said so at index {}, record {}", said["index"], text(&said["id"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn rotate(place: &Place) -> Result<ExitCode, Error> {
+    let said = Desk::open(place)?.rotate()?;
+    println!("a new key is in force since index {}, record {}", said["index"], text(&said["id"]));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -50,7 +50,8 @@ pub(super) fn parse(
     }
     let figment = variables.into_iter().fold(Figment::from(Serialized::defaults(file)), Figment::merge);
     let raw: Raw = figment.extract().map_err(|fault| origin.explain(fault))?;
-    let node = NodeSection { network: raw.node.network, domain: raw.node.domain };
+    let raw::RawNode { network, domain, announce_policy } = raw.node;
+    let node = NodeSection { network, domain, announce_policy };
     Ok(Config {
         listen: raw.listen.try_into().map_err(|fault: raw::Fault| {
             let place = origin.place(&["listen", fault.key]);

@@ -61,6 +61,8 @@ pub(super) struct RawNode {
     #[serde(deserialize_with = "short_name")]
     pub(super) network: String,
     pub(super) domain: PeerName,
+    #[serde(default)]
+    pub(super) announce_policy: bool,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,8 +1,10 @@
 //! What operators and adapters may ask.
 
+mod own;
+
 use std::{convert::Infallible, sync::Arc};
 
-use ostrakon_ledger::{PeerName, PublicKey, RecordId, Subject};
+use ostrakon_ledger::{PeerName, PublicKey, Subject};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Response};
@@ -17,10 +19,8 @@ use crate::{
     decision::{Answer, Decision},
     envelope::{Feedback, Inquiry, REQUEST_BYTES_MAX},
     error::Error,
-    import::SourceVote,
     journal::Ruling,
     node::Node,
-    registrar::Ballot,
 };
 
 /// Largest body of the operators' small requests.
@@ -45,7 +45,7 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
         .and(with(node))
         .then(|body: Bytes, node: Arc<Node>| async move { answer(feedback(&node, &body)).await });
     let open = check.or(feedback).unify().or(scores(node)).unify().or(peers(node)).unify();
-    let open = open.or(own(node)).unify().or(holds(node)).unify().or(health(node)).unify();
+    let open = open.or(own::routes(node)).unify().or(holds(node)).unify().or(health(node)).unify();
     authorised(node).and(open).recover(rejected).unify()
 }
 
@@ -76,25 +76,6 @@ fn peers(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejecti
         .and(with(node))
         .then(|body: Bytes, node: Arc<Node>| async move { answer(admit(&node, &body)).await });
     list.or(one).unify().or(admit).unify()
-}
-
-fn own(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let cast = warp::path!("v1" / "own" / "votes")
-        .and(warp::post())
-        .and(body(SMALL_BYTES_MAX))
-        .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(cast(&node, &body)).await });
-    let retract = warp::path!("v1" / "own" / "retractions")
-        .and(warp::post())
-        .and(body(SMALL_BYTES_MAX))
-        .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(retract(&node, &body)).await });
-    let import = warp::path!("v1" / "imports")
-        .and(warp::post())
-        .and(body(IMPORT_BYTES_MAX))
-        .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(import(&node, &body)).await });
-    cast.or(retract).unify().or(import).unify()
 }
 
 fn holds(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
@@ -215,31 +196,6 @@ async fn admit(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let (peer, key) = (PeerName::parse(&request.peer)?, request.key.parse::<PublicKey>()?);
     let appended = node.sequencer.admit(peer, key).await?;
     Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index, "new": appended.new })))
-}
-
-/// `POST /v1/own/votes`: this node votes.
-async fn cast(node: &Node, body: &[u8]) -> Result<Response, Error> {
-    let ballot: Ballot = parse(body)?;
-    let appended = node.sequencer.cast(ballot).await?;
-    Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index })))
-}
-
-/// `POST /v1/own/retractions`: this node takes a vote back.
-async fn retract(node: &Node, body: &[u8]) -> Result<Response, Error> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Request {
-        id: String,
-    }
-    let target: RecordId = parse::<Request>(body)?.id.parse()?;
-    let appended = node.sequencer.retract(target).await?;
-    Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index })))
-}
-
-/// `POST /v1/imports`: a chunk of rows of a third party's list.
-async fn import(node: &Node, body: &[u8]) -> Result<Response, Error> {
-    let rows: Vec<SourceVote> = parse(body)?;
-    Ok(json(StatusCode::OK, &node.sequencer.import(rows).await?))
 }
 
 fn list_holds(node: &Node) -> Result<Response, Error> {

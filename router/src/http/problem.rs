@@ -43,7 +43,9 @@ impl Place {
             Error::Refused(Refusal::OutOfSequence { expected_seq, expected_prev }) => {
                 Some(Self::Next { expected_seq: *expected_seq, expected_prev: expected_prev.to_string() })
             }
-            Error::Refused(Refusal::Conflict { index }) => Some(Self::Taken { index: *index }),
+            Error::Refused(Refusal::Conflict { index } | Refusal::AlreadyDone { index }) => {
+                Some(Self::Taken { index: *index })
+            }
             _ => None,
         }
     }
@@ -53,12 +55,14 @@ impl Place {
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::Shared(error) => status(error),
-        Error::Unauthorised => StatusCode::UNAUTHORIZED,
-        Error::UnknownPeer(_) => StatusCode::FORBIDDEN,
+        Error::Unauthorised | Error::Unsigned => StatusCode::UNAUTHORIZED,
+        Error::UnknownPeer(_) | Error::Stale | Error::OtherEvidence(_) => StatusCode::FORBIDDEN,
+        Error::Erased(_) => StatusCode::GONE,
         Error::NoSuchDecision
         | Error::NoSuchHold
         | Error::NoSuchPeer(_)
         | Error::NoSuchRecord(_)
+        | Error::NoEvidence(_)
         | Error::NoSuchTile => StatusCode::NOT_FOUND,
         Error::Refused(_) | Error::Envelope(_) | Error::Request(_) => refusal_status(error.code()),
         _ => match error.blame() {
@@ -72,10 +76,9 @@ pub fn status(error: &Error) -> StatusCode {
 fn refusal_status(code: &str) -> StatusCode {
     match code {
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
-        "unknown_peer" | "wrong_key" | "bad_signature" | "not_owner" | "not_author" | "wrong_network" => {
-            StatusCode::FORBIDDEN
-        }
-        "out_of_sequence" | "conflict" | "already_admitted" => StatusCode::CONFLICT,
+        "unknown_peer" | "wrong_key" | "bad_signature" | "not_owner" | "not_author" | "not_accused" | "foreign_key"
+        | "unproven" | "wrong_network" => StatusCode::FORBIDDEN,
+        "out_of_sequence" | "conflict" | "already_admitted" | "already_done" => StatusCode::CONFLICT,
         "unknown_target" => StatusCode::NOT_FOUND,
         _ => StatusCode::BAD_REQUEST,
     }

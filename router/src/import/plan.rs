@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ostrakon_ledger::{Body, Category, Digest, PeerName, Record, RecordId, Subject, Vote};
+use ostrakon_ledger::{Body, Category, PeerName, Record, RecordId, Subject, Vote};
 
 use super::{Action, SourceVote};
 
@@ -70,7 +70,7 @@ impl Planner {
                     live.retain(|vote| vote.id != retract.target);
                 }
             }
-            Body::Admit(_) => {}
+            _ => {}
         }
     }
 
@@ -93,16 +93,7 @@ impl Planner {
                 if ids.is_empty() { Step::Skip(Skip::NothingLive) } else { Step::Retract(ids) }
             }
             Action::Cast { value, category, cast_at_ms, expires_at_ms } => {
-                let vote = Vote {
-                    subject: pair.1,
-                    value,
-                    category,
-                    cast_at_ms,
-                    expires_at_ms,
-                    detector: Digest::ZERO,
-                    derived_from: Vec::new(),
-                    commitment: Digest::ZERO,
-                };
+                let vote = Vote { expires_at_ms, ..Vote::plain(pair.1, value, category, cast_at_ms) };
                 if self.casts.contains(&cast_key(&pair.0, &vote)) {
                     return Step::Skip(Skip::AlreadyThere);
                 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
 
-use metrics_exporter_prometheus::PrometheusBuilder;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use ostrakon_policies::Judge;
 use ostrakon_reputation::{Experience, Parameters, Viewpoint};
 use tokio::{
@@ -15,17 +15,19 @@ use tokio::{
 use super::{Node, watch as policy_watch};
 use crate::{
     config::Config,
+    cosigning::{Cosigned, Cosigning},
     delivery::Delivery,
     envelope::Limits,
     error::Error,
     follower::Follower,
     gate::Gate,
-    home::{Announced, Home, Running},
+    home::{Announced, Home, Running, Secrets},
     http,
     intake::Intake,
     journal::{Bounds, Journal, JournalHandle},
     scorebook::Outlook,
     sequencer::{self, Sequencer},
+    witness::WitnessDesk,
 };
 
 /// How long the owners of state may take to end once the listeners have.
@@ -62,26 +64,19 @@ pub struct Served {
 pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let public = bind(config.listen.public, "listen.public").await?;
     let local = bind(config.listen.local, "listen.local").await?;
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(metrics_exporter_prometheus::Matcher::Suffix("_seconds".into()), LATENCY_BUCKETS_S)
-        .and_then(|builder| {
-            let batches = metrics_exporter_prometheus::Matcher::Suffix("_batch_size".into());
-            builder.set_buckets_for_metric(batches, BATCH_BUCKETS)
-        })
-        .and_then(PrometheusBuilder::install_recorder)
-        .map_err(|error| Error::Stopped { part: "metrics", reason: error.to_string() })?;
-
+    let recorder = recorder()?;
     let secrets = home.secrets()?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
     let messages: Arc<dyn ostrakon_ledger::Store> = home.open_messages()?;
     let policy = policy_watch::load(&home)?;
     let reader = registrar.ledger().reader();
     let vkey = registrar.ledger().vkey();
+    let evidence = Arc::new(home.open_evidence(&reader)?);
+    let (witness, witness_thread) = start_witness(&home, &config, &secrets)?;
+    let quorum = home.quorum()?;
+    let cosigned = quorum.as_ref().map(|quorum| Arc::new(Cosigned::new(quorum)));
 
-    let trusted: BTreeSet<_> =
-        config.experience.trusted_reporters.iter().map(|address| address.subject(&secrets.pepper)).collect();
-    let experience = Experience::new(parameters(&config), trusted);
-    let journal = Journal::open(messages.clone(), bounds(&config), experience)?;
+    let journal = Journal::open(messages.clone(), bounds(&config), experience(&config, &secrets))?;
     let published = journal.published();
     let (follower, scores, book_thread) = Follower::start(outlook(&config), home.book_file(), reader.clone())?;
     let notify = follower.clone();
@@ -94,11 +89,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let intake = Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std());
     let wake = Arc::new(Notify::new());
     let (public_addr, local_addr) = (address(&public)?, address(&local)?);
-    let announced = home.announce(&Running {
-        public: public_addr.to_string(),
-        local: local_addr.to_string(),
-        pid: std::process::id(),
-    })?;
+    let announced = announce(&home, public_addr, local_addr)?;
     let delivery = Delivery {
         store: messages.clone(),
         journal: journal.clone(),
@@ -119,6 +110,11 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         wake,
         messages,
         recorder,
+        witness,
+        cosigned: cosigned.clone(),
+        evidence,
+        home: home.clone(),
+        rotating: tokio::sync::Mutex::new(()),
         config,
     });
 
@@ -127,10 +123,47 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     tasks.spawn(http::serve::serve(public, http::public::routes(&node), stop.clone()));
     tasks.spawn(http::serve::serve(local, http::local::routes(&node), stop.clone()));
     tasks.spawn(delivery.run(stop.clone()));
+    if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
+        tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
+    }
     tasks.spawn(drain_histograms(node.clone(), stop.clone()));
-    tasks.spawn(policy_watch::watch(home, gate, stop));
-    let threads = vec![sequencer_thread, journal_thread, book_thread];
+    tasks.spawn(policy_watch::watch(home, node.clone(), stop));
+    let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
     Ok(Served { public: public_addr, local: local_addr, shutdown, tasks, threads, _announced: announced })
+}
+
+fn announce(home: &Home, public: SocketAddr, local: SocketAddr) -> Result<Announced, Error> {
+    home.announce(&Running { public: public.to_string(), local: local.to_string(), pid: std::process::id() })
+}
+
+/// Nothing reported yet, under the operator's trusted reporters.
+fn experience(config: &Config, secrets: &Secrets) -> Experience {
+    let trusted = &config.experience.trusted_reporters;
+    let trusted: BTreeSet<_> = trusted.iter().map(|address| address.subject(&secrets.pepper)).collect();
+    Experience::new(parameters(config), trusted)
+}
+
+/// Where metrics are collected.
+fn recorder() -> Result<PrometheusHandle, Error> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(metrics_exporter_prometheus::Matcher::Suffix("_seconds".into()), LATENCY_BUCKETS_S)
+        .and_then(|builder| {
+            let batches = metrics_exporter_prometheus::Matcher::Suffix("_batch_size".into());
+            builder.set_buckets_for_metric(batches, BATCH_BUCKETS)
+        })
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| Error::Stopped { part: "metrics", reason: error.to_string() })
+}
+
+/// The witness's thread, if this node is a witness.
+fn start_witness(
+    home: &Home,
+    config: &Config,
+    secrets: &Secrets,
+) -> Result<(Option<WitnessDesk>, Option<JoinHandle<()>>), Error> {
+    let parts = home.open_witness(&config.node.domain, &secrets.key)?;
+    let started = parts.map(|parts| WitnessDesk::start(parts.witness, parts.vkey, parts.logs, parts.store));
+    Ok(started.transpose()?.unzip())
 }
 
 impl Served {

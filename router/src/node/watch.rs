@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ostrakon_policies::{Judge, Policy};
 use tokio::sync::watch;
 
+use super::Node;
 use crate::{
     error::Error,
     gate::Gate,
@@ -35,8 +36,9 @@ pub(super) fn load(home: &Home) -> Result<Policy, Error> {
     }
 }
 
-/// Follows the file until `shutdown` turns true.
-pub(super) async fn watch(home: Home, gate: Arc<Gate>, mut shutdown: watch::Receiver<bool>) {
+/// Follows the file until `shutdown` turns true, and says in the ledger what is in force.
+pub(super) async fn watch(home: Home, node: Arc<Node>, mut shutdown: watch::Receiver<bool>) {
+    announce(&node).await;
     let mut seen = std::fs::read(home.policy_path()).ok();
     loop {
         tokio::select! {
@@ -48,16 +50,23 @@ pub(super) async fn watch(home: Home, gate: Arc<Gate>, mut shutdown: watch::Rece
             continue;
         }
         seen = now;
-        match reload(&home, &gate) {
+        match reload(&home, &node.gate) {
             Ok(digest) => {
                 metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "loaded").increment(1);
                 tracing::info!(digest, "policy reloaded");
+                announce(&node).await;
             }
             Err(error) => {
                 metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "refused").increment(1);
                 tracing::error!(%error, "the changed policy does not load; the one in force stays");
             }
         }
+    }
+}
+
+async fn announce(node: &Node) {
+    if let Err(error) = node.announce_policy().await {
+        tracing::error!(%error, "the policy in force could not be recorded in the ledger");
     }
 }
 

@@ -28,6 +28,11 @@ impl Chain {
 
     /// The next record, which says `body`.
     pub(super) fn next(&mut self, body: Body) -> Draft {
+        self.next_with(|_| body)
+    }
+
+    /// The next record, whose body depends on its place.
+    pub(super) fn next_with(&mut self, body: impl FnOnce(&Header) -> Body) -> Draft {
         let header = Header {
             network: self.network.clone(),
             author: self.author.clone(),
@@ -35,6 +40,7 @@ impl Chain {
             seq: self.seq + 1,
             prev: self.prev,
         };
+        let body = body(&header);
         let record = Record { header, body };
         self.seq += 1;
         self.prev = record.id();

@@ -11,6 +11,7 @@ mod latency;
 mod machine;
 mod signatures;
 mod tiles;
+mod witness;
 
 /// Entries of the ledger that is grown, and of the one of `make bench-long`.
 const ENTRIES: u64 = 200_000;
@@ -28,6 +29,7 @@ fn main() {
         Some("votes") => return vote_lines(),
         Some("ledger") => return ledger_lines(ENTRIES),
         Some("long") => return ledger_lines(ENTRIES_LONG),
+        Some("witness") => return witness_line(),
         _ => {}
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -38,6 +40,7 @@ fn main() {
     let decided = decisions::per_second();
     let what = "decisions in process, one core: subjects, scores, limits, rules; against 150,000/s";
     print(what, &per_second(decided), Some((decided / 150_000.0, 1.0)));
+    witness_line();
     http_lines();
 }
 
@@ -69,6 +72,12 @@ fn ledger_lines(entries: u64) {
     let (ours, bare) = tiles::per_second(&mut growth.node, entries);
     print("bare warp endpoint that returns a tile's bytes", &per_second(bare), None);
     print("full tiles read from the node; against the bare endpoint", &per_second(ours), Some((ours / bare, 0.7)));
+}
+
+fn witness_line() {
+    let cosigned = witness::cosigned_per_second();
+    let what = "POST /witness/add-checkpoint, synced, 128 logs; against 2,000/s";
+    print(what, &per_second(cosigned), Some((cosigned / 2_000.0, 1.0)));
 }
 
 fn http_lines() {

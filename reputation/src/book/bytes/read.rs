@@ -54,6 +54,7 @@ impl Book {
         book.read_head(&mut source)?;
         let names = read_names(&mut source, book.names.hasher())?;
         let count = names.len();
+        book.convicted = read_convicted(&mut source, &names)?;
         let base = read_votes(&mut source, &names, book.clock.next_index)?;
         for _ in 0..count {
             book.activity.push(Activity { cast: source.u64()?, outflow: source.u64()? });
@@ -129,6 +130,20 @@ fn read_names(source: &mut Source<impl Read>, hasher: &ahash::RandomState) -> Re
         }
     }
     Ok(Names::from_table(table))
+}
+
+fn read_convicted(source: &mut Source<impl Read>, names: &Names) -> Result<BTreeSet<u32>, Unreadable> {
+    let count = source.count(size_of::<u32>() as u64)?;
+    let mut convicted = BTreeSet::new();
+    for _ in 0..count {
+        let id = source.u32()?;
+        let in_order = convicted.last().is_none_or(|last| *last < id);
+        if !in_order || names.is_peer().get(id as usize) != Some(&true) {
+            return Err(Unreadable::Damaged("who was convicted is out of range or order"));
+        }
+        convicted.insert(id);
+    }
+    Ok(convicted)
 }
 
 fn read_votes(source: &mut Source<impl Read>, names: &Names, next_index: u64) -> Result<Base, Unreadable> {

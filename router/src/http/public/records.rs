@@ -54,9 +54,13 @@ fn record(node: &Node, id: &str) -> Result<Response, Error> {
     ))
 }
 
-/// `GET /v1/records/{id}/receipt`: a C2SP `tlog-proof` under the published checkpoint.
+/// `GET /v1/records/{id}/receipt`: a C2SP `tlog-proof` under the latest cosigned checkpoint that covers the record, or else
+/// under the one that the ledger signed last.
 fn receipt(node: &Node, id: &str) -> Result<Response, Error> {
     let id: RecordId = id.parse()?;
-    let receipt = node.reader.receipt(&id)?.ok_or_else(|| Error::NoSuchRecord(id.to_string()))?;
+    let receipt = match node.reader.receipt_under(&id, &node.checkpoint()?)? {
+        Some(receipt) => receipt,
+        None => node.reader.receipt(&id)?.ok_or_else(|| Error::NoSuchRecord(id.to_string()))?,
+    };
     Ok(respond(StatusCode::OK, "text/plain; charset=utf-8", receipt.to_string().into_bytes()))
 }

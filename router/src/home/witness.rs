@@ -1,0 +1,60 @@
+//! Trust files, and what a witness needs.
+
+use std::{io::ErrorKind, sync::Arc};
+
+use ostrakon_ledger::{
+    PeerName, Quorum, RocksStore, SecretKey, Store, Witness,
+    note::NoteKey,
+    witness::{WITNESS_TABLES, WatchedLogs},
+};
+
+use super::{Home, file_error};
+use crate::error::Error;
+
+/// Derivation context of the witness's key, which must not be the ledger's.
+const WITNESS_KEY: &str = "ostrakon witness key v1";
+
+/// Everything that makes a node a witness.
+pub struct WitnessParts {
+    /// The witness.
+    pub witness: Witness,
+    /// The key that checks its cosignatures.
+    pub vkey: String,
+    /// The logs that it looks at.
+    pub logs: WatchedLogs,
+    /// Its state.
+    pub store: Arc<dyn Store>,
+}
+
+impl Home {
+    /// The witnesses that cosign this node's ledger, from the file `quorum`; none without it.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn quorum(&self) -> Result<Option<Quorum>, Error> {
+        self.trust_file("quorum")
+    }
+
+    /// Opens the witness that the file `witness-logs` asks for; none without it.
+    ///
+    /// # Errors
+    /// [`Error::File`], and the store's.
+    pub fn open_witness(&self, domain: &PeerName, node_key: &SecretKey) -> Result<Option<WitnessParts>, Error> {
+        let Some(logs) = self.trust_file("witness-logs")? else { return Ok(None) };
+        let name = format!("{domain}/witness");
+        let key = node_key.derive(WITNESS_KEY, name.as_bytes());
+        let vkey = NoteKey::cosigner(&name, key.public())?.to_string();
+        let store: Arc<dyn Store> = Arc::new(RocksStore::open(self.dir.join("witness"), WITNESS_TABLES)?);
+        let witness = Witness::new(&name, key, store.clone())?;
+        Ok(Some(WitnessParts { witness, vkey, logs: WatchedLogs::of(&logs), store }))
+    }
+
+    fn trust_file(&self, name: &str) -> Result<Option<Quorum>, Error> {
+        let path = self.dir.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => text.parse().map(Some).map_err(|fault: ostrakon_ledger::Malformed| file_error(&path, fault)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(file_error(&path, error)),
+        }
+    }
+}

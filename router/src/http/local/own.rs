@@ -1,0 +1,91 @@
+//! What this node says of its own: votes, retractions, rebuttals, erasures, a new key, and the evidence beside them.
+
+use std::sync::Arc;
+
+use ostrakon_ledger::{Appended, Evidence, RecordId, evidence::BODY_BYTES_MAX, evidence::SALT_BYTES};
+use serde::Deserialize;
+use serde_json::json;
+use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Response};
+
+use super::{IMPORT_BYTES_MAX, SMALL_BYTES_MAX, body, parse};
+use crate::{
+    error::Error,
+    http::{
+        answer,
+        problem::{json, respond},
+        with,
+    },
+    import::SourceVote,
+    node::Node,
+    registrar::{Ballot, Rebuttal, Statement},
+};
+
+pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
+    let said = warp::path!("v1" / "own" / String)
+        .and(warp::post())
+        .and(body((SALT_BYTES + BODY_BYTES_MAX) as u64))
+        .and(with(node))
+        .then(|what: String, body: Bytes, node: Arc<Node>| async move { answer(say(&node, &what, &body)).await });
+    let import = warp::path!("v1" / "imports")
+        .and(warp::post())
+        .and(body(IMPORT_BYTES_MAX))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(import(&node, &body)).await });
+    let evidence = warp::path!("v1" / "records" / String / "evidence")
+        .and(warp::get())
+        .and(with(node))
+        .then(|id: String, node: Arc<Node>| async move { answer(async { read(&node, &id) }).await });
+    said.or(import).unify().or(evidence).unify()
+}
+
+/// `POST /v1/own/…`: one statement, signed and durable when it is answered.
+async fn say(node: &Node, what: &str, body: &[u8]) -> Result<Response, Error> {
+    if what == "evidence" {
+        return keep(node, body).await;
+    }
+    if body.len() as u64 > SMALL_BYTES_MAX {
+        return Err(Error::BadRequest("the body is larger than a statement".into()));
+    }
+    let appended = match what {
+        "votes" => node.sequencer.say(Statement::Vote(parse::<Ballot>(body)?)).await?,
+        "retractions" => node.sequencer.say(Statement::Retract(named(body)?)).await?,
+        "rebuttals" => node.sequencer.say(Statement::Rebut(parse::<Rebuttal>(body)?)).await?,
+        "erasures" => node.erase(named(body)?).await?,
+        "rotations" => node.rotate().await?,
+        _ => return Err(Error::BadRequest(format!("a node does not say `{what}`"))),
+    };
+    Ok(told(&appended))
+}
+
+/// `POST /v1/own/evidence`: keeps salt and body before the record that will commit to them is signed.
+async fn keep(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    let evidence = Evidence::from_bytes(body.to_vec())?;
+    let commitment = evidence.commitment();
+    node.keep_evidence(evidence).await?;
+    Ok(json(StatusCode::OK, &json!({ "commitment": commitment.to_string() })))
+}
+
+/// `GET /v1/records/{id}/evidence`: to the operator.
+fn read(node: &Node, id: &str) -> Result<Response, Error> {
+    let evidence = node.evidence_of(&id.parse()?)?;
+    Ok(respond(StatusCode::OK, "application/octet-stream", evidence.as_bytes().to_vec()))
+}
+
+/// `POST /v1/imports`: a chunk of rows of a third party's list.
+async fn import(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    let rows: Vec<SourceVote> = parse(body)?;
+    Ok(json(StatusCode::OK, &node.sequencer.import(rows).await?))
+}
+
+fn named(body: &[u8]) -> Result<RecordId, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Request {
+        id: String,
+    }
+    Ok(parse::<Request>(body)?.id.parse()?)
+}
+
+fn told(appended: &Appended) -> Response {
+    json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index }))
+}
