@@ -76,7 +76,7 @@ pub enum Disagreement {
     Checkpoint(Malformed),
     /// A file of the log could not be had.
     #[error(transparent)]
-    File(#[from] FetchError),
+    Fetch(#[from] FetchError),
     /// A bundle does not hold the entries that its place asks for.
     #[error("bundle {n} does not hold its entries, each behind its length, and nothing else")]
     Bundle {

@@ -93,7 +93,8 @@ fn the_engine_beats_the_others_and_keeps_its_bounds() {
     // The reference form's drops, with what two splits leave to chance.
     let drops =
         [("flood", 0.01), ("split", 0.015), ("few-strong", 0.01), ("one-target", 0.025), ("contradiction", 0.02)];
-    let drops = drops.into_iter().chain([("camouflage", 0.07), ("elite", 0.07), ("on-off", 0.045), ("whitewash", 0.03)]);
+    let drops =
+        drops.into_iter().chain([("camouflage", 0.07), ("elite", 0.07), ("on-off", 0.045), ("whitewash", 0.03)]);
     for (case, drop) in drops {
         let figures = row(fraud, case);
         assert!(figures[0] > fraud_clean[0] - drop, "{case}: {figures:?} against {}", fraud_clean[0]);

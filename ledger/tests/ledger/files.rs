@@ -112,7 +112,7 @@ fn a_wrong_checkpoint_and_missing_files_are_found() {
     let drop = |path: &TilePath, bytes: Option<Vec<u8>>| bytes.filter(|_| !is_level_1(path));
     let log = Spoilt { reader: &reader, checkpoint: reader.checkpoint(), spoil: &drop };
     let damage = verify(&log, &vkey).unwrap_err();
-    assert!(matches!(damage.what, Disagreement::File(FetchError::Missing(_))), "{damage}");
+    assert!(matches!(damage.what, Disagreement::Fetch(FetchError::Missing(_))), "{damage}");
     let other = NoteKey::new(&origin, public("a.example")).unwrap().to_string();
     assert!(matches!(verify(&reader, &other).unwrap_err().what, Disagreement::Checkpoint(_)));
 }
