@@ -4,6 +4,7 @@
 //!
 //! Driven by `tests/tests/fuzz.rs`; any driver that makes bytes can use them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use ostrakon_ledger::{
@@ -296,6 +297,7 @@ fn operations(bytes: &[u8]) {
     let name = PeerName::parse(OWNER).unwrap();
     let mut owner = owner(&ledger);
     let mut said: Vec<SignedRecord> = Vec::new();
+    let mut retracted = HashSet::new();
     let (mut batch, mut expected) = (Vec::new(), Vec::new());
     // Each byte: what to say (3 bits), about which earlier record (3 bits), whether the batch ends, whether to reopen.
     for byte in bytes.iter().take(200) {
@@ -315,7 +317,14 @@ fn operations(bytes: &[u8]) {
                 (ahead.key, ahead.seq, ahead.prev) = (owner_key(), owner.seq + 1, RecordId([1; 32]));
                 (ahead.vote("peer:ahead.example", 1), None)
             }
+            (3, Some(at)) if retracted.contains(&said[at].id()) => {
+                // A vote is taken back once.
+                let mut again = TestPeer::new(OWNER);
+                (again.key, again.seq, again.prev) = (owner_key(), owner.seq, owner.prev);
+                (again.retract(said[at].id()), None)
+            }
             (3, Some(at)) if matches!(said[at].record().body, Body::Vote(_)) => {
+                retracted.insert(said[at].id());
                 said.push(owner.retract(said[at].id()));
                 (said[said.len() - 1].clone(), Some((said.len() - 1, true)))
             }
