@@ -89,7 +89,7 @@ pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: impl Fn(u32) -> Share)
 pub(crate) fn run(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters) -> Vec<Standing> {
     let findings = r4_consistency::judge(ballots, seeds, p);
     let start: Vec<(u32, u64)> = seeds.iter().map(|(id, weight)| (*id, seed_flow(*weight))).collect();
-    let flow = r1_flow::flow(ballots, &start, &findings.open, p.steps, p);
+    let flow = r1_flow::flow(ballots, &start, &findings.open, p);
     let standing = |id: usize| {
         let (flow, hops, consistency) = (flow.amount[id], flow.hops[id], findings.consistency[id]);
         let price = r3_budget::price(ballots.of_voter(id).cast, p.budget);

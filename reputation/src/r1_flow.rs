@@ -26,8 +26,8 @@ pub(crate) struct Flow {
     pub(crate) hops: Vec<u8>,
 }
 
-/// Lets trust run for `steps`: `start` is e of the seeds (scaled by [`FLOW_ONE`]), `open` is per peer.
-pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], steps: u32, p: &Parameters) -> Flow {
+/// Lets trust run for `p.steps`: `start` is e of the seeds (scaled by [`FLOW_ONE`]), `open` is per peer.
+pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], p: &Parameters) -> Flow {
     let count = ballots.count();
     let rates: Vec<u64> = (0..count).map(|voter| rate(ballots.of_voter(voter).outflow, p.w_min, p)).collect();
     let (mut amount, mut hops) = (vec![0; count], vec![UNREACHED; count]);
@@ -39,8 +39,8 @@ pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], 
         (amount[seed], hops[seed], shares[seed]) = (*e, 0, passed_on(*e, rates[seed]));
         total += u128::from(*e);
     }
-    for step in 1..=steps {
-        let last = step == steps;
+    for step in 1..=p.steps {
+        let last = step == p.steps;
         let before = std::mem::take(&mut total);
         for (to, about) in ballots.by_subject().enumerate() {
             if open[to] == 0 {

@@ -6,7 +6,7 @@
 pub mod read;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
@@ -14,7 +14,7 @@ use ostrakon_ledger::{Body, Digest, Evidence, LedgerReader, RecordId};
 
 use crate::{
     error::Error,
-    home::{file_error, write_durably},
+    home::{file_error, sync_folder, write_durably},
 };
 
 /// Most bodies kept, so that counting them at start takes no time to speak of.
@@ -133,10 +133,6 @@ impl EvidenceStore {
     fn path(&self, commitment: &Digest) -> PathBuf {
         self.dir.join(commitment.to_string())
     }
-}
-
-fn sync_folder(dir: &Path) -> std::io::Result<()> {
-    std::fs::File::open(dir)?.sync_all()
 }
 
 /// What a published record commits to; `None` when there is no such record or it commits to nothing.

@@ -261,13 +261,20 @@ pub fn replace_durably(
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
         write(&mut file)?;
         file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        match path.parent() {
-            Some(parent) => File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        rename_durably(&temporary, path)
     };
     replace().map_err(|error| file_error(path, error))
+}
+
+/// Renames a file or folder within its folder, and syncs that.
+pub(crate) fn rename_durably(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)?;
+    to.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes what came into a folder, or left it, survive a crash.
+pub(crate) fn sync_folder(dir: &Path) -> std::io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
 /// An [`Error::File`] about `path`.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use ostrakon_ledger::{Category, Digest, PeerName, RecordId, Subject, Vote};
+use ostrakon_ledger::{Category, PeerName, RecordId, Subject, Vote};
 use ostrakon_reputation::{Book, Event, Parameters, Score, Trust, Viewpoint};
 
 use crate::algorithm::Question;
@@ -56,17 +56,8 @@ impl Engine {
     fn event(&self, index: u64, at_ms: u64, row: &Row) -> Event {
         let mut id = [0; 32];
         id[..8].copy_from_slice(&index.to_be_bytes());
-        let vote = Vote {
-            subject: self.subject(row.subject),
-            value: row.value,
-            // One category for all, so that a voter's later vote replaces the earlier one whatever its sign.
-            category: Category::Vouch,
-            cast_at_ms: row.time_ms,
-            expires_at_ms: 0,
-            detector: Digest::ZERO,
-            derived_from: Vec::new(),
-            commitment: Digest::ZERO,
-        };
+        // One category for all, so that a voter's later vote replaces the earlier one whatever its sign.
+        let vote = Vote::plain(self.subject(row.subject), row.value, Category::Vouch, row.time_ms);
         Event::Voted { index, at_ms, id: RecordId(id), voter: self.peers[row.voter].clone(), vote }
     }
 

@@ -12,107 +12,81 @@ use crate::name::PeerName;
 use crate::subject::Subject;
 use crate::text::parse_hex;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AdmitWire<'a> {
-    author: &'a str,
-    imported: bool,
-    key: &'a str,
-    network: &'a str,
-    peer: &'a str,
-    peer_key: &'a str,
-    prev: &'a str,
-    seq: u64,
+/// A payload's members: its own, and the five that every payload has. `deny_unknown_fields` and flattening exclude each
+/// other, so each struct lists them all.
+macro_rules! payload {
+    ($name:ident { $($(#[$attribute:meta])* $member:ident: $kind:ty,)* }) => {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct $name<'a> {
+            author: &'a str,
+            key: &'a str,
+            network: &'a str,
+            prev: &'a str,
+            seq: u64,
+            $($(#[$attribute])* $member: $kind,)*
+        }
+
+        impl $name<'_> {
+            fn header(&self) -> Result<Header, Malformed> {
+                header(self.network, self.author, self.key, self.seq, self.prev)
+            }
+        }
+    };
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VoteWire<'a> {
-    author: &'a str,
+payload!(AdmitWire {
+    imported: bool,
+    peer: &'a str,
+    peer_key: &'a str,
+});
+
+payload!(VoteWire {
     cast_at_ms: u64,
     category: &'a str,
     commitment: &'a str,
     derived_from: &'a str,
     detector: &'a str,
     expires_at_ms: u64,
-    key: &'a str,
-    network: &'a str,
-    prev: &'a str,
-    seq: u64,
     #[serde(borrow)]
     subject: SubjectWire<'a>,
     value: i8,
-}
+});
+
+payload!(TargetWire {
+    target: &'a str,
+});
+
+payload!(RotateWire {
+    new_key: &'a str,
+    new_signature: &'a str,
+});
+
+payload!(RebutWire {
+    answer: &'a str,
+    commitment: &'a str,
+    target: &'a str,
+});
+
+payload!(EquivocateWire {
+    accused: &'a str,
+    accused_key: &'a str,
+    first: &'a str,
+    kind: &'a str,
+    proof: &'a str,
+    second: &'a str,
+});
+
+payload!(PolicyWire {
+    active_from_ms: u64,
+    digest: &'a str,
+});
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SubjectWire<'a> {
     id: &'a str,
     kind: &'a str,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TargetWire<'a> {
-    author: &'a str,
-    key: &'a str,
-    network: &'a str,
-    prev: &'a str,
-    seq: u64,
-    target: &'a str,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RotateWire<'a> {
-    author: &'a str,
-    key: &'a str,
-    network: &'a str,
-    new_key: &'a str,
-    new_signature: &'a str,
-    prev: &'a str,
-    seq: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RebutWire<'a> {
-    answer: &'a str,
-    author: &'a str,
-    commitment: &'a str,
-    key: &'a str,
-    network: &'a str,
-    prev: &'a str,
-    seq: u64,
-    target: &'a str,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EquivocateWire<'a> {
-    accused: &'a str,
-    accused_key: &'a str,
-    author: &'a str,
-    first: &'a str,
-    key: &'a str,
-    kind: &'a str,
-    network: &'a str,
-    prev: &'a str,
-    proof: &'a str,
-    second: &'a str,
-    seq: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PolicyWire<'a> {
-    active_from_ms: u64,
-    author: &'a str,
-    digest: &'a str,
-    key: &'a str,
-    network: &'a str,
-    prev: &'a str,
-    seq: u64,
 }
 
 /// Decodes a payload of the given type.
@@ -138,7 +112,7 @@ impl TryFrom<AdmitWire<'_>> for Record {
     type Error = Malformed;
     fn try_from(wire: AdmitWire<'_>) -> Result<Self, Malformed> {
         Ok(Record {
-            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            header: wire.header()?,
             body: Body::Admit(Admit {
                 peer: PeerName::parse(wire.peer)?,
                 peer_key: wire.peer_key.parse()?,
@@ -161,7 +135,7 @@ impl TryFrom<VoteWire<'_>> for Record {
             return Err(Malformed::value("expires_at_ms", &text, "must be 0 or later than cast_at_ms"));
         }
         Ok(Record {
-            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            header: wire.header()?,
             body: Body::Vote(Vote {
                 subject: Subject::new(wire.subject.kind.parse()?, wire.subject.id)?,
                 value: wire.value,
@@ -178,8 +152,7 @@ impl TryFrom<VoteWire<'_>> for Record {
 
 impl TargetWire<'_> {
     fn record(self, body: impl FnOnce(RecordId) -> Body) -> Result<Record, Malformed> {
-        let header = header(self.network, self.author, self.key, self.seq, self.prev)?;
-        Ok(Record { header, body: body(self.target.parse()?) })
+        Ok(Record { header: self.header()?, body: body(self.target.parse()?) })
     }
 }
 
@@ -187,7 +160,7 @@ impl TryFrom<RotateWire<'_>> for Record {
     type Error = Malformed;
     fn try_from(wire: RotateWire<'_>) -> Result<Self, Malformed> {
         Ok(Record {
-            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            header: wire.header()?,
             body: Body::Rotate(Rotate {
                 new_key: wire.new_key.parse()?,
                 new_signature: Signature(parse_hex("new_signature", wire.new_signature)?),
@@ -200,7 +173,7 @@ impl TryFrom<RebutWire<'_>> for Record {
     type Error = Malformed;
     fn try_from(wire: RebutWire<'_>) -> Result<Self, Malformed> {
         Ok(Record {
-            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            header: wire.header()?,
             body: Body::Rebut(Rebut {
                 target: wire.target.parse()?,
                 answer: wire.answer.parse()?,
@@ -214,7 +187,7 @@ impl TryFrom<EquivocateWire<'_>> for Record {
     type Error = Malformed;
     fn try_from(wire: EquivocateWire<'_>) -> Result<Self, Malformed> {
         Ok(Record {
-            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            header: wire.header()?,
             body: Body::Equivocate(Box::new(Equivocate {
                 accused: PeerName::parse(wire.accused)?,
                 accused_key: wire.accused_key.parse()?,
@@ -228,7 +201,7 @@ impl TryFrom<PolicyWire<'_>> for Record {
     type Error = Malformed;
     fn try_from(wire: PolicyWire<'_>) -> Result<Self, Malformed> {
         Ok(Record {
-            header: header(wire.network, wire.author, wire.key, wire.seq, wire.prev)?,
+            header: wire.header()?,
             body: Body::Policy(Policy {
                 digest: wire.digest.parse()?,
                 active_from_ms: integer("active_from_ms", wire.active_from_ms)?,

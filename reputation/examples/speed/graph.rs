@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ostrakon_ledger::{Category, Digest, PeerName, RecordId, Subject, Vote};
+use ostrakon_ledger::{Category, PeerName, RecordId, Subject, Vote};
 use ostrakon_reputation::{Event, Viewpoint};
 
 /// When everything happens, unix ms.
@@ -52,17 +52,12 @@ impl Graph {
             let (voter, about, value) = self.vote(index);
             let mut id = [0; 32];
             id[..8].copy_from_slice(&index.to_be_bytes());
-            let vote = Vote {
-                subject: Subject::Peer(peer(about)),
-                value,
-                category: if value > 0 { Category::Vouch } else { Category::Spam },
-                cast_at_ms: AT_MS - mixed(index) % AGE_MS,
-                // One in four ends, some day in the next year.
-                expires_at_ms: if index.is_multiple_of(4) { AT_MS + 3_600_000 + mixed(!index) % AGE_MS } else { 0 },
-                detector: Digest::ZERO,
-                derived_from: Vec::new(),
-                commitment: Digest::ZERO,
-            };
+            let category = if value > 0 { Category::Vouch } else { Category::Spam };
+            // One in four ends, some day in the next year.
+            let ends = index.is_multiple_of(4);
+            let expires_at_ms = if ends { AT_MS + 3_600_000 + mixed(!index) % AGE_MS } else { 0 };
+            let subject = Subject::Peer(peer(about));
+            let vote = Vote { expires_at_ms, ..Vote::plain(subject, value, category, AT_MS - mixed(index) % AGE_MS) };
             Event::Voted { index, at_ms: AT_MS, id: RecordId(id), voter: peer(voter), vote }
         })
     }

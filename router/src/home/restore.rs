@@ -1,17 +1,13 @@
 //! Putting a ledger back: from an archive, or from whoever keeps a copy.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::Read,
-    sync::Arc,
-};
+use std::{fs::OpenOptions, io::Read, sync::Arc};
 
 use ostrakon_ledger::{
     Healed, LedgerError, LogFiles, PublicKey, Restorer, RocksStore, SignedState, TABLES as LEDGER_TABLES,
     archive::Archive, heal,
 };
 
-use super::{Home, file_error};
+use super::{Home, file_error, rename_durably};
 use crate::{config::Config, error::Error};
 
 /// Where a ledger grows that is being imported, until it is whole.
@@ -72,8 +68,7 @@ impl Home {
         }
         drop(restorer);
         remove_dir(&place)?;
-        let moved = std::fs::rename(&importing, &place).and_then(|()| File::open(&self.dir)?.sync_all());
-        moved.map_err(|error| file_error(&place, error))?;
+        rename_durably(&importing, &place).map_err(|error| file_error(&place, error))?;
         if signed_size < tree_size {
             state.compare_and_swap(signed_note.as_deref(), &archived_note)?;
             signed_size = tree_size;

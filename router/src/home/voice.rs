@@ -5,7 +5,7 @@
 
 use ostrakon_ledger::{PublicKey, SecretKey};
 
-use super::{Home, file_error, random};
+use super::{Home, file_error, random, rename_durably};
 use crate::error::Error;
 
 const CURRENT: &str = "record.key";
@@ -51,7 +51,6 @@ impl Home {
     /// [`Error::File`]
     pub fn finish_rotation(&self) -> Result<(), Error> {
         let (next, current) = (self.dir.join(NEXT), self.dir.join(CURRENT));
-        let renamed = std::fs::rename(&next, &current).and_then(|()| std::fs::File::open(&self.dir)?.sync_all());
-        renamed.map_err(|error| file_error(&current, error))
+        rename_durably(&next, &current).map_err(|error| file_error(&current, error))
     }
 }

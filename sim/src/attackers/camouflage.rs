@@ -8,10 +8,7 @@ pub(super) const ATTACKER: Attacker = Attacker {
     summary: "as split, and each identity also votes as everybody does on ten well-known subjects",
     timing: Timing::AtTheEnd,
     plan: |scene, rng| {
-        let mut plot = Plot::new(scene, rng, 1000);
-        let (ring, now) = (plot.identities.clone(), scene.end_ms());
-        plot.edges(scene.honest, ring.clone(), 100, now);
-        plot.praise(ring.clone(), now);
+        let (mut plot, ring, now) = Plot::ring(scene, rng, 1000);
         let known = plot.established();
         plot.vote_on_some(ring.clone(), &known, SHARE, now);
         plot.vote_on_some(ring, &scene.targets(), SHARE, now);

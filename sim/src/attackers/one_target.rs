@@ -8,10 +8,7 @@ pub(super) const ATTACKER: Attacker = Attacker {
     summary: "1000 identities behind 100 edges from random honest voters, all of them on one good subject",
     timing: Timing::AtTheEnd,
     plan: |scene, rng| {
-        let mut plot = Plot::new(scene, rng, 1000);
-        let (ring, now) = (plot.identities.clone(), scene.end_ms());
-        plot.edges(scene.honest, ring.clone(), 100, now);
-        plot.praise(ring.clone(), now);
+        let (mut plot, ring, now) = Plot::ring(scene, rng, 1000);
         let one: Vec<_> = scene.targets().into_iter().take(1).collect();
         plot.vote_on_all(ring, &one, now);
         plot.attack()

@@ -12,6 +12,8 @@ use crate::votes::Row;
 
 /// What an honest voter gives an identity it takes for real: hundredths.
 const EDGE: i8 = 30;
+/// Edges that an attack usually has.
+const EDGES: usize = 100;
 /// Praise that every false identity spends on others of its kind.
 const PRAISE: usize = 10;
 /// Targets per identity where the targets are divided among them.
@@ -29,6 +31,16 @@ impl<'a> Plot<'a> {
     /// So many false identities that have not voted yet.
     pub(super) fn new(scene: &'a Scene, rng: &'a mut ChaCha8Rng, identities: usize) -> Self {
         Self { scene, rng, identities: scene.count..scene.count + identities, votes: Vec::new() }
+    }
+
+    /// The usual start, at the end of the honest votes: so many identities behind a hundred edges from random honest
+    /// voters, praising each other. Also who they are, and when.
+    pub(super) fn ring(scene: &'a Scene, rng: &'a mut ChaCha8Rng, identities: usize) -> (Self, Range<usize>, u64) {
+        let mut plot = Self::new(scene, rng, identities);
+        let (ring, now) = (plot.identities.clone(), scene.end_ms());
+        plot.edges(scene.honest, ring.clone(), EDGES, now);
+        plot.praise(ring.clone(), now);
+        (plot, ring, now)
     }
 
     /// What was plotted. Nobody votes about himself.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ostrakon_ledger::{Body, Digest, PublicKey, RecordId, Subject, Vote};
+use ostrakon_ledger::{Body, PublicKey, RecordId, Subject, Vote};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -128,19 +128,9 @@ impl Stage {
             Step::Vote { voter, subject, value, category } => {
                 let subject = Subject::Peer(self.actors[*subject].name.clone());
                 let cast_at_ms = now_ms();
-                self.vote(
-                    *voter,
-                    Vote {
-                        subject,
-                        value: *value,
-                        category: *category,
-                        cast_at_ms,
-                        expires_at_ms: cast_at_ms + VOTES_LAST_MS,
-                        detector: Digest::ZERO,
-                        derived_from: Vec::new(),
-                        commitment: Digest::ZERO,
-                    },
-                )?;
+                let expires_at_ms = cast_at_ms + VOTES_LAST_MS;
+                let vote = Vote { expires_at_ms, ..Vote::plain(subject, *value, *category, cast_at_ms) };
+                self.vote(*voter, vote)?;
             }
             Step::Message(sent) => {
                 self.pace.wait();

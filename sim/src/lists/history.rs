@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use ostrakon_ledger::{Digest, PeerName, RecordId, Subject, Vote};
+use ostrakon_ledger::{PeerName, RecordId, Subject, Vote};
 use ostrakon_reputation::Event;
 use ostrakon_router::import::{self, Action, Input, SourceVote};
 
@@ -79,16 +79,7 @@ impl History {
                 Action::Cast { value, category, cast_at_ms, expires_at_ms } => {
                     let id = record_id(index);
                     live.insert(pair, index);
-                    let vote = Vote {
-                        subject: said.subject.clone(),
-                        value,
-                        category,
-                        cast_at_ms,
-                        expires_at_ms,
-                        detector: Digest::ZERO,
-                        derived_from: Vec::new(),
-                        commitment: Digest::ZERO,
-                    };
+                    let vote = Vote { expires_at_ms, ..Vote::plain(said.subject.clone(), value, category, cast_at_ms) };
                     events.push(Event::Voted { index, at_ms: cast_at_ms, id, voter: said.source.clone(), vote });
                 }
                 Action::Withdraw { at_ms } => {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ostrakon_ledger::{Category, Digest, MemoryStore, PeerName, Pepper, RecordId, SecretKey, Subject, Vote};
+use ostrakon_ledger::{Category, MemoryStore, PeerName, Pepper, RecordId, SecretKey, Subject, Vote};
 use ostrakon_policies::{DEFAULT_POLICY, Judge, Policy};
 use ostrakon_reputation::{Book, Event, Experience, Parameters, Viewpoint};
 use ostrakon_router::{
@@ -25,16 +25,8 @@ fn gate() -> Gate {
     let mut book = Book::new(Parameters::default(), viewpoint);
     book.apply(&Event::Admitted { index: 0, peer: seed.clone() });
     for n in 0..PEERS / 2 {
-        let vote = Vote {
-            subject: Subject::Peer(PeerName::parse(&format!("p{n}.example")).unwrap()),
-            value: if n % 3 == 0 { -80 } else { 60 },
-            category: Category::Spam,
-            cast_at_ms: 1,
-            expires_at_ms: 0,
-            detector: Digest::ZERO,
-            derived_from: Vec::new(),
-            commitment: Digest::ZERO,
-        };
+        let subject = Subject::Peer(PeerName::parse(&format!("p{n}.example")).unwrap());
+        let vote = Vote::plain(subject, if n % 3 == 0 { -80 } else { 60 }, Category::Spam, 1);
         let index = n as u64 + 1;
         book.apply(&Event::Voted {
             index,

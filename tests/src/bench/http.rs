@@ -1,6 +1,7 @@
 //! `POST /v1/check` of a served node against a bare warp JSON echo, one after the other, with the same load.
 
 use std::{
+    error::Error,
     fmt,
     io::{BufRead, BufReader},
     process::{Child, Command, Stdio},
@@ -14,7 +15,7 @@ use std::{
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request,
-    body::Bytes,
+    body::{Body, Bytes},
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
@@ -60,7 +61,7 @@ pub(crate) fn echo() {
 /// Both loads, the median round of each, taken in turn.
 pub(crate) fn checks_and_echoes() -> (Load, Load) {
     let node = TestNode::serving(ostrakon_policies::DEFAULT_POLICY, "");
-    let (mut child, echo) = start_echo();
+    let (mut child, echo) = start_bare("echo");
     let runtime = Runtime::new().unwrap();
     let local = node.local().trim_start_matches("http://").to_owned();
     let (mut checks, mut echoes) = (Vec::new(), Vec::new());
@@ -84,8 +85,9 @@ fn middle(mut loads: Vec<Load>) -> Load {
     loads.swap_remove(ROUNDS / 2)
 }
 
-fn start_echo() -> (Child, String) {
-    let mut child = Command::new(std::env::current_exe().unwrap()).arg("echo").stdout(Stdio::piped()).spawn().unwrap();
+/// This program again, as the bare server `what`, and its address.
+pub(crate) fn start_bare(what: &str) -> (Child, String) {
+    let mut child = Command::new(std::env::current_exe().unwrap()).arg(what).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     (child, line.trim().to_owned())
@@ -117,7 +119,9 @@ async fn load(address: &str, first: usize) -> Load {
     }
 }
 
-async fn connect(address: &str) -> SendRequest<Full<Bytes>> {
+pub(crate) async fn connect<B: Body<Data: Send, Error: Error + Send + Sync> + Send + 'static>(
+    address: &str,
+) -> SendRequest<B> {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();

@@ -1,6 +1,9 @@
 //! The vote flow in process: envelope bytes in, synced ledger entries out.
 
-use std::sync::{Arc, mpsc::sync_channel};
+use std::{
+    path::Path,
+    sync::{Arc, mpsc::sync_channel},
+};
 
 use ostrakon_ledger::{
     BATCH_RECORDS_MAX, FileState, Ledger, PeerName, RocksStore, SecretKey, SignedRecord, TABLES, Verified,
@@ -30,19 +33,25 @@ pub(crate) fn envelopes(count: usize) -> Vec<Vec<u8>> {
     (0..count).map(|n| sequences[n % AUTHORS][n / AUTHORS].clone()).collect()
 }
 
-/// Votes per second from bytes to a synced entry under a signed checkpoint: chunks are parsed and verified on all cores
-/// while the sequencer writes the ones before.
-pub(crate) fn votes_per_second() -> f64 {
-    let dir = tempfile::TempDir::new().unwrap();
-    let store = Arc::new(RocksStore::open(dir.path().join("ledger"), TABLES).unwrap());
-    let state = Box::new(FileState::new(dir.path().join("signed-state")));
+/// A new ledger in `dir` that has admitted `peers`.
+pub(crate) fn registrar(dir: &Path, peers: &[TestPeer]) -> Registrar {
+    let store = Arc::new(RocksStore::open(dir.join("ledger"), TABLES).unwrap());
+    let state = Box::new(FileState::new(dir.join("signed-state")));
     let owner = PeerName::parse("node.example").unwrap();
     let key = SecretKey::from_seed([7; 32]);
     let ledger = Ledger::create(store, state, &owner, "ostrakon", key.clone(), 1).unwrap();
     let mut registrar = Registrar::new(ledger, "ostrakon".into(), owner, key);
-    for peer in peers() {
+    for peer in peers {
         registrar.admit(peer.name.clone(), peer.key.public(), 1).unwrap();
     }
+    registrar
+}
+
+/// Votes per second from bytes to a synced entry under a signed checkpoint: chunks are parsed and verified on all cores
+/// while the sequencer writes the ones before.
+pub(crate) fn votes_per_second() -> f64 {
+    let dir = tempfile::TempDir::new().unwrap();
+    let mut registrar = registrar(dir.path(), &peers());
     let envelopes = envelopes(COUNT);
     rate(COUNT, || {
         let (verified, sequenced) = sync_channel::<Vec<Verified<SignedRecord>>>(AHEAD);

@@ -1,18 +1,14 @@
 //! How long a vote waits for its answer at half the load that the ledger can take, and whether the checkpoint covers it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use ostrakon_ledger::{FileState, Ledger, PeerName, RocksStore, SecretKey, SignedRecord, TABLES, Verified};
-use ostrakon_router::{
-    registrar::Registrar,
-    sequencer::{Limits, Sequencer},
-};
+use ostrakon_ledger::{SignedRecord, Verified};
+use ostrakon_router::sequencer::{Limits, Sequencer};
 use ostrakon_tests::TestPeer;
 use rayon::prelude::*;
 use tokio::runtime::Runtime;
+
+use super::ingest::registrar;
 
 /// How long votes keep coming.
 const SECONDS: f64 = 4.0;
@@ -31,17 +27,9 @@ pub(crate) struct Latency {
 /// endpoint does it. Measured from when it should have arrived to its answer.
 pub(crate) fn at(per_second: f64) -> Latency {
     let dir = tempfile::TempDir::new().unwrap();
-    let store = Arc::new(RocksStore::open(dir.path().join("ledger"), TABLES).unwrap());
-    let state = Box::new(FileState::new(dir.path().join("signed-state")));
-    let owner = PeerName::parse("node.example").unwrap();
-    let key = SecretKey::from_seed([7; 32]);
-    let ledger = Ledger::create(store, state, &owner, "ostrakon", key.clone(), 1).unwrap();
-    let reader = ledger.reader();
-    let mut registrar = Registrar::new(ledger, "ostrakon".into(), owner, key);
     let mut peers: Vec<_> = (0..AUTHORS).map(|n| TestPeer::new(&format!("p{n}.example"))).collect();
-    for peer in &peers {
-        registrar.admit(peer.name.clone(), peer.key.public(), 1).unwrap();
-    }
+    let registrar = registrar(dir.path(), &peers);
+    let reader = registrar.ledger().reader();
     let each = (per_second * SECONDS / AUTHORS as f64).ceil() as usize;
     let said = |peer: &mut TestPeer| -> Vec<Vec<u8>> {
         (0..each).map(|n| peer.vote(&format!("peer:s{n}.example"), -50).to_envelope()).collect()

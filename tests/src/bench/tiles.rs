@@ -1,19 +1,17 @@
 //! Tile reads of a served node against a bare warp endpoint that returns the same bytes, in turn, with the same load.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-    time::Instant,
-};
+use std::time::Instant;
 
 use http_body_util::{BodyExt, Empty};
-use hyper::{Request, body::Bytes, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use hyper::{Request, body::Bytes};
 use ostrakon_tests::TestNode;
-use tokio::{net::TcpStream, runtime::Runtime};
+use tokio::runtime::Runtime;
 use warp::Filter;
 
-use super::middle;
+use super::{
+    http::{connect, start_bare},
+    middle,
+};
 
 const CONNECTIONS: usize = 64;
 const REQUESTS: usize = 40_000;
@@ -36,7 +34,7 @@ pub(crate) fn bare() {
 /// Tiles per second of the node and of the bare endpoint, the median round of each.
 pub(crate) fn per_second(node: &mut TestNode, entries: u64) -> (f64, f64) {
     node.serve();
-    let (mut child, bare) = start_bare();
+    let (mut child, bare) = start_bare("tile");
     let ours = node.public().trim_start_matches("http://").to_owned();
     let tiles = entries / 256;
     let runtime = Runtime::new().unwrap();
@@ -56,13 +54,6 @@ pub(crate) fn per_second(node: &mut TestNode, entries: u64) -> (f64, f64) {
     (middle(read), middle(returned))
 }
 
-fn start_bare() -> (Child, String) {
-    let mut child = Command::new(std::env::current_exe().unwrap()).arg("tile").stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    (child, line.trim().to_owned())
-}
-
 /// Full tiles of level 0, each connection its own, one after the other.
 async fn load(address: &str, tiles: u64) -> f64 {
     let start = Instant::now();
@@ -70,10 +61,7 @@ async fn load(address: &str, tiles: u64) -> f64 {
         .map(|connection| {
             let address = address.to_owned();
             tokio::spawn(async move {
-                let stream = TcpStream::connect(&address).await.unwrap();
-                stream.set_nodelay(true).unwrap();
-                let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-                tokio::spawn(driver);
+                let mut sender = connect(&address).await;
                 for request in 0..REQUESTS / CONNECTIONS {
                     let n = (connection * 7919 + request) as u64 % tiles;
                     let path = ostrakon_ledger::tile::TilePath::Hashes { level: 0, n, width: 256 };
