@@ -68,7 +68,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let secrets = home.secrets()?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
     let messages: Arc<dyn ostrakon_ledger::Store> = home.open_messages()?;
-    let policy = policy_watch::load(&home)?;
+    let (policy, policy_file) = policy_watch::load(home.clone())?;
     let reader = registrar.ledger().reader();
     let vkey = registrar.ledger().vkey();
     let evidence = Arc::new(home.open_evidence(&reader)?);
@@ -113,7 +113,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         witness,
         cosigned: cosigned.clone(),
         evidence,
-        home: home.clone(),
+        home,
         rotating: tokio::sync::Mutex::new(()),
         config,
     });
@@ -127,7 +127,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
     }
     tasks.spawn(drain_histograms(node.clone(), stop.clone()));
-    tasks.spawn(policy_watch::watch(home, node.clone(), stop));
+    tasks.spawn(policy_file.run(node.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
     Ok(Served { public: public_addr, local: local_addr, shutdown, tasks, threads, _announced: announced })
 }

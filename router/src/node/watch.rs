@@ -16,49 +16,60 @@ use crate::{
 /// How often the file is looked at. Reading a few kilobytes a second costs nothing and works on every file system.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// The operator's file, and what stood in it when it was last looked at.
+///
+/// The bytes are those the policy in office was read from, so that an edit between the start and the first look counts.
+pub(super) struct Watch {
+    home: Home,
+    seen: Option<Vec<u8>>,
+}
+
 /// Loads the policy at start: the operator's file, or the last good one if that does not load.
 ///
 /// # Errors
 /// The first file's error when there is no last good one either.
-pub(super) fn load(home: &Home) -> Result<Policy, Error> {
-    match read(home) {
+pub(super) fn load(home: Home) -> Result<(Policy, Watch), Error> {
+    let seen = std::fs::read(home.policy_path()).ok();
+    let policy = match read(&home) {
         Ok((text, policy)) => {
             write_durably(&home.last_good_policy_path(), text.as_bytes(), 0o644)?;
-            Ok(policy)
+            policy
         }
         Err(error) => {
             let path = home.last_good_policy_path();
             let Ok(text) = std::fs::read_to_string(&path) else { return Err(error) };
             let policy = Policy::parse(&path.display().to_string(), &text)?;
             tracing::error!(%error, in_force = %path.display(), "the policy does not load; the last good one stays in force");
-            Ok(policy)
+            policy
         }
-    }
+    };
+    Ok((policy, Watch { home, seen }))
 }
 
-/// Follows the file until `shutdown` turns true, and says in the ledger what is in force.
-pub(super) async fn watch(home: Home, node: Arc<Node>, mut shutdown: watch::Receiver<bool>) {
-    announce(&node).await;
-    let mut seen = std::fs::read(home.policy_path()).ok();
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(PERIOD) => {}
-            () = stopped(&mut shutdown) => return,
-        }
-        let now = std::fs::read(home.policy_path()).ok();
-        if now == seen {
-            continue;
-        }
-        seen = now;
-        match reload(&home, &node.gate) {
-            Ok(digest) => {
-                metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "loaded").increment(1);
-                tracing::info!(digest, "policy reloaded");
-                announce(&node).await;
+impl Watch {
+    /// Follows the file until `shutdown` turns true, and says in the ledger what is in force.
+    pub(super) async fn run(mut self, node: Arc<Node>, mut shutdown: watch::Receiver<bool>) {
+        announce(&node).await;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(PERIOD) => {}
+                () = stopped(&mut shutdown) => return,
             }
-            Err(error) => {
-                metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "refused").increment(1);
-                tracing::error!(%error, "the changed policy does not load; the one in force stays");
+            let now = std::fs::read(self.home.policy_path()).ok();
+            if now == self.seen {
+                continue;
+            }
+            self.seen = now;
+            match reload(&self.home, &node.gate) {
+                Ok(digest) => {
+                    metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "loaded").increment(1);
+                    tracing::info!(digest, "policy reloaded");
+                    announce(&node).await;
+                }
+                Err(error) => {
+                    metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "refused").increment(1);
+                    tracing::error!(%error, "the changed policy does not load; the one in force stays");
+                }
             }
         }
     }
