@@ -87,6 +87,11 @@ impl Condition {
         &self.cautions
     }
 
+    /// Whether it looks at the fact of this name.
+    pub(crate) fn mentions(&self, fact: &str) -> bool {
+        self.program.references().has_variable(fact)
+    }
+
     /// Whether it holds in `scope`, which holds [`crate::facts::Variables`].
     ///
     /// # Errors

@@ -159,6 +159,20 @@ facts! {
         account_confidence (0, 1000) = "The sending account's confidence.";
         content_score (-1000, 1000) = "The score of this very content, as reported elsewhere or before.";
         content_confidence (0, 1000) = "The content's confidence.";
+        spam_score (-1000, 1000) = "The peer's score by its votes in the category `spam` alone.";
+        spam_confidence (0, 1000) = "How much those votes tell.";
+        scam_score (-1000, 1000) = "The peer's score by its votes in the category `scam` alone.";
+        scam_confidence (0, 1000) = "How much those votes tell.";
+        malware_score (-1000, 1000) = "The peer's score by its votes in the category `malware` alone.";
+        malware_confidence (0, 1000) = "How much those votes tell.";
+        abuse_score (-1000, 1000) = "The peer's score by its votes in the category `abuse` alone.";
+        abuse_confidence (0, 1000) = "How much those votes tell.";
+        flood_score (-1000, 1000) = "The peer's score by its votes in the category `flood` alone.";
+        flood_confidence (0, 1000) = "How much those votes tell.";
+        ham_score (-1000, 1000) = "The peer's score by its votes in the category `ham` alone.";
+        ham_confidence (0, 1000) = "How much those votes tell.";
+        vouch_score (-1000, 1000) = "The peer's score by its votes in the category `vouch` alone.";
+        vouch_confidence (0, 1000) = "How much those votes tell.";
     }
     bool {
         known_contact = "The recipient has written to the sender, or lists it as a contact.";

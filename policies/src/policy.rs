@@ -130,6 +130,17 @@ impl Policy {
         &self.rules
     }
 
+    /// Whether a condition, key or text of this policy names a fact. What it does not name need not be found out.
+    pub fn mentions(&self, fact: &str) -> bool {
+        let in_limit = |limit: &Limit| {
+            limit.when.as_ref().is_some_and(|when| when.mentions(fact))
+                || limit.key().any(|name| name == fact)
+                || limit.explain.mentions(fact)
+        };
+        let in_rule = |rule: &Rule| rule.when.mentions(fact) || rule.explain.mentions(fact);
+        self.limits.iter().any(in_limit) || self.rules.iter().any(in_rule)
+    }
+
     /// Where those who were refused can turn to.
     pub fn appeal_url(&self) -> Option<&str> {
         self.appeal_url.as_deref()

@@ -54,6 +54,11 @@ impl Template {
         Ok(Self { parts })
     }
 
+    /// Whether the fact of this name is filled in.
+    pub(crate) fn mentions(&self, fact: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Fact(name) if *name == fact))
+    }
+
     /// The text with its facts and `numbers` filled in.
     pub(crate) fn fill(&self, facts: &Facts, now_ms: u64, numbers: &dyn Fn(&str) -> Option<i64>) -> String {
         let mut text = String::new();

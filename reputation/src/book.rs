@@ -16,11 +16,12 @@ mod clock;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ostrakon_ledger::{PeerName, Subject, Vote};
+use ostrakon_ledger::{Category, PeerName, Subject, Vote};
 
-use crate::engine::{self, Activity, Ballot, Ballots};
+use crate::categories::Categories;
+use crate::engine::{Activity, Ballots, Said};
 use crate::event::{Event, Source};
-use crate::explain::{Explanation, Seen, Trust};
+use crate::explain::{Explanation, Redacted, Seen, Trust};
 use crate::names::Names;
 use crate::parameters::{Parameters, Viewpoint};
 use crate::r5_decay::Decay;
@@ -108,9 +109,9 @@ impl Book {
         self.clock.now_ms = now_ms;
         for (voter, subject) in self.votes.ending(now_ms) {
             let pair = self.votes.of_pair(voter, subject);
-            let (before, after) = (self.voice(subject, &pair, before_ms), self.voice(subject, &pair, now_ms));
+            let (before, after) = (self.said(subject, &pair, before_ms), self.said(subject, &pair, now_ms));
             if before != after {
-                self.views.iter_mut().for_each(|view| view.change((voter, subject), before, after));
+                self.views.iter_mut().for_each(|view| view.change((voter, subject), &before, &after));
             }
         }
     }
@@ -132,6 +133,16 @@ impl Book {
         self.views.iter().map(|view| Lens { book: self, view }.snapshot()).collect()
     }
 
+    /// From now on snapshots of the operator's own viewpoint have scores for these categories, too ([`Snapshot::score_in`]).
+    ///
+    /// Each takes 24 bytes per subject, and a pass over all votes now and at every epoch. A book that was read from bytes has
+    /// to be told again.
+    pub fn watch(&mut self, categories: impl IntoIterator<Item = Category>) {
+        let mut kept = self.views[0].set_aside();
+        let new = categories.into_iter().filter(|category| kept.keep(*category)).count() > 0;
+        if new { self.tally_categories(kept) } else { self.views[0].take_up(kept) }
+    }
+
     /// Takes the score of a subject apart, as [`Book::snapshot`] gives it for `now_ms`.
     ///
     /// Costs time in proportion to the votes about the subject and about the voters on the paths.
@@ -139,17 +150,19 @@ impl Book {
         self.own().explain(subject, now_ms)
     }
 
-    /// [`Book::explain`], with the score from every other viewpoint beside it.
-    pub fn explain_beside_others(&self, subject: &Subject, now_ms: u64) -> Explanation {
-        let explanation = self.explain(subject, now_ms);
-        let seen = |snapshot: &Snapshot| Seen::of(snapshot, subject, explanation.now_ms);
-        Explanation { viewpoints: self.snapshots().iter().map(seen).collect(), ..explanation }
-    }
-
     /// [`Book::explain`] from the viewpoint with a name; `None` if there is none.
     pub fn explain_from(&self, viewpoint: &str, subject: &Subject, now_ms: u64) -> Option<Explanation> {
-        let view = self.views.iter().find(|view| view.label().viewpoint == viewpoint)?;
-        Some(Lens { book: self, view }.explain(subject, now_ms))
+        Some(self.lens(viewpoint)?.explain(subject, now_ms))
+    }
+
+    /// The score of a subject from every viewpoint, the operator's own first.
+    pub fn seen(&self, subject: &Subject, now_ms: u64) -> Vec<Seen> {
+        self.snapshots().iter().map(|snapshot| Seen::of(snapshot, subject, now_ms)).collect()
+    }
+
+    /// What an outsider may know of a score, from the viewpoint with a name; `None` if there is none.
+    pub fn redacted_from(&self, viewpoint: &str, subject: &Subject, now_ms: u64) -> Option<Redacted> {
+        Some(self.lens(viewpoint)?.redacted(subject, now_ms))
     }
 
     /// What the last epoch found out about a peer as a voter, from the operator's own viewpoint.
@@ -167,6 +180,11 @@ impl Book {
         self.votes.len()
     }
 
+    fn lens(&self, viewpoint: &str) -> Option<Lens<'_>> {
+        let view = self.views.iter().find(|view| view.label().viewpoint == viewpoint)?;
+        Some(Lens { book: self, view })
+    }
+
     fn own(&self) -> Lens<'_> {
         Lens { book: self, view: &self.views[0] }
     }
@@ -176,10 +194,9 @@ impl Book {
         Decay { at_ms: self.clock.reference_ms, half_life_ms: self.parameters.half_life_ms }
     }
 
-    /// The ballot that speaks for a voter about a subject at a moment.
-    fn voice(&self, subject: u32, pair: &Pair, at_ms: u64) -> Option<Ballot> {
-        let live = pair.iter().flatten().filter(|row| row.is_live(at_ms));
-        engine::voice(subject, live, &self.decay()).map(|(ballot, _)| ballot)
+    /// What a voter says about a subject at a moment.
+    fn said(&self, subject: u32, pair: &Pair, at_ms: u64) -> Said {
+        Said::of(subject, pair, at_ms, &self.decay())
     }
 
     /// Steps: (1) time passes, (2) the votes change, (3) the tally of the one subject concerned changes, or an epoch
@@ -204,9 +221,9 @@ impl Book {
             return;
         }
         let Some((voter, subject)) = touched else { return };
-        let before = self.voice(subject, &self.votes.of_pair(voter, subject), self.clock.now_ms);
+        let before = self.said(subject, &self.votes.of_pair(voter, subject), self.clock.now_ms);
         if self.change_votes(event, touched) {
-            self.recast((voter, subject), before);
+            self.recast((voter, subject), &before);
         }
     }
 
@@ -293,10 +310,10 @@ impl Book {
     }
 
     /// A voter has a new last word about a subject, where it said `before`.
-    fn recast(&mut self, pair: VoterAndSubject, before: Option<Ballot>) {
-        let after = self.voice(pair.1, &self.votes.of_pair(pair.0, pair.1), self.clock.now_ms);
+    fn recast(&mut self, pair: VoterAndSubject, before: &Said) {
+        let after = self.said(pair.1, &self.votes.of_pair(pair.0, pair.1), self.clock.now_ms);
         let derived = self.lineage.is_derived(pair);
-        self.views.iter_mut().for_each(|view| view.recast(pair, before, after, derived));
+        self.views.iter_mut().for_each(|view| view.recast(pair, before, &after, derived));
     }
 
     /// An epoch closes: from now on tallies count from the ledger's time, and the votes are what it will see.
@@ -331,10 +348,25 @@ impl Book {
         self.views.iter_mut().for_each(|view| view.tally(&ballots));
         drop(ballots);
         self.votes.look_ahead_from(now_ms);
+        let categories = self.views[0].set_aside();
         for (voter, subject) in self.votes.pairs_since_close() {
-            let before = self.voice(subject, &self.votes.of_pair_at_close(voter, subject), now_ms);
-            self.recast((voter, subject), before);
+            let before = self.said(subject, &self.votes.of_pair_at_close(voter, subject), now_ms);
+            self.recast((voter, subject), &before);
         }
+        self.tally_categories(categories);
+    }
+
+    /// Adds up what is live now in the categories that are kept.
+    fn tally_categories(&mut self, mut kept: Categories) {
+        let (now_ms, decay, view) = (self.clock.now_ms, self.decay(), &self.views[0]);
+        kept.clear();
+        if !kept.is_empty() {
+            self.votes.for_each_pair(|(voter, subject), pair| {
+                let said = Said::of(subject, pair, now_ms, &decay);
+                kept.add(subject, &said, |ballot| view.weight((voter, subject), ballot));
+            });
+        }
+        self.views[0].take_up(kept);
     }
 
     /// Tallies of what is live now, when all votes rest in the base.

@@ -9,7 +9,7 @@ use crate::parameters::{Parameters, VOTE_NV};
 use crate::r1_flow::{self, FLOW_ONE, UNREACHED};
 use crate::{r2_credibility, r3_budget, r4_consistency};
 
-pub(crate) use ballots::{About, Activity, Ballot, Ballots, X_PER_MILLIONTH, voice};
+pub(crate) use ballots::{About, Activity, Ballot, Ballots, Said, X_PER_MILLIONTH, voice};
 
 /// What an epoch found out about a voter from one viewpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

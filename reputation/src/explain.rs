@@ -3,22 +3,26 @@
 //! The parts add up to P and N exactly: each is the difference of two aged running sums, so that what rounding takes
 //! from one it gives to the next.
 
+mod categories;
 mod outlook;
 mod path;
+mod redacted;
+mod sentence;
 
-use ostrakon_ledger::{Category, Subject};
+use ostrakon_ledger::Subject;
 use serde::Serialize;
 
 use crate::engine::{Ballot, Standing};
 use crate::fixed::{MILLION, ONE, Share};
 use crate::r1_flow::{FLOW_ONE, UNREACHED};
 use crate::r5_decay::{Decay, aged};
-use crate::r7_posterior::Score;
 use crate::r8_experience::{ExperienceSnapshot, Own};
 use crate::snapshot::Snapshot;
 use crate::view::Lens;
 use crate::votes::LiveVote;
+pub use categories::CategoryTally;
 pub use outlook::Outlook;
+pub use redacted::{PublicVote, Redacted};
 
 /// Most contributions listed one by one: what a person reads; the others are summed up as [`Explanation::rest`].
 pub const CONTRIBUTIONS_MAX: usize = 50;
@@ -38,6 +42,8 @@ pub struct Explanation {
     pub known: bool,
     /// Name of the viewpoint.
     pub viewpoint: String,
+    /// Digest of its seeds, in hexadecimal.
+    pub seeds: String,
     /// Digest of the parameters, in hexadecimal.
     pub parameters: String,
     /// The ledger entries below this index are taken into account.
@@ -109,23 +115,6 @@ pub struct Terms {
     pub k_nv: u64,
     /// Voters with a live vote.
     pub voters: u32,
-}
-
-/// What the votes of one category amount to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct CategoryTally {
-    /// The category.
-    pub category: &'static str,
-    /// Thousandths, −1000…1000.
-    pub score: i16,
-    /// Thousandths, 0…1000.
-    pub confidence: u16,
-    /// Voters with a live vote in it.
-    pub voters: u32,
-    /// P of this category, in nano-votes.
-    pub positive_nv: u64,
-    /// N of this category, in nano-votes.
-    pub negative_nv: u64,
 }
 
 /// One vote's share in a score.
@@ -224,6 +213,7 @@ impl Lens<'_> {
             confidence: score.confidence,
             known: score.known,
             viewpoint: self.view.label().viewpoint.clone(),
+            seeds: hexadecimal(&self.view.label().viewpoint_digest),
             parameters: hexadecimal(&self.view.label().parameters_digest),
             ledger_index: self.book.next_index(),
             now_ms,
@@ -241,7 +231,7 @@ impl Lens<'_> {
             own: None,
             viewpoints: Vec::new(),
         };
-        Explanation { sentence: explanation.in_a_sentence(), ..explanation }
+        Explanation { sentence: sentence::of(&explanation), ..explanation }
     }
 
     /// Every vote that speaks about a subject.
@@ -251,34 +241,6 @@ impl Lens<'_> {
             Some(Voice { vote, ballot, weight: self.view.weight((voter, subject), ballot) })
         };
         self.book.votes.voters_about(subject).into_iter().filter_map(voice).collect()
-    }
-
-    /// What the live votes of each category amount to.
-    fn categories(&self, subject: u32, now_ms: u64) -> Vec<CategoryTally> {
-        let mut sums = [(0u32, [0u64; 2]); Category::ALL.len()];
-        for voter in self.book.votes.voters_about(subject) {
-            for row in self.book.votes.of_pair(voter, subject).iter().flatten() {
-                if !row.is_live(self.book.clock.now_ms) {
-                    continue;
-                }
-                let Some((ballot, _)) = crate::engine::voice(subject, std::iter::once(row), &self.book.decay()) else {
-                    continue;
-                };
-                let (voters, sides) = &mut sums[row.category as usize];
-                *voters += 1;
-                sides[usize::from(ballot.x() < 0)] += self.view.weight((voter, subject), ballot);
-            }
-        }
-        let decay = self.book.decay();
-        let aged_to_now = |nv| aged(nv, decay.at_ms, now_ms, decay.half_life_ms);
-        let voted = Category::ALL.iter().zip(sums).filter(|(_, (voters, _))| *voters > 0);
-        let tally = |(category, (voters, [p, n])): (&Category, (u32, [u64; 2]))| {
-            let (positive_nv, negative_nv) = (aged_to_now(p), aged_to_now(n));
-            let score = Score::of(positive_nv, negative_nv, self.book.parameters.k_nv(), true);
-            let (score, confidence) = (score.score, score.confidence);
-            CategoryTally { category: category.as_str(), score, confidence, voters, positive_nv, negative_nv }
-        };
-        voted.map(tally).collect()
     }
 
     /// The vote that speaks for a voter about a subject now.
@@ -336,47 +298,9 @@ impl Explanation {
         Self { own: Some(experience.own(&self.subject, self.now_ms)), ..self }
     }
 
-    /// What an outsider may see: no voter, no path, nothing of the operator's own users. All votes are summed up as
-    /// [`Explanation::rest`], so the parts still add up.
-    pub fn redacted(self) -> Self {
-        let mut rest = self.rest;
-        for part in &self.contributions {
-            rest.votes += 1;
-            let side = if part.weight_nv < 0 { &mut rest.negative_nv } else { &mut rest.positive_nv };
-            *side += part.weight_nv.unsigned_abs();
-        }
-        Self { contributions: Vec::new(), rest, trust: None, own: None, ..self }
-    }
-
-    fn in_a_sentence(&self) -> String {
-        let (subject, voters, viewpoint) = (&self.subject, self.terms.voters, &self.viewpoint);
-        if !self.known {
-            return format!("Nobody has voted on {subject}: it is unknown, which is neither good nor bad.");
-        }
-        if self.confidence < 10 {
-            return format!("{voters} voted on {subject}, but nobody whom the seeds of {viewpoint} trust.");
-        }
-        let opinion = match self.score {
-            300.. => "well thought of",
-            50.. => "rather well thought of",
-            -49..=49 => "disputed or barely known",
-            -299..=-50 => "rather ill thought of",
-            _ => "ill thought of",
-        };
-        let votes = |nv: u64| {
-            let hundredths = (nv + 5_000_000) / 10_000_000;
-            format!("{}.{:02}", hundredths / 100, hundredths % 100)
-        };
-        let voters = if voters == 1 { "1 voter".to_owned() } else { format!("{voters} voters") };
-        format!(
-            "{subject} is {opinion}: votes of {voters} weigh {} for and {} against it, seen from {viewpoint}; \
-             score {}, confidence {}.{}",
-            votes(self.terms.positive_nv),
-            votes(self.terms.negative_nv),
-            self.score,
-            self.confidence,
-            self.outlook.in_words(self.score, self.now_ms),
-        )
+    /// Adds how the subject is seen from other viewpoints.
+    pub fn beside(self, viewpoints: Vec<Seen>) -> Self {
+        Self { viewpoints, ..self }
     }
 }
 

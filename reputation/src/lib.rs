@@ -12,6 +12,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod book;
+mod categories;
 mod engine;
 mod error;
 mod event;
@@ -38,7 +39,10 @@ mod votes;
 pub use book::Book;
 pub use error::Unreadable;
 pub use event::{Event, Source};
-pub use explain::{CONTRIBUTIONS_MAX, CategoryTally, Contribution, Explanation, Outlook, Rest, Seen, Terms, Trust};
+pub use explain::{
+    CONTRIBUTIONS_MAX, CategoryTally, Contribution, Explanation, Outlook, PublicVote, Redacted, Rest, Seen, Terms,
+    Trust,
+};
 pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
 pub use r7_posterior::Score;
 pub use r8_experience::{Experience, ExperienceSnapshot, Own, REPORTS_MAX, Report, SEEN_MAX, SUBJECTS_MAX};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use ostrakon_ledger::Subject;
+use ostrakon_ledger::{Category, Subject};
 
+use crate::categories::Categories;
 use crate::engine::Tally;
 use crate::names::Lookup;
 use crate::pages::Pages;
@@ -27,6 +28,7 @@ pub struct Label {
 pub struct Snapshot {
     pub(crate) names: Lookup,
     pub(crate) tallies: Pages<Tally>,
+    pub(crate) categories: Categories,
     pub(crate) label: Arc<Label>,
     pub(crate) parameters: Arc<Parameters>,
     pub(crate) next_index: u64,
@@ -39,7 +41,20 @@ impl Snapshot {
     /// Votes that expire after the snapshot was taken still count: take a new one after `Book::advance`.
     pub fn score(&self, subject: &Subject, now_ms: u64) -> Score {
         let Some(id) = self.names.find(subject) else { return Score::UNKNOWN };
-        let tally = self.tallies.at(id);
+        self.posterior(self.tallies.at(id), now_ms)
+    }
+
+    /// The score by the votes of one category alone; `None` if its tallies are not kept ([`crate::Book::watch`]).
+    ///
+    /// A voter speaks in each category it voted in; otherwise as [`Snapshot::score`].
+    pub fn score_in(&self, category: Category, subject: &Subject, now_ms: u64) -> Option<Score> {
+        // An unknown subject's number reads as an empty tally.
+        let id = self.names.find(subject).unwrap_or(u32::MAX);
+        self.categories.tally_of(category, id).map(|tally| self.posterior(tally, now_ms))
+    }
+
+    /// R7 over a tally, with decay.
+    fn posterior(&self, tally: Tally, now_ms: u64) -> Score {
         let now_ms = now_ms.max(self.reference_ms);
         let aged = |amount| aged(amount, self.reference_ms, now_ms, self.parameters.half_life_ms);
         Score::of(aged(tally.positive), aged(tally.negative), self.parameters.k_nv(), tally.voters > 0)

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ostrakon_ledger::Subject;
 
 use crate::book::Book;
-use crate::engine::{self, Ballot, Ballots, Standing, Tally, weight};
+use crate::categories::Categories;
+use crate::engine::{self, Ballot, Ballots, Said, Standing, Tally, weight};
 use crate::explain::Trust;
 use crate::names::Names;
 use crate::pages::Pages;
@@ -25,6 +26,8 @@ pub(crate) struct View {
     silent: BTreeSet<Pair>,
     /// Per number, at the epoch's reference time.
     tallies: Pages<Tally>,
+    /// The same per category, where asked for.
+    categories: Categories,
 }
 
 impl View {
@@ -35,7 +38,14 @@ impl View {
         seeds.sort_unstable();
         let viewpoint_digest = viewpoint.digest();
         let label = Label { viewpoint: viewpoint.name, viewpoint_digest, parameters_digest };
-        Self { label: Arc::new(label), seeds, standings: Vec::new(), silent: BTreeSet::new(), tallies: Pages::new() }
+        Self {
+            label: Arc::new(label),
+            seeds,
+            standings: Vec::new(),
+            silent: BTreeSet::new(),
+            tallies: Pages::new(),
+            categories: Categories::default(),
+        }
     }
 
     /// The viewpoint and the digests that belong to its scores.
@@ -86,36 +96,44 @@ impl View {
         }
     }
 
+    /// Gives away the tallies per category, which then do not follow what changes …
+    pub(crate) fn set_aside(&mut self) -> Categories {
+        std::mem::take(&mut self.categories)
+    }
+
+    /// … and takes them up again, when they are right for this moment.
+    pub(crate) fn take_up(&mut self, categories: Categories) {
+        self.categories = categories;
+    }
+
     /// What a voter's ballot about a subject weighs, in nano-votes.
     pub(crate) fn weight(&self, pair: Pair, ballot: Ballot) -> u64 {
         if self.silent.contains(&pair) { 0 } else { weight(self.standing(pair.0).credibility, ballot.size()) }
     }
 
     /// A voter says something else about a subject.
-    pub(crate) fn change(&mut self, pair: Pair, before: Option<Ballot>, after: Option<Ballot>) {
+    pub(crate) fn change(&mut self, pair: Pair, before: &Said, after: &Said) {
         self.replace(pair, before, after, |_| {});
     }
 
     /// A voter has a new last word about a subject; if that is `derived`, it weighs nothing until the next epoch.
-    pub(crate) fn recast(&mut self, pair: Pair, before: Option<Ballot>, after: Option<Ballot>, derived: bool) {
+    pub(crate) fn recast(&mut self, pair: Pair, before: &Said, after: &Said, derived: bool) {
         self.replace(pair, before, after, |silent| {
             let _ = if derived { silent.insert(pair) } else { silent.remove(&pair) };
         });
     }
 
-    fn replace(
-        &mut self,
-        pair: Pair,
-        before: Option<Ballot>,
-        after: Option<Ballot>,
-        silence: impl FnOnce(&mut BTreeSet<Pair>),
-    ) {
-        let taken = before.map(|ballot| (ballot.x(), self.weight(pair, ballot)));
+    fn replace(&mut self, pair: Pair, before: &Said, after: &Said, silence: impl FnOnce(&mut BTreeSet<Pair>)) {
+        let credibility = self.standing(pair.0).credibility;
+        let speaks = |silent: &BTreeSet<Pair>| if silent.contains(&pair) { 0 } else { credibility };
+        let then = speaks(&self.silent);
         silence(&mut self.silent);
-        let given = after.map(|ballot| (ballot.x(), self.weight(pair, ballot)));
+        let now = speaks(&self.silent);
         let tally = self.tallies.at_mut(pair.1);
-        taken.into_iter().for_each(|(x, weight)| tally.remove(x, weight));
-        given.into_iter().for_each(|(x, weight)| tally.add(x, weight));
+        before.voice.iter().for_each(|ballot| tally.remove(ballot.x(), weight(then, ballot.size())));
+        after.voice.iter().for_each(|ballot| tally.add(ballot.x(), weight(now, ballot.size())));
+        self.categories.remove(pair.1, before, |ballot| weight(then, ballot.size()));
+        self.categories.add(pair.1, after, |ballot| weight(now, ballot.size()));
     }
 }
 
@@ -132,6 +150,7 @@ impl Lens<'_> {
         Snapshot {
             names: self.book.names.lookup(),
             tallies: self.view.tallies.clone(),
+            categories: self.view.categories.clone(),
             label: Arc::clone(&self.view.label),
             parameters: Arc::clone(&self.book.parameters),
             next_index: self.book.clock.next_index,

@@ -131,6 +131,20 @@ impl Votes {
         changes.for_each(|((about, ..), change)| change.iter().for_each(|vote| each(vote.vote_about(about))));
     }
 
+    /// Calls `each` with everybody's votes about every subject, ordered by subject and voter.
+    pub(crate) fn for_each_pair(&self, mut each: impl FnMut((u32, u32), &Pair)) {
+        let mut at: Option<((u32, u32), Pair)> = None;
+        self.for_each(|vote| {
+            let place = (vote.voter, vote.subject);
+            if at.is_none_or(|(before, _)| before != place) {
+                at.iter().for_each(|(place, pair)| each(*place, pair));
+                at = Some((place, Pair::default()));
+            }
+            at.iter_mut().for_each(|(_, pair)| pair[vote.category as usize] = Some(Row::from(vote)));
+        });
+        at.iter().for_each(|(place, pair)| each(*place, pair));
+    }
+
     /// Voters and subjects with a change after the last close of an epoch, each pair once.
     pub(crate) fn pairs_since_close(&self) -> Vec<(u32, u32)> {
         let mut pairs: Vec<_> = self.open.keys().map(|(subject, voter, _)| (*voter, *subject)).collect();

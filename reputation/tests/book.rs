@@ -84,11 +84,6 @@ proptest! {
             let (p, n, turn) = (terms.positive_nv, terms.negative_nv, why.outlook.votes_to_turn);
             prop_assert_eq!(turn == 0, p == n);
             prop_assert!(turn == 0 || (turn * VOTE_NV > p.abs_diff(n) && (turn - 1) * VOTE_NV <= p.abs_diff(n)));
-            // What an outsider sees adds up as well, and names nobody.
-            let outside = why.clone().redacted();
-            prop_assert!(outside.contributions.is_empty() && outside.trust.is_none() && outside.own.is_none());
-            prop_assert_eq!((outside.rest.positive_nv, outside.rest.negative_nv), (score.positive_nv, score.negative_nv));
-            prop_assert_eq!((outside.rest.votes, outside.score), (terms.voters, why.score));
         }
     }
 

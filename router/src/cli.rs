@@ -19,6 +19,7 @@ use ostrakon_ledger::{Answer, Category, PeerName, PublicKey, RecordId, Subject};
 use crate::{
     decision::DecisionId,
     error::{Blame, Error},
+    explaining::{Audience, Question},
     home::Home,
     journal::Ruling,
     units::Span,
@@ -159,11 +160,17 @@ enum Command {
     },
     /// Take a score apart: who voted what, and why that counts
     #[command(
-        after_help = "Examples:\n  ostrakon explain peer:spam.example\n  ostrakon explain peer:spam.example --json"
+        after_help = "Examples:\n  ostrakon explain peer:spam.example\n  ostrakon explain peer:spam.example --viewpoint friends\n  ostrakon explain peer:spam.example --redacted --json"
     )]
     Explain {
         /// Whom it is about
         subject: Subject,
+        /// Seen from this viewpoint of `[reputation.viewpoints]` instead of this node's own
+        #[arg(long, value_name = "NAME")]
+        viewpoint: Option<String>,
+        /// Leave out what outsiders may not see: whom this node trusts, and what its own users say
+        #[arg(long)]
+        redacted: bool,
         /// Print all of it as JSON
         #[arg(long)]
         json: bool,
@@ -279,7 +286,10 @@ impl Cli {
             Command::Evidence { id, place } => evidence::print(&place, id),
             Command::Rotate { place } => speak::rotate(&place),
             Command::Retract { id, place } => speak::retract(&place, id),
-            Command::Explain { subject, json, place } => explain::explain(&place, subject, json),
+            Command::Explain { subject, viewpoint, redacted, json, place } => {
+                let audience = if redacted { Audience::Outsider } else { Audience::Operator };
+                explain::explain(&place, &Question { subject, viewpoint, audience }, json)
+            }
             Command::Import(ImportCommand::Votes(options)) => import::votes(&options),
             Command::Ledger(LedgerCommand::Keep(command)) => ledger::run(command),
             Command::Ledger(LedgerCommand::Proof(options)) => proof::run(&options),

@@ -92,6 +92,8 @@ pub struct ReputationSection {
     pub viewpoint: String,
     /// Weights of the peers that are trusted from the start, in thousandths (1 to 1000).
     pub seeds: BTreeMap<PeerName, u16>,
+    /// Viewpoints beside it that scores are shown from, by name, at most eight: whom each trusts, as `seeds`.
+    pub viewpoints: BTreeMap<String, BTreeMap<PeerName, u16>>,
 }
 
 /// Whose reports count in full.

@@ -73,6 +73,14 @@ pub enum Error {
     /// A peer that is not there.
     #[error("no such peer: `{0}` has not been admitted")]
     NoSuchPeer(String),
+    /// A viewpoint that is not configured.
+    #[error("no such viewpoint: `{name}`; this node has {known}")]
+    NoSuchViewpoint {
+        /// What was asked for.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
     /// A record that is not in the published ledger.
     #[error("no such record: `{0}` is not in the published ledger")]
     NoSuchRecord(String),
@@ -207,6 +215,7 @@ impl Error {
             Self::NoSuchDecision => "no_such_decision",
             Self::NoSuchHold => "no_such_hold",
             Self::NoSuchPeer(_) => "no_such_peer",
+            Self::NoSuchViewpoint { .. } => "no_such_viewpoint",
             Self::NoSuchRecord(_) => "no_such_record",
             Self::NotConvicted(_) => "not_convicted",
             Self::NoEvidence(_) => "no_evidence",
@@ -255,6 +264,7 @@ impl Error {
             | Self::NoSuchDecision
             | Self::NoSuchHold
             | Self::NoSuchPeer(_)
+            | Self::NoSuchViewpoint { .. }
             | Self::NoSuchRecord(_)
             | Self::NotConvicted(_)
             | Self::NoEvidence(_)

@@ -13,14 +13,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ostrakon_ledger::{LedgerReader, Subject};
-use ostrakon_reputation::{Book, Explanation};
+use ostrakon_ledger::{Category, LedgerReader};
+use ostrakon_reputation::Book;
 use tokio::sync::oneshot;
 
 pub use crate::scores::Scores;
 use crate::{
     clock::now_ms,
     error::Error,
+    explaining::{Question, Told},
     scorebook::{BookFile, Outlook, fold},
 };
 
@@ -32,7 +33,8 @@ const QUESTIONS_MAX: usize = 64;
 
 enum Job {
     Follow,
-    Explain(Subject, oneshot::Sender<Explanation>),
+    Explain(Question, oneshot::Sender<Result<Told, Error>>),
+    Watch(Vec<Category>, oneshot::Sender<()>),
 }
 
 /// Wakes the follower and asks it questions.
@@ -70,13 +72,25 @@ impl Follower {
         let _ = self.jobs.try_send(Job::Follow);
     }
 
-    /// Takes the score of `subject` apart.
+    /// Takes a score apart.
+    ///
+    /// # Errors
+    /// [`Error::CatchingUp`] when too many ask or the book has stopped; [`Error::NoSuchViewpoint`].
+    pub async fn explain(&self, question: Question) -> Result<Told, Error> {
+        self.ask(|reply| Job::Explain(question, reply)).await?
+    }
+
+    /// Has scores for these categories published; once this returns, they are.
     ///
     /// # Errors
     /// [`Error::CatchingUp`] when too many ask or the book has stopped.
-    pub async fn explain(&self, subject: Subject) -> Result<Explanation, Error> {
+    pub async fn watch(&self, categories: Vec<Category>) -> Result<(), Error> {
+        self.ask(|reply| Job::Watch(categories, reply)).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.try_send(Job::Explain(subject, reply)).map_err(|error| match error {
+        self.jobs.try_send(job(reply)).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => Error::CatchingUp,
         })?;
         answer.await.map_err(|_| Error::CatchingUp)
@@ -92,8 +106,13 @@ fn run(book: &mut Book, file: &mut BookFile, reader: &LedgerReader, inbox: &Rece
         file.save_if_due(book, reader);
         match inbox.recv_timeout(TICK) {
             Ok(Job::Follow) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Job::Explain(subject, reply)) => {
-                let _ = reply.send(book.explain(&subject, now_ms()));
+            Ok(Job::Explain(question, reply)) => {
+                let _ = reply.send(question.answer(book, now_ms()));
+            }
+            Ok(Job::Watch(categories, reply)) => {
+                book.watch(categories);
+                scores.snapshot.store(Arc::new(book.snapshot()));
+                let _ = reply.send(());
             }
             Err(RecvTimeoutError::Disconnected) => {
                 file.save(book, reader);

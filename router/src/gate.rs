@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ostrakon_ledger::{Pepper, Subject};
-use ostrakon_policies::{Facts, Judge, Verdict};
+use ostrakon_ledger::{Category, Pepper, Subject};
+use ostrakon_policies::{Facts, Judge, Policy, Verdict};
 use ostrakon_reputation::{Score, Standing, standing};
 
 use crate::{
@@ -27,13 +27,16 @@ pub struct Bench {
     pub judge: Judge,
     /// Digest of its policy, hexadecimal.
     pub digest: String,
+    /// What [`categories`] says of its policy.
+    pub categories: Vec<Category>,
 }
 
 impl Bench {
     /// Seats `judge`.
     pub fn new(judge: Judge) -> Self {
         let digest = hex::encode(judge.policy().digest());
-        Self { judge, digest }
+        let categories = categories(judge.policy());
+        Self { judge, digest, categories }
     }
 }
 
@@ -78,7 +81,7 @@ impl Gate {
         self.bench.load_full()
     }
 
-    /// Puts another judge in office.
+    /// Puts another judge in office. The scores must have its [`categories`] by then.
     pub fn seat(&self, judge: Judge) {
         self.bench.store(Arc::new(Bench::new(judge)));
     }
@@ -90,7 +93,13 @@ impl Gate {
         let bench = self.bench.load();
         let subjects = inquiry.subjects(&self.pepper).to_vec();
         let standing = standing(&snapshot, &experience, &subjects, now_ms);
-        let facts = facts(inquiry, &standing);
+        let mut facts = facts(inquiry, &standing);
+        for category in &bench.categories {
+            let seen = snapshot.score_in(*category, &Subject::Peer(inquiry.peer.clone()), now_ms);
+            // What is not kept is not known; it is kept before the policy that asks for it takes office.
+            let Score { score, confidence, .. } = seen.unwrap_or(Score::UNKNOWN);
+            note(&mut facts, *category, (score.into(), confidence.into()));
+        }
         let judgement = bench.judge.decide(&facts, now_ms);
         let retry_after_ms = match judgement.verdict {
             Verdict::Defer => judgement.retry_after_ms.or(Some(DEFER_MS)),
@@ -118,6 +127,28 @@ impl Gate {
             ledger_index: snapshot.next_index(),
         }
     }
+}
+
+/// The categories whose facts a policy names: scores must be kept for them ([`ostrakon_reputation::Book::watch`]).
+pub fn categories(policy: &Policy) -> Vec<Category> {
+    let named = |category: &Category| {
+        ["score", "confidence"].iter().any(|what| policy.mentions(&format!("{}_{what}", category.as_str())))
+    };
+    Category::ALL.into_iter().filter(named).collect()
+}
+
+/// Notes what a category's votes say about the peer.
+fn note(facts: &mut Facts, category: Category, (score, confidence): (i64, i64)) {
+    let (of_score, of_confidence) = match category {
+        Category::Spam => (&mut facts.spam_score, &mut facts.spam_confidence),
+        Category::Scam => (&mut facts.scam_score, &mut facts.scam_confidence),
+        Category::Malware => (&mut facts.malware_score, &mut facts.malware_confidence),
+        Category::Abuse => (&mut facts.abuse_score, &mut facts.abuse_confidence),
+        Category::Flood => (&mut facts.flood_score, &mut facts.flood_confidence),
+        Category::Ham => (&mut facts.ham_score, &mut facts.ham_confidence),
+        Category::Vouch => (&mut facts.vouch_score, &mut facts.vouch_confidence),
+    };
+    (*of_score, *of_confidence) = (score, confidence);
 }
 
 /// The facts that the policy's conditions may look at.

@@ -18,6 +18,7 @@ pub mod config;
 pub mod decision;
 pub mod envelope;
 pub mod error;
+pub mod explaining;
 pub mod gate;
 pub mod import;
 pub mod journal;

@@ -7,7 +7,7 @@ mod watch;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use ostrakon_ledger::{LedgerReader, PeerName, PublicKey, Store, Subject, note::Note};
+use ostrakon_ledger::{LedgerReader, PeerName, PublicKey, Store, note::Note};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -20,6 +20,7 @@ use crate::{
     envelope::Limits,
     error::Error,
     evidence::EvidenceStore,
+    explaining::{Question, Told},
     follower::Follower,
     gate::Gate,
     home::Home,
@@ -156,13 +157,18 @@ impl Node {
         self.recorder.run_upkeep();
     }
 
-    /// Takes the score of `subject` apart: the ledger's votes, and the reports of this node's own users.
+    /// Takes a score apart: the ledger's votes, and for operators the reports of this node's own users.
     ///
     /// # Errors
-    /// [`Error::CatchingUp`] when too many ask at once.
-    pub async fn explain(&self, subject: Subject) -> Result<Heard, Error> {
-        let explanation = self.follower.explain(subject).await?;
-        Heard::new(explanation.with_own(&self.journal.published().experience.load()), &self.reader)
+    /// [`Error::CatchingUp`] when too many ask at once, [`Error::NoSuchViewpoint`].
+    pub async fn explain(&self, question: Question) -> Result<Heard, Error> {
+        let told = match self.follower.explain(question).await? {
+            Told::All(explanation) => {
+                Told::All(Box::new(explanation.with_own(&self.journal.published().experience.load())))
+            }
+            redacted @ Told::Redacted(_) => redacted,
+        };
+        Heard::new(told, &self.reader)
     }
 
     /// Everyone who was admitted.

@@ -1,16 +1,15 @@
 //! What is shown beside the votes of an explanation: the answers of the accused, and whether it was caught lying.
 
 use ostrakon_ledger::{Answer, Body, LedgerReader, RecordId, Subject};
-use ostrakon_reputation::Explanation;
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::{error::Error, explaining::Told};
 
 /// An explanation with the other side heard.
 #[derive(Debug, Serialize)]
 pub struct Heard {
     #[serde(flatten)]
-    explanation: Explanation,
+    told: Told,
     /// Answers to the listed votes.
     rebuttals: Vec<RebuttalView>,
     /// Where the subject, if it is a peer, was convicted of telling two stories.
@@ -37,10 +36,9 @@ impl Heard {
     ///
     /// # Errors
     /// The ledger's.
-    pub fn new(explanation: Explanation, reader: &LedgerReader) -> Result<Self, Error> {
+    pub fn new(told: Told, reader: &LedgerReader) -> Result<Self, Error> {
         let mut rebuttals = Vec::new();
-        for contribution in &explanation.contributions {
-            let vote_index = contribution.index;
+        for vote_index in told.votes() {
             let Some(vote) = reader.entry(vote_index)?.map(|entry| entry.record.id()) else { continue };
             let Some(index) = reader.rebuttal_of(&vote)? else { continue };
             let Some(entry) = reader.entry(index)? else { continue };
@@ -49,10 +47,10 @@ impl Heard {
                 rebuttals.push(RebuttalView { vote, vote_index, record, index, answer });
             }
         }
-        let convicted_at_index = match &explanation.subject {
+        let convicted_at_index = match told.subject() {
             Subject::Peer(peer) => reader.conviction_of(peer)?,
             _ => None,
         };
-        Ok(Self { explanation, rebuttals, convicted_at_index })
+        Ok(Self { told, rebuttals, convicted_at_index })
     }
 }

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ostrakon_ledger::{LedgerError, LedgerReader, RecordId, entry::Chain};
+use ostrakon_ledger::{Category, LedgerError, LedgerReader, RecordId, entry::Chain};
 use ostrakon_reputation::{Book, Event, Parameters, Unreadable, Viewpoint};
 
 use crate::{
@@ -44,12 +44,19 @@ pub struct Outlook {
     pub own: Viewpoint,
     /// Viewpoints beside it.
     pub others: Vec<Viewpoint>,
+    /// Categories that scores are kept for from the start.
+    pub categories: Vec<Category>,
 }
 
 impl Outlook {
     /// A book without entries.
     pub fn empty(&self) -> Book {
-        Book::with_others(self.parameters.clone(), self.own.clone(), self.others.clone())
+        self.watching(Book::with_others(self.parameters.clone(), self.own.clone(), self.others.clone()))
+    }
+
+    fn watching(&self, mut book: Book) -> Book {
+        book.watch(self.categories.iter().copied());
+        book
     }
 }
 
@@ -133,10 +140,14 @@ impl BookFile {
         let mut input = BufReader::new(file);
         let mut link = Chain::ZERO;
         input.read_exact(&mut link.0).map_err(Unreadable::Io)?;
-        let Outlook { parameters, own, others } = outlook.clone();
+        let Outlook { parameters, own, others, .. } = outlook.clone();
         let len_bytes = len_bytes - link.0.len() as u64;
         let book = Book::read_from(parameters, own, others, input, len_bytes)?;
-        if chain_at(reader, book.next_index())? == Some(link) { Ok(book) } else { Err(Unfit::OtherLedger) }
+        if chain_at(reader, book.next_index())? == Some(link) {
+            Ok(outlook.watching(book))
+        } else {
+            Err(Unfit::OtherLedger)
+        }
     }
 
     /// Writes the file if enough has happened since the last time. A failure is logged; the next time may do.

@@ -17,7 +17,7 @@ const HOUR_MS: u64 = 3_600_000;
 fn outlook() -> Outlook {
     let seeds: BTreeMap<_, _> = [(name("node.example"), 1000)].into();
     let own = Viewpoint { name: "own".into(), seeds };
-    Outlook { parameters: Parameters::default(), own, others: Vec::new() }
+    Outlook { parameters: Parameters::default(), own, others: Vec::new(), categories: Vec::new() }
 }
 
 fn name(text: &str) -> PeerName {

@@ -147,3 +147,26 @@ fn content_that_was_never_seen_says_nothing() {
     question("first", json!("00".repeat(32)));
     assert_eq!(question("same", json!("00".repeat(32))), question("other", json!("11".repeat(32))));
 }
+
+#[test]
+fn a_policy_may_ask_for_a_category_from_the_start_or_by_a_reload() {
+    let rule = |category: &str| {
+        format!(
+            "[[rule]]\nname = \"{category}\"\nwhen = \"{category}_score < -200 && {category}_confidence > 200\"\nverdict = \"hold\"\n"
+        )
+    };
+    let node = TestNode::serving(&rule("malware"), "");
+    node.run(&["vote", "peer:a.example", "-100", "--category", "spam"]);
+    node.run(&["vote", "peer:b.example", "-100", "--category", "malware"]);
+    let mut asked = 0;
+    let mut verdicts = || {
+        asked += 1;
+        ["a.example", "b.example"].map(|peer| node.check(&format!("{peer}-{asked}"), peer)["verdict"].clone())
+    };
+    node.wait_for("the votes", || verdicts() == [json!("accept"), json!("hold")]);
+    let reason = node.check("why", "b.example")["reasons"][0].clone();
+    assert_eq!((&reason["rule"], &reason["numbers"]["malware_score"]), (&json!("malware"), &json!(-833)), "{reason}");
+
+    node.write("policy.toml", &rule("spam"));
+    node.wait_for("the reload", || verdicts() == [json!("hold"), json!("accept")]);
+}

@@ -6,7 +6,7 @@ use ostrakon_tests::{
     TestNode, TestPeer,
     node::{OPEN_POLICY, get_coded},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_vote_is_answered_with_its_place_and_moves_the_score() {
@@ -153,4 +153,61 @@ fn the_ledger_can_be_read_by_anyone() {
     assert_eq!(get_coded(&format!("{}/tile/0/000.p/7", node.public()), "gzip").0, None);
     assert_eq!(node.public_get("/tile/0/000.p/8").body["error"]["code"], "no_such_tile");
     assert_eq!(node.public_get("/tile/0/0").status, 400);
+}
+
+#[test]
+fn two_seed_sets_see_one_ledger_differently_and_an_outsider_sees_less() {
+    let mut node = TestNode::new();
+    node.reconfigure(
+        "\"node.example\" = 1000",
+        "\"a.example\" = 1000\n[reputation.viewpoints.friends]\n\"b.example\" = 500",
+    );
+    node.serve();
+    let mut friend = TestPeer::admitted(&node, "b.example");
+    let mut own = TestPeer::admitted(&node, "a.example");
+    own.cast(&node, "peer:x.example", -100);
+    friend.cast(&node, "peer:x.example", 100);
+    let ask = |form: &str| node.get(&format!("/v1/subjects/peer:x.example{form}")).body;
+    node.wait_for("the book", || ask("")["ledger_index"] == json!(5));
+
+    let (ours, theirs) = (ask(""), ask("?viewpoint=friends"));
+    assert!(ours["score"].as_i64().unwrap() < -500 && theirs["score"].as_i64().unwrap() > 500, "{ours} {theirs}");
+    assert_eq!((&ours["viewpoint"], &theirs["viewpoint"]), (&json!("node.example"), &json!("friends")));
+    assert_eq!((&ours["parameters"], &ours["ledger_index"]), (&theirs["parameters"], &theirs["ledger_index"]));
+    assert_ne!(ours["seeds"], theirs["seeds"]);
+    let seen = |explained: &Value| -> Vec<Value> {
+        explained["viewpoints"].as_array().unwrap().iter().map(|seen| seen["score"].clone()).collect()
+    };
+    assert_eq!(seen(&ours), [ours["score"].clone(), theirs["score"].clone()]);
+    let nobody = node.get("/v1/subjects/peer:x.example?viewpoint=nobody");
+    assert_eq!((nobody.status, &nobody.body["error"]["code"]), (404, &json!("no_such_viewpoint")));
+    assert_eq!(node.get("/v1/subjects/peer:x.example?redact=true").status, 400);
+
+    let outside = ask("?redacted=true");
+    assert_eq!((&outside["score"], &outside["ledger_index"]), (&ours["score"], &ours["ledger_index"]));
+    let listed = |vote: &Value| (vote["index"].clone(), vote["voter"].clone());
+    let votes: Vec<_> = outside["votes"].as_array().unwrap().iter().map(listed).collect();
+    assert_eq!(votes, [(json!(4), json!("peer:b.example")), (json!(3), json!("peer:a.example"))]);
+    for key in ["contributions", "terms", "trust", "own", "viewpoints", "seeds", "categories", "outlook"] {
+        assert!(outside.get(key).is_none(), "{key} is not for outsiders");
+    }
+
+    // The same on the command line, with the node and without it.
+    let told = |node: &TestNode| {
+        [&["--viewpoint", "friends"][..], &["--redacted"], &["--redacted", "--json"], &[]]
+            .map(|form| node.run(&[&["explain", "peer:x.example"], form].concat()))
+    };
+    let served = told(&node);
+    assert!(
+        served[0].contains("seen by friends at ledger index 5") && served[0].contains("seen by node.example: score")
+    );
+    assert!(
+        served[1].contains("-100 spam by peer:a.example (index 3)") && !served[1].contains("votes  "),
+        "{}",
+        served[1]
+    );
+    assert!(served[3].contains("seen by friends: score"));
+    node.terminate();
+    let alone = told(&node);
+    assert_eq!((&alone[0], &alone[1], &alone[3]), (&served[0], &served[1], &served[3]));
 }

@@ -1,8 +1,10 @@
 //! What an epoch sees of the live votes, the same for every viewpoint: who voted how about whom, eight bytes a vote.
 
+use ostrakon_ledger::Category;
+
 use crate::fixed::MILLION;
 use crate::r5_decay::Decay;
-use crate::votes::{Base, Row};
+use crate::votes::{Base, Pair, Row};
 
 /// The unit of x is 10⁻⁸ votes: a value is a hundredth, an age factor a millionth.
 pub(crate) const X_PER_MILLIONTH: u64 = 100;
@@ -46,6 +48,29 @@ pub(crate) fn voice<'a>(subject: u32, pair: impl Iterator<Item = &'a Row>, decay
     let ballots = pair.filter(|row| row.voter != subject).map(|row| (Ballot::of(row, decay), row));
     let heard = ballots.filter(|(ballot, _)| ballot.size() != 0);
     heard.max_by_key(|(ballot, row)| (ballot.size(), row.index.widened()))
+}
+
+/// What a voter says about a subject at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The vote that speaks for it.
+    pub(crate) voice: Option<Ballot>,
+    /// Its vote in each category, in their order.
+    pub(crate) in_category: [Option<Ballot>; Category::ALL.len()],
+}
+
+impl Said {
+    /// By what of its votes is live at `at_ms`.
+    pub(crate) fn of(subject: u32, pair: &Pair, at_ms: u64, decay: &Decay) -> Self {
+        let live = pair.iter().flatten().filter(|row| row.is_live(at_ms));
+        let voice = voice(subject, live.clone(), decay).map(|(ballot, _)| ballot);
+        let mut in_category = [None; Category::ALL.len()];
+        for row in live {
+            in_category[row.category as usize] =
+                self::voice(subject, std::iter::once(row), decay).map(|(ballot, _)| ballot);
+        }
+        Self { voice, in_category }
+    }
 }
 
 /// What a voter did, whoever looks at it.

@@ -25,7 +25,6 @@ impl Outlook {
     /// The outlook on a score from the listed votes.
     pub(super) fn of(score: &Score, k_nv: u64, parts: &[Contribution]) -> Self {
         let (p, n) = (score.positive_nv, score.negative_nv);
-        let votes_to_turn = if p == n { 0 } else { p.abs_diff(n) / VOTE_NV + 1 };
         let ends = parts.iter().filter(|part| part.weight_nv != 0 && part.expires_at_ms != 0);
         let next_end_ms = ends.clone().map(|part| part.expires_at_ms).min();
         let score_after = next_end_ms.map(|end_ms| {
@@ -35,26 +34,35 @@ impl Outlook {
             };
             Score::of(p - ended(true), n - ended(false), k_nv, true).score
         });
-        Self { votes_to_turn, next_end_ms, score_after }
+        Self { votes_to_turn: Self::votes_to_turn(score), next_end_ms, score_after }
+    }
+
+    /// How many more full votes on the other side give a score the other sign; 0 if it has none.
+    pub(super) fn votes_to_turn(score: &Score) -> u64 {
+        let (p, n) = (score.positive_nv, score.negative_nv);
+        if p == n { 0 } else { p.abs_diff(n) / VOTE_NV + 1 }
     }
 
     /// The outlook in words, as a continuation of a sentence on `score`; empty if there is nothing to say.
     pub(super) fn in_words(&self, score: i16, now_ms: u64) -> String {
-        let mut words = String::new();
-        if self.votes_to_turn > 0 {
-            let side = if score < 0 { "for" } else { "against" };
-            let count = match self.votes_to_turn {
-                1 => "One more full vote".to_owned(),
-                2 => "Two more full votes".to_owned(),
-                count => format!("{count} more full votes"),
-            };
-            words = format!(" {count} {side} it would turn that.");
-        }
+        let mut words = turn_in_words(self.votes_to_turn, score);
         if let (Some(end_ms), Some(after)) = (self.next_end_ms, self.score_after) {
             words += &format!(" The next vote expires in {}: score {after} then.", span(end_ms.saturating_sub(now_ms)));
         }
         words
     }
+}
+
+/// What would turn a score, in words; empty if it has no sign.
+pub(super) fn turn_in_words(votes_to_turn: u64, score: i16) -> String {
+    let side = if score < 0 { "for" } else { "against" };
+    let count = match votes_to_turn {
+        0 => return String::new(),
+        1 => "One more full vote".to_owned(),
+        2 => "Two more full votes".to_owned(),
+        count => format!("{count} more full votes"),
+    };
+    format!(" {count} {side} it would turn that.")
 }
 
 fn span(ms: u64) -> String {

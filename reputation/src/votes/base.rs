@@ -35,6 +35,16 @@ impl Base {
         self.rows.len()
     }
 
+    /// Subjects there is a place for; those beyond have no votes.
+    pub(crate) fn subjects(&self) -> usize {
+        self.begins.len() - 1
+    }
+
+    /// All votes, ordered by subject, voter and category.
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// No vote ends before this moment; `u64::MAX`: none ends.
     pub(crate) fn first_end_ms(&self) -> u64 {
         self.first_end_ms

@@ -2,56 +2,82 @@
 
 use std::process::ExitCode;
 
-use ostrakon_ledger::Subject;
 use serde_json::Value;
 
 use super::{
     Place,
     desk::{Desk, Here},
 };
-use crate::{clock::now_ms, error::Error, node::start::outlook, rebuttals::Heard, scorebook::fold};
+use crate::{
+    clock::now_ms,
+    error::Error,
+    explaining::{Audience, Question},
+    node::start::outlook,
+    rebuttals::Heard,
+    scorebook::fold,
+};
 
-/// Contributions printed; `--json` has all that are kept.
+/// Votes printed; `--json` has all that are kept.
 const LINES_MAX: usize = 12;
 
-pub(super) fn explain(place: &Place, subject: Subject, json: bool) -> Result<ExitCode, Error> {
+pub(super) fn explain(place: &Place, question: &Question, json: bool) -> Result<ExitCode, Error> {
     let explanation = match Desk::open(place)? {
-        Desk::Here(here) => explain_here(&here, &subject)?,
-        Desk::There(remote) => remote.get(&format!("/v1/subjects/{subject}"))?,
+        Desk::Here(here) => explain_here(&here, question)?,
+        Desk::There(remote) => remote.get(&path_of(question))?,
     };
     if json {
         println!("{}", serde_json::to_string_pretty(&explanation).unwrap_or_default());
     } else {
-        print_for_people(&explanation);
+        print_head(&explanation);
+        match question.audience {
+            Audience::Operator => print_reasons(&explanation),
+            Audience::Outsider => print_votes(&explanation),
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where a node that is being served answers the question.
+fn path_of(question: &Question) -> String {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    if let Some(viewpoint) = &question.viewpoint {
+        form.append_pair("viewpoint", viewpoint);
+    }
+    if question.audience == Audience::Outsider {
+        form.append_pair("redacted", "true");
+    }
+    format!("/v1/subjects/{}?{}", question.subject, form.finish())
+}
+
 /// What the node does when it starts: the book's file, if it serves, and the rest of the ledger.
-fn explain_here(here: &Here, subject: &Subject) -> Result<Value, Error> {
+fn explain_here(here: &Here, question: &Question) -> Result<Value, Error> {
     let reader = here.registrar.ledger().reader();
     let mut book = here.home.book_file().open(&outlook(&here.config), &reader);
     fold(&mut book, &reader)?;
     let now = now_ms();
     book.advance(now);
-    let heard = Heard::new(book.explain(subject, now), &reader)?;
+    let heard = Heard::new(question.answer(&book, now)?, &reader)?;
     serde_json::to_value(heard).map_err(|error| Error::BadRequest(error.to_string()))
 }
 
-/// The sentence, then the votes that weigh most, then what the node's own users say.
-fn print_for_people(explanation: &Value) {
-    let number = |value: &Value| value.as_i64().unwrap_or_default();
+/// The sentence, and from where the score is seen.
+fn print_head(explanation: &Value) {
     println!("{}", explanation["sentence"].as_str().unwrap_or_default());
     println!(
-        "  score {}, confidence {} (of 1000), seen by {} at ledger index {}",
+        "  score {}, confidence {} (of 1000), seen by {} at ledger index {}, parameters {:.8}",
         explanation["score"],
         explanation["confidence"],
         text(&explanation["viewpoint"]),
-        explanation["ledger_index"]
+        explanation["ledger_index"],
+        text(&explanation["parameters"]),
     );
     if let Some(index) = explanation["convicted_at_index"].as_u64() {
         println!("  it told two stories: `ostrakon ledger fork` has the proof, which stands at index {index}");
     }
+}
+
+/// The votes that weigh most, then how others see it, then what the node's own users say.
+fn print_reasons(explanation: &Value) {
     let contributions = array(&explanation["contributions"]);
     for vote in contributions.iter().take(LINES_MAX) {
         println!(
@@ -63,13 +89,12 @@ fn print_for_people(explanation: &Value) {
             vote["index"],
             path(&vote["path"]),
         );
-        for answer in array(&explanation["rebuttals"]).iter().filter(|answer| answer["vote_index"] == vote["index"]) {
-            println!("                  answered: {} (index {})", text(&answer["answer"]), answer["index"]);
-        }
+        print_answers(explanation, &vote["index"]);
     }
-    let hidden = contributions.len().saturating_sub(LINES_MAX);
-    if hidden > 0 {
-        println!("  and {hidden} more; --json has them");
+    print_hidden(contributions.len());
+    let others = array(&explanation["viewpoints"]).iter().filter(|seen| seen["viewpoint"] != explanation["viewpoint"]);
+    for seen in others {
+        println!("  seen by {}: score {}, confidence {}", text(&seen["viewpoint"]), seen["score"], seen["confidence"]);
     }
     let own = &explanation["own"];
     if number(&own["reports"]) > 0 {
@@ -82,6 +107,31 @@ fn print_for_people(explanation: &Value) {
     }
 }
 
+/// The votes as the ledger has them, the latest first.
+fn print_votes(explanation: &Value) {
+    let votes = array(&explanation["votes"]);
+    for vote in votes.iter().take(LINES_MAX) {
+        let (value, category, voter) = (number(&vote["value"]), text(&vote["category"]), text(&vote["voter"]));
+        println!("  {value:>+4} {category} by {voter} (index {})", vote["index"]);
+        print_answers(explanation, &vote["index"]);
+    }
+    print_hidden(votes.len());
+}
+
+/// What the accused answered to a vote.
+fn print_answers(explanation: &Value, vote_index: &Value) {
+    for answer in array(&explanation["rebuttals"]).iter().filter(|answer| answer["vote_index"] == *vote_index) {
+        println!("                  answered: {} (index {})", text(&answer["answer"]), answer["index"]);
+    }
+}
+
+fn print_hidden(listed: usize) {
+    let hidden = listed.saturating_sub(LINES_MAX);
+    if hidden > 0 {
+        println!("  and {hidden} more; --json has them");
+    }
+}
+
 /// How trust came to the voter, if it had to come.
 fn path(path: &Value) -> String {
     let steps: Vec<_> = path.as_array().into_iter().flatten().map(text).collect();
@@ -91,6 +141,10 @@ fn path(path: &Value) -> String {
 #[expect(clippy::cast_precision_loss, reason = "printed with three digits")]
 fn in_votes(nano_votes: i64) -> f64 {
     nano_votes as f64 / 1e9
+}
+
+fn number(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_default()
 }
 
 fn array(value: &Value) -> &[Value] {

@@ -58,7 +58,10 @@ pub(super) fn parse(
             fault.at(place, "listen")
         })?,
         store: raw.store,
-        reputation: ReputationSection::from_raw(raw.reputation, &node.domain),
+        reputation: ReputationSection::from_raw(raw.reputation, &node.domain).map_err(|fault| {
+            let place = origin.place(&["reputation", fault.key]);
+            fault.at(place, "reputation")
+        })?,
         experience: raw.experience,
         limits: raw.limits,
         routes: raw::routes(raw.route).map_err(|(at, fault)| {
@@ -223,7 +226,9 @@ pub(super) fn known_keys() -> Vec<(Vec<String>, toml::Value)> {
 /// The template with every key that stands behind a `#` switched on.
 pub(super) fn switched_on(template: &str) -> String {
     let on = |line: &str| match line.strip_prefix('#') {
-        Some(rest) if rest.starts_with(|first: char| first == '[' || first.is_ascii_lowercase()) => rest.to_owned(),
+        Some(rest) if rest.starts_with(|first: char| "[\"".contains(first) || first.is_ascii_lowercase()) => {
+            rest.to_owned()
+        }
         _ => line.to_owned(),
     };
     template.lines().map(|line| on(line) + "\n").collect()

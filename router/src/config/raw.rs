@@ -1,8 +1,9 @@
 //! The file as serde sees it, and the way from there to the checked sections.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod reputation;
+
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 
 use ostrakon_ledger::{BATCH_RECORDS_MAX, PeerName};
 use serde::de::{Deserializer, Error as _, Unexpected};
@@ -11,11 +12,11 @@ use serde::{Deserialize, de};
 use super::error::{ConfigError, Place};
 use super::values::{Fallback, Token, WebhookUrl};
 use super::{
-    ExperienceSection, FailureSection, LimitsSection, ListenSection, LogSection, ReputationSection, RetentionSection,
-    Route, StoreSection,
+    ExperienceSection, FailureSection, LimitsSection, ListenSection, LogSection, RetentionSection, Route, StoreSection,
 };
 use crate::envelope::{Address, Kind};
 use crate::units::{ByteSize, Span};
+use reputation::RawReputation;
 
 pub(super) const HOUR_MS: u64 = 3_600_000;
 pub(super) const DAY_MS: u64 = 24 * HOUR_MS;
@@ -28,8 +29,6 @@ const ROUTES_MAX: usize = 64;
 const REPORTERS_MAX: usize = 10_000;
 /// Longest federation or route name in characters.
 const NAME_LEN_MAX: usize = 64;
-/// Longest name of a viewpoint: a domain fits.
-const VIEWPOINT_LEN_MAX: usize = 253;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,15 +72,6 @@ pub(super) struct RawListen {
     #[serde(deserialize_with = "address")]
     local: SocketAddr,
     local_token: Option<Token>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawReputation {
-    half_life: Option<HalfLife>,
-    #[serde(deserialize_with = "viewpoint")]
-    viewpoint: Option<String>,
-    seeds: Option<BTreeMap<PeerName, SeedWeight>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,25 +139,6 @@ impl TryFrom<RawListen> for ListenSection {
     type Error = Fault;
     fn try_from(raw: RawListen) -> Result<Self, Fault> {
         Self::new(raw.public, raw.local, raw.local_token)
-    }
-}
-
-impl ReputationSection {
-    /// The defaults of a node with this domain.
-    pub(super) fn of(domain: &PeerName) -> Self {
-        Self::from_raw(RawReputation::default(), domain)
-    }
-
-    pub(super) fn from_raw(raw: RawReputation, domain: &PeerName) -> Self {
-        let seeds = match raw.seeds {
-            Some(seeds) => seeds.into_iter().map(|(peer, weight)| (peer, weight.0)).collect(),
-            None => BTreeMap::from([(domain.clone(), 1_000)]),
-        };
-        Self {
-            half_life: raw.half_life.map_or(Some(Span::from_ms(90 * DAY_MS)), |half_life| half_life.0),
-            viewpoint: raw.viewpoint.unwrap_or_else(|| domain.to_string()),
-            seeds,
-        }
     }
 }
 
@@ -242,33 +213,6 @@ impl Default for RetentionSection {
     }
 }
 
-/// `"none"` or a span of 1 hour to 3650 days.
-#[derive(Debug)]
-struct HalfLife(Option<Span>);
-
-impl<'de> Deserialize<'de> for HalfLife {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match String::deserialize(deserializer)?.as_str() {
-            "none" => Ok(Self(None)),
-            text => {
-                let span = Span::from_str(text).map_err(|fault| D::Error::custom(format!("{fault}; or \"none\"")))?;
-                within(span, span.ms(), Span::from_ms, HOUR_MS, 3_650 * DAY_MS).map(|span| Self(Some(span)))
-            }
-        }
-    }
-}
-
-/// A weight in thousandths, 1 to 1000.
-#[derive(Debug)]
-struct SeedWeight(u16);
-
-impl<'de> Deserialize<'de> for SeedWeight {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let weight = count::<D, 1, 1_000>(deserializer)?;
-        u16::try_from(weight).map(Self).map_err(D::Error::custom)
-    }
-}
-
 fn within<T, U: std::fmt::Display, E: de::Error>(
     value: T,
     number: u64,
@@ -327,12 +271,4 @@ fn short_name<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
         return Err(D::Error::custom(format!("`{text}` must be 1 to {NAME_LEN_MAX} characters of a-z 0-9 . -")));
     }
     Ok(text)
-}
-
-fn viewpoint<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
-    let text = String::deserialize(input)?;
-    if text.is_empty() || text.len() > VIEWPOINT_LEN_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(D::Error::custom(format!("must be 1 to {VIEWPOINT_LEN_MAX} visible ASCII characters")));
-    }
-    Ok(Some(text))
 }

@@ -34,6 +34,8 @@ fn the_template_says_exactly_the_defaults() {
 fn the_examples_of_the_template_are_values_that_can_be_used() {
     let config = with(&switched_on(&Config::template(&domain(), "mail.example")), &[]).expect("examples");
     assert!(config.listen.local_token.expect("a token").matches("replace-me-with-32-random-characters"));
+    let friends = BTreeMap::from([(PeerName::parse("b.example").expect("a name"), 1_000)]);
+    assert_eq!(config.reputation.viewpoints, BTreeMap::from([("friends".to_owned(), friends)]));
     let [route] = config.routes.as_slice() else { panic!("one route") };
     assert_eq!(route.kinds, BTreeSet::from([Kind::Mail, Kind::Report]));
     let bare =
@@ -109,6 +111,22 @@ const FAULTS: &[(&str, &str)] = &[
     (
         "[reputation.seeds]\n\"b.example\" = 1001",
         "ostrakon.toml:5: `reputation.seeds.b.example`: must be 1 to 1000, not 1001",
+    ),
+    (
+        "[reputation.viewpoints.\"a.example\"]\n\"b.example\" = 1",
+        "ostrakon.toml:4: `reputation.viewpoints`: `a.example` is the name of this node's own viewpoint",
+    ),
+    ("[reputation.viewpoints.friends]", "`reputation.viewpoints`: `friends` trusts nobody: it needs a seed"),
+    (
+        "[reputation.viewpoints.friends]\n\"b.example\" = 0",
+        "ostrakon.toml:5: `reputation.viewpoints.friends.b.example`: must be 1 to 1000, not 0",
+    ),
+    ("[reputation.viewpoints.\"my friends\"]\n\"b.example\" = 1", "must be 1 to 253 visible ASCII characters"),
+    (
+        "[reputation.viewpoints]\na = { \"b.example\" = 1 }\nb = { \"b.example\" = 1 }\nc = { \"b.example\" = 1 }\n\
+         d = { \"b.example\" = 1 }\ne = { \"b.example\" = 1 }\nf = { \"b.example\" = 1 }\ng = { \"b.example\" = 1 }\n\
+         h = { \"b.example\" = 1 }\ni = { \"b.example\" = 1 }",
+        "`reputation.viewpoints`: names 9, at most 8 are possible",
     ),
     ("[reputation.seeds]\n\"B.example\" = 1", "ostrakon.toml:5: `reputation.seeds.B.example`: peer name `B.example`"),
     (
@@ -232,7 +250,7 @@ fn every_known_key_has_a_variable_that_is_read() {
         let value = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
         let value = value.replace("{domain}", "a.example").replace("{network}", "mail.example");
         let config = with(NODE, &[(&name, &value)]).unwrap_or_else(|fault| panic!("{fault}"));
-        if path[1] != "local_token" {
+        if !["local_token", "viewpoints"].contains(&path[1].as_str()) {
             assert_eq!(config, Config::defaults(domain(), "mail.example"), "{name}");
         }
     }

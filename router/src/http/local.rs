@@ -4,7 +4,7 @@ mod own;
 
 use std::{convert::Infallible, sync::Arc};
 
-use ostrakon_ledger::{PeerName, PublicKey, Subject};
+use ostrakon_ledger::{PeerName, PublicKey};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Response};
@@ -19,6 +19,7 @@ use crate::{
     decision::{Answer, Decision},
     envelope::{Feedback, Inquiry, REQUEST_BYTES_MAX},
     error::Error,
+    explaining::{Audience, Question},
     journal::Ruling,
     node::Node,
 };
@@ -50,10 +51,9 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
 }
 
 fn scores(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let subject = warp::path!("v1" / "subjects" / String)
-        .and(warp::get())
-        .and(with(node))
-        .then(|subject: String, node: Arc<Node>| async move { answer(explain(&node, &subject)).await });
+    let subject = warp::path!("v1" / "subjects" / String).and(warp::get()).and(warp::query()).and(with(node)).then(
+        |subject: String, form: Form, node: Arc<Node>| async move { answer(explain(&node, &subject, form)).await },
+    );
     let decision = warp::path!("v1" / "decisions" / String)
         .and(warp::get())
         .and(with(node))
@@ -162,10 +162,21 @@ async fn feedback(node: &Node, body: &[u8]) -> Result<Response, Error> {
     Ok(json(StatusCode::OK, &json!({ "recorded": true })))
 }
 
-/// `GET /v1/subjects/{subject}`: the score, taken apart.
-async fn explain(node: &Node, subject: &str) -> Result<Response, Error> {
-    let subject: Subject = subject.parse()?;
-    Ok(json(StatusCode::OK, &node.explain(subject).await?))
+/// How an explanation is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    viewpoint: Option<String>,
+    #[serde(default)]
+    redacted: bool,
+}
+
+/// `GET /v1/subjects/{subject}`: the score, taken apart; `?viewpoint=NAME`: seen from there; `?redacted=true`: what outsiders
+/// may see of it.
+async fn explain(node: &Node, subject: &str, form: Form) -> Result<Response, Error> {
+    let audience = if form.redacted { Audience::Outsider } else { Audience::Operator };
+    let question = Question { subject: subject.parse()?, viewpoint: form.viewpoint, audience };
+    Ok(json(StatusCode::OK, &node.explain(question).await?))
 }
 
 /// `GET /v1/decisions/{id}`: what was decided and why.

@@ -61,6 +61,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::NoSuchDecision
         | Error::NoSuchHold
         | Error::NoSuchPeer(_)
+        | Error::NoSuchViewpoint { .. }
         | Error::NoSuchRecord(_)
         | Error::NoEvidence(_)
         | Error::NoSuchTile => StatusCode::NOT_FOUND,

@@ -20,7 +20,7 @@ use crate::{
     envelope::Limits,
     error::Error,
     follower::Follower,
-    gate::Gate,
+    gate::{Gate, categories},
     home::{Announced, Home, Running, Secrets},
     http,
     intake::Intake,
@@ -78,7 +78,8 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let journal = Journal::open(messages.clone(), bounds(&config), experience(&config, &secrets))?;
     let published = journal.published();
-    let (follower, scores, book_thread) = Follower::start(outlook(&config), home.book_file(), reader.clone())?;
+    let outlook = Outlook { categories: categories(&policy), ..outlook(&config) };
+    let (follower, scores, book_thread) = Follower::start(outlook, home.book_file(), reader.clone())?;
     let notify = follower.clone();
     let pool = sequencer::Limits { pool_max: config.limits.pool_max, batch_max: config.store.batch_max };
     let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool, move || notify.notify())?;
@@ -189,10 +190,12 @@ fn parameters(config: &Config) -> Parameters {
     Parameters { half_life_ms: config.reputation.half_life.map(|span| span.ms()), ..Parameters::default() }
 }
 
-/// What the node's scores depend on besides its ledger.
+/// What the node's scores depend on besides its ledger; no categories, which are the policy's to ask for.
 pub fn outlook(config: &Config) -> Outlook {
     let own = Viewpoint { name: config.reputation.viewpoint.clone(), seeds: config.reputation.seeds.clone() };
-    Outlook { parameters: parameters(config), own, others: Vec::new() }
+    let others = config.reputation.viewpoints.iter();
+    let others = others.map(|(name, seeds)| Viewpoint { name: name.clone(), seeds: seeds.clone() }).collect();
+    Outlook { parameters: parameters(config), own, others, categories: Vec::new() }
 }
 
 fn bounds(config: &Config) -> Bounds {

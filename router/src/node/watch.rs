@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::Node;
 use crate::{
     error::Error,
-    gate::Gate,
+    gate::categories,
     home::{Home, file_error, write_durably},
     http::serve::stopped,
 };
@@ -59,14 +59,17 @@ impl Watch {
             if now == self.seen {
                 continue;
             }
-            self.seen = now;
-            match reload(&self.home, &node.gate) {
+            match reload(&self.home, &node).await {
                 Ok(digest) => {
+                    self.seen = now;
                     metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "loaded").increment(1);
                     tracing::info!(digest, "policy reloaded");
                     announce(&node).await;
                 }
+                // The policy was not looked at: the next look will do.
+                Err(error @ Error::CatchingUp) => tracing::debug!(%error, "the changed policy waits for the book"),
                 Err(error) => {
+                    self.seen = now;
                     metrics::counter!("ostrakon_policy_reloads_total", "outcome" => "refused").increment(1);
                     tracing::error!(%error, "the changed policy does not load; the one in force stays");
                 }
@@ -81,8 +84,14 @@ async fn announce(node: &Node) {
     }
 }
 
-fn reload(home: &Home, gate: &Gate) -> Result<String, Error> {
+/// Puts the file's policy in office, once scores are kept for the categories that it asks for.
+async fn reload(home: &Home, node: &Node) -> Result<String, Error> {
     let (text, policy) = read(home)?;
+    let asked = categories(&policy);
+    if !asked.is_empty() {
+        node.follower.watch(asked).await?;
+    }
+    let gate = &node.gate;
     for warning in policy.warnings() {
         tracing::warn!(%warning, "policy");
     }

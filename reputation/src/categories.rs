@@ -1,0 +1,58 @@
+//! Scores per category: what the votes of one category alone amount to.
+//!
+//! Kept for the categories that somebody asks for ([`crate::Book::watch`]), because each takes as much memory as all tallies:
+//! 24 bytes per subject. They follow from the votes and what voters weigh, so they are part of no file and no digest.
+
+use ostrakon_ledger::Category;
+
+use crate::engine::{Ballot, Said, Tally};
+use crate::pages::Pages;
+
+/// Per category that is asked for, the tally of every subject, at the epoch's reference time.
+#[derive(Clone, Default)]
+pub(crate) struct Categories {
+    tallies: [Option<Pages<Tally>>; Category::ALL.len()],
+}
+
+impl Categories {
+    /// Keeps a category from now on; its tallies are empty. False if it is kept already.
+    pub(crate) fn keep(&mut self, category: Category) -> bool {
+        let place = &mut self.tallies[category as usize];
+        let new = place.is_none();
+        place.get_or_insert_with(Pages::new);
+        new
+    }
+
+    /// Whether none is kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tallies.iter().all(Option::is_none)
+    }
+
+    /// Forgets all votes; the categories stay kept.
+    pub(crate) fn clear(&mut self) {
+        self.tallies.iter_mut().flatten().for_each(|tallies| *tallies = Pages::new());
+    }
+
+    /// What the votes about a subject in a category add up to; `None` if that category is not kept.
+    pub(crate) fn tally_of(&self, category: Category, subject: u32) -> Option<Tally> {
+        self.tallies[category as usize].as_ref().map(|tallies| tallies.at(subject))
+    }
+
+    /// Adds what a voter says about a subject; `weight` as of its ballots.
+    pub(crate) fn add(&mut self, subject: u32, said: &Said, weight: impl Fn(Ballot) -> u64) {
+        self.each(subject, said, |tally, ballot| tally.add(ballot.x(), weight(ballot)));
+    }
+
+    /// Takes back what [`Categories::add`] added.
+    pub(crate) fn remove(&mut self, subject: u32, said: &Said, weight: impl Fn(Ballot) -> u64) {
+        self.each(subject, said, |tally, ballot| tally.remove(ballot.x(), weight(ballot)));
+    }
+
+    fn each(&mut self, subject: u32, said: &Said, mut change: impl FnMut(&mut Tally, Ballot)) {
+        for (tallies, ballot) in self.tallies.iter_mut().zip(said.in_category) {
+            if let (Some(tallies), Some(ballot)) = (tallies, ballot) {
+                change(tallies.at_mut(subject), ballot);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What is asked about a score, and what is told: operators everything, outsiders less.
+
+use ostrakon_ledger::Subject;
+use ostrakon_reputation::{Book, Explanation, Redacted};
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// Who will read an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// The operator of this node.
+    #[default]
+    Operator,
+    /// Anybody else, such as whoever was refused.
+    Outsider,
+}
+
+/// A question about a score.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Whom it is about.
+    pub subject: Subject,
+    /// From whose viewpoint; `None`: this node's own.
+    pub viewpoint: Option<String>,
+    /// Who asks.
+    pub audience: Audience,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Told {
+    /// For operators.
+    All(Box<Explanation>),
+    /// For outsiders.
+    Redacted(Box<Redacted>),
+}
+
+impl Question {
+    /// What `book` says to it at `now_ms`.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchViewpoint`]
+    pub fn answer(&self, book: &Book, now_ms: u64) -> Result<Told, Error> {
+        let own = book.snapshot();
+        let viewpoint = self.viewpoint.as_deref().unwrap_or(own.viewpoint());
+        let told = match self.audience {
+            Audience::Outsider => {
+                book.redacted_from(viewpoint, &self.subject, now_ms).map(|redacted| Told::Redacted(Box::new(redacted)))
+            }
+            Audience::Operator => book
+                .explain_from(viewpoint, &self.subject, now_ms)
+                .map(|explanation| Told::All(Box::new(explanation.beside(book.seen(&self.subject, now_ms))))),
+        };
+        told.ok_or_else(|| {
+            let known =
+                book.snapshots().iter().map(|snapshot| format!("`{}`", snapshot.viewpoint())).collect::<Vec<_>>();
+            Error::NoSuchViewpoint { name: viewpoint.to_owned(), known: known.join(", ") }
+        })
+    }
+}
+
+impl Told {
+    /// Whom it is about.
+    pub(crate) fn subject(&self) -> &Subject {
+        match self {
+            Self::All(explanation) => &explanation.subject,
+            Self::Redacted(redacted) => &redacted.subject,
+        }
+    }
+
+    /// Ledger indexes of the votes that it lists.
+    pub(crate) fn votes(&self) -> Vec<u64> {
+        match self {
+            Self::All(explanation) => explanation.contributions.iter().map(|part| part.index).collect(),
+            Self::Redacted(redacted) => redacted.votes.iter().map(|vote| vote.index).collect(),
+        }
+    }
+}
