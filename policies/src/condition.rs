@@ -1,12 +1,14 @@
 //! A CEL condition: compiled and type-checked once, evaluated for every message.
 
 mod check;
+mod plain;
 mod types;
 
 use std::sync::Arc;
 
 use cel::{Context, Program, Value};
 
+use self::plain::Plain;
 use crate::facts::{Fact, Facts};
 
 /// Longer conditions belong into several rules.
@@ -17,6 +19,7 @@ const CONDITION_LEN_BYTES_MAX: usize = 4096;
 pub(crate) struct Condition {
     source: String,
     program: Arc<Program>,
+    plain: Option<Plain>,
     numbers: Vec<&'static str>,
     constant: Option<bool>,
     cautions: Vec<String>,
@@ -65,6 +68,7 @@ impl Condition {
         drop(references);
         Ok(Self {
             source: source.to_owned(),
+            plain: Plain::of(program.expression()),
             program: Arc::new(program),
             numbers,
             constant,
@@ -92,11 +96,14 @@ impl Condition {
         self.program.references().has_variable(fact)
     }
 
-    /// Whether it holds in `scope`, which holds [`crate::facts::Variables`].
+    /// Whether it holds of `facts` at `now_ms`; `scope` has the same as [`crate::facts::Variables`].
     ///
     /// # Errors
     /// What the interpreter says, when a number overflows or a divisor is zero.
-    pub(crate) fn holds(&self, scope: &Context<'_, '_>) -> Result<bool, String> {
+    pub(crate) fn holds(&self, facts: &Facts, now_ms: u64, scope: &Context<'_, '_>) -> Result<bool, String> {
+        if let Some(plain) = &self.plain {
+            return Ok(plain.holds(facts, now_ms));
+        }
         let value = self.program.execute(scope).map_err(|error| error.to_string())?;
         as_bool(value).ok_or_else(|| "the condition did not yield a bool".to_owned())
     }

@@ -63,6 +63,9 @@ impl Value<'_> {
     }
 }
 
+/// Reads one fact as a number at `now_ms`.
+pub(crate) type Read = fn(&Facts, u64) -> i64;
+
 macro_rules! facts {
     (
         text { $($text:ident = $text_doc:literal;)* }
@@ -97,6 +100,16 @@ macro_rules! facts {
                     $(stringify!($time) => { let from: fn(u64) -> i64 = $from; Some(Value::Int(from(now_ms))) })*
                     _ => None,
                 }
+            }
+        }
+
+        /// How the number or flag of this name is read; a flag is 0 or 1.
+        pub(crate) fn reader(name: &str) -> Option<Read> {
+            match name {
+                $(stringify!($int) => Some(|facts, _| facts.$int),)*
+                $(stringify!($flag) => Some(|facts, _| i64::from(facts.$flag)),)*
+                $(stringify!($time) => Some(|_, now_ms| { let from: fn(u64) -> i64 = $from; from(now_ms) }),)*
+                _ => None,
             }
         }
 

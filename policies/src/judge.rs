@@ -44,7 +44,7 @@ impl Judge {
         let mut keys: Keys = [None; LIMITS_MAX];
         for (limit, key) in self.policy.limits().iter().zip(&mut keys) {
             // A limit whose condition cannot be evaluated applies: that is the safe side.
-            if limit.when.as_ref().is_none_or(|when| when.holds(&scope).unwrap_or(true)) {
+            if limit.when.as_ref().is_none_or(|when| when.holds(facts, now_ms, &scope).unwrap_or(true)) {
                 *key = Some(key_in(limit, facts, now_ms));
             }
         }
@@ -55,7 +55,7 @@ impl Judge {
 
         // 2.
         for rule in self.policy.rules() {
-            match rule.when.holds(&scope) {
+            match rule.when.holds(facts, now_ms, &scope) {
                 Ok(false) => {}
                 Ok(true) => reasons.push(case.of_rule(rule)),
                 Err(problem) => reasons.push(case.of_broken_rule(rule, &problem)),
