@@ -58,6 +58,10 @@ impl PeerName {
         if trimmed.len() > 4 * NAME_BYTES_MAX {
             return Err(Malformed::value("peer name", trimmed, "must be 1 to 253 bytes long"));
         }
+        // Most names come as they should be.
+        if let Ok(canonical) = Self::parse(trimmed) {
+            return Ok(canonical);
+        }
         match to_ascii(trimmed) {
             Some(ascii) => Self::parse(&ascii),
             None => Err(Malformed::value("peer name", trimmed, "is not a domain name")),
