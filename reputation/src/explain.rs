@@ -16,7 +16,7 @@ use crate::engine::{Ballot, Standing};
 use crate::fixed::{MILLION, ONE, Share};
 use crate::r1_flow::{FLOW_ONE, UNREACHED};
 use crate::r5_decay::{Decay, aged};
-use crate::r8_experience::{ExperienceSnapshot, Own};
+use crate::r8_experience::{ExperienceReader, Own};
 use crate::snapshot::Snapshot;
 use crate::view::Lens;
 use crate::votes::LiveVote;
@@ -294,7 +294,7 @@ impl Lens<'_> {
 
 impl Explanation {
     /// Adds what the operator's own users say about the subject.
-    pub fn with_own(self, experience: &ExperienceSnapshot) -> Self {
+    pub fn with_own(self, experience: &ExperienceReader) -> Self {
         Self { own: Some(experience.own(&self.subject, self.now_ms)), ..self }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Entry → Event → Book::apply → (epoch) → Snapshot::score
-//! report, sight → Experience → ExperienceSnapshot ┘→ standing
+//! report, sight → Experience → ExperienceReader ┘→ standing
 //! ```
 //!
 //! *In scope*: what votes are worth, R1–R8, one file per term; epochs, tallies, scores, explanations; the experience
@@ -45,6 +45,6 @@ pub use explain::{
 };
 pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
 pub use r7_posterior::Score;
-pub use r8_experience::{Experience, ExperienceSnapshot, Own, REPORTS_MAX, Report, SEEN_MAX, SUBJECTS_MAX};
+pub use r8_experience::{Experience, ExperienceReader, Own, REPORTS_MAX, Report, SEEN_MAX, SUBJECTS_MAX};
 pub use snapshot::{Label, Snapshot};
 pub use standing::{Standing, standing};

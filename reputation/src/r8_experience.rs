@@ -21,7 +21,7 @@ use crate::engine::Tally;
 use crate::parameters::{HALF_LIFE_MS_MIN, Parameters};
 use crate::r5_decay::aged;
 use crate::table::{Table, hasher};
-use places::Places;
+use places::{Place, Places};
 use reports::{LiveReport, Reports};
 
 /// Most subjects of one message: peer, network, domain, account, content and one to spare.
@@ -32,8 +32,6 @@ const EPOCH_EVENTS: usize = 500;
 const EPOCH_REPORTS: usize = 16;
 /// … or a 64th of the remembered subjects, so that it pays for 64 of them at most.
 const EPOCH_PLACES: usize = 64;
-/// The readers' table is rebuilt after this many changes, or a quarter of it if that is more.
-const TABLE_CHANGES: usize = 4_096;
 
 /// How a message turned out, as one of the operator's users says. Times in unix ms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +65,8 @@ pub struct Own {
 struct Known {
     seen: bool,
     tally: Tally,
+    /// When the tally stands at face value, unix ms.
+    reference_ms: u64,
 }
 
 /// Sightings and reports. A value that is driven: the same calls give the same bytes.
@@ -83,12 +83,12 @@ pub struct Experience {
     table: Table<Known>,
 }
 
-/// What readers see of an [`Experience`]: immutable, cheap to clone.
+/// What others read of an [`Experience`] while it grows: each answer is as of the latest call that had returned.
+/// Cheap to clone.
 #[derive(Clone)]
-pub struct ExperienceSnapshot {
+pub struct ExperienceReader {
     parameters: Arc<Parameters>,
     table: Table<Known>,
-    reference_ms: u64,
 }
 
 impl Experience {
@@ -163,13 +163,9 @@ impl Experience {
         self.passed(report.at_ms);
     }
 
-    /// What readers get. Cheap; earlier snapshots stay as they are.
-    pub fn snapshot(&self) -> ExperienceSnapshot {
-        ExperienceSnapshot {
-            parameters: Arc::clone(&self.parameters),
-            table: self.table.clone(),
-            reference_ms: self.reference_ms,
-        }
+    /// For those who ask from other threads.
+    pub fn reader(&self) -> ExperienceReader {
+        ExperienceReader { parameters: Arc::clone(&self.parameters), table: self.table.clone() }
     }
 
     /// Live reports held.
@@ -218,9 +214,13 @@ impl Experience {
     }
 
     /// Shows readers how a subject stands.
-    fn publish(&mut self, id: u32) {
-        let place = self.places.place(id);
-        self.table.set(&place.subject, Known { seen: place.seen.is_some(), tally: place.tally });
+    fn publish(&self, id: u32) {
+        let Place { subject, seen, tally } = self.places.place(id);
+        if seen.is_none() && tally.voters == 0 {
+            self.table.remove(subject);
+        } else {
+            self.table.set(subject, Known { seen: seen.is_some(), tally: *tally, reference_ms: self.reference_ms });
+        }
     }
 
     fn passed(&mut self, at_ms: u64) {
@@ -229,9 +229,6 @@ impl Experience {
         let epoch = EPOCH_EVENTS.max(self.reports.len() / EPOCH_REPORTS).max(self.places.len() / EPOCH_PLACES);
         if self.events >= epoch {
             self.weigh();
-        }
-        if self.table.changed_len() > TABLE_CHANGES.max(self.table.base_len() / 4) {
-            self.rebuild_table();
         }
     }
 
@@ -243,38 +240,34 @@ impl Experience {
         }
     }
 
-    /// Steps: (1) weigh the reporters from the live reports, (2) tally anew, (3) publish what changed.
+    /// Steps: (1) weigh the reporters from the live reports, (2) tally anew, (3) publish. Only what is reported on is
+    /// looked at: however many subjects were seen, they cost nothing here.
     fn weigh(&mut self) {
         self.events = 0;
         self.reference_ms = self.now_ms;
         self.reports.weigh_reporters(self.places.len(), self.reference_ms, &self.parameters);
-        let mut tallies = vec![Tally::default(); self.places.len()];
+        for report in self.reports.iter() {
+            report.places.iter().for_each(|at| self.places.place_mut(*at).tally = Tally::default());
+        }
         for report in self.reports.iter() {
             let credibility = self.reports.reporter(report.reporter).credibility;
             let weight = report.weight(credibility, self.reference_ms, &self.parameters);
-            report.places.iter().for_each(|at| tallies[*at as usize].add(i32::from(report.value), weight));
-        }
-        for (id, tally) in tallies.into_iter().enumerate() {
-            if self.places.place(id as u32).tally != tally {
-                self.places.place_mut(id as u32).tally = tally;
-                self.publish(id as u32);
+            for at in &report.places {
+                self.places.place_mut(*at).tally.add(i32::from(report.value), weight);
             }
         }
-    }
-
-    fn rebuild_table(&mut self) {
-        let known = |place: &places::Place| Known { seen: place.seen.is_some(), tally: place.tally };
-        let values = self.places.iter().map(known).collect();
-        self.table = Table::from_dense(Arc::new(self.places.index.clone()), values);
+        for report in self.reports.iter() {
+            report.places.iter().for_each(|at| self.publish(*at));
+        }
     }
 }
 
-impl ExperienceSnapshot {
+impl ExperienceReader {
     /// What the operator's users say about a subject at `now_ms`, with decay (R5).
     pub fn own(&self, subject: &Subject, now_ms: u64) -> Own {
         let Some(known) = self.table.find(subject) else { return Own::default() };
-        let now_ms = now_ms.max(self.reference_ms);
-        let aged = |amount| aged(amount, self.reference_ms, now_ms, self.parameters.half_life_ms);
+        let now_ms = now_ms.max(known.reference_ms);
+        let aged = |amount| aged(amount, known.reference_ms, now_ms, self.parameters.half_life_ms);
         Own {
             seen: known.seen,
             reports: known.tally.voters,

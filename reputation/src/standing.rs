@@ -5,7 +5,7 @@ use ostrakon_ledger::Subject;
 use crate::fixed::ln_ratio_milli;
 use crate::parameters::VOTE_NV;
 use crate::r7_posterior::Score;
-use crate::r8_experience::{ExperienceSnapshot, SUBJECTS_MAX};
+use crate::r8_experience::{ExperienceReader, SUBJECTS_MAX};
 use crate::snapshot::Snapshot;
 
 /// Weight below which a subject counts as not voted on: a hundredth of a vote (reference form).
@@ -27,7 +27,7 @@ pub struct Standing {
 /// A subject's part is `ln((P + ¼) / (N + ¼))` over the votes of the ledger and the reports of the operator's own
 /// users, within ±`cap`; without a vote it is `seen` if its messages came before and `newcomer` if not, and 0 for
 /// content.
-pub fn standing(ledger: &Snapshot, own: &ExperienceSnapshot, subjects: &[Subject], now_ms: u64) -> Standing {
+pub fn standing(ledger: &Snapshot, own: &ExperienceReader, subjects: &[Subject], now_ms: u64) -> Standing {
     let parameters = ledger.parameters();
     let part = |subject: &Subject| {
         let (voted, own) = (ledger.score(subject, now_ms), own.own(subject, now_ms));

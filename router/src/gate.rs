@@ -89,10 +89,9 @@ impl Gate {
     /// Judges a message at `now_ms`. Consumes from the limits; records nothing.
     pub fn judge(&self, inquiry: &Inquiry, now_ms: u64) -> Decision {
         let snapshot = self.scores.snapshot.load();
-        let experience = self.published.experience.load();
         let bench = self.bench.load();
         let subjects = inquiry.subjects(&self.pepper).to_vec();
-        let standing = standing(&snapshot, &experience, &subjects, now_ms);
+        let standing = standing(&snapshot, &self.published.experience, &subjects, now_ms);
         let mut facts = facts(inquiry, &standing);
         for category in &bench.categories {
             let seen = snapshot.score_in(*category, &Subject::Peer(inquiry.peer.clone()), now_ms);

@@ -19,7 +19,7 @@ use crate::{
     gate::Gate,
     journal::{
         Command, JournalHandle, LogRow, Placement, Report,
-        tables::{DECISIONS, HoldRow, LOG, QueueRow, parse_index, parse_row},
+        tables::{HoldRow, LOG, QueueRow, parse_row},
     },
 };
 
@@ -121,8 +121,7 @@ impl Intake {
     /// # Errors
     /// The store's, and [`Error::DamagedRow`].
     pub fn recorded(&self, id: DecisionId) -> Result<Option<Decision>, Error> {
-        let Some(index) = self.store.get(DECISIONS, id.as_bytes())? else { return Ok(None) };
-        let index = parse_index(DECISIONS, &index)?;
+        let Some(index) = self.journal.published().decisions.find(id)? else { return Ok(None) };
         let row = self.store.get(LOG, &index.to_be_bytes())?.ok_or(Error::DamagedRow { table: LOG.0 })?;
         match parse_row(LOG, &row)? {
             LogRow::Decision(decision) => Ok(Some(decision)),

@@ -6,6 +6,7 @@
 
 mod expire;
 mod fold;
+mod index;
 mod stage;
 pub mod tables;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod tests;
 #[cfg(feature = "server")]
 mod thread;
 
+pub use index::Index;
 #[cfg(feature = "server")]
 pub use thread::{Done, JournalHandle};
 
@@ -24,9 +26,8 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
 use ostrakon_ledger::{Store, Subject};
-use ostrakon_reputation::{Experience, ExperienceSnapshot, Report as ExperienceReport};
+use ostrakon_reputation::{Experience, ExperienceReader, Report as ExperienceReport};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -169,11 +170,13 @@ impl Command {
 /// What other threads may read of the journal at any time.
 pub struct Published {
     /// The operator's own experience.
-    pub experience: ArcSwap<ExperienceSnapshot>,
+    pub experience: ExperienceReader,
     /// Messages in the queue.
     pub queued: AtomicU64,
     /// Messages on hold.
     pub held: AtomicU64,
+    /// Where each decision stands in the log.
+    pub decisions: Index,
 }
 
 /// The owner of the messages store.
@@ -198,9 +201,10 @@ impl Journal {
         let queued = fold::count(store.as_ref(), tables::QUEUE)?;
         let held = fold::count(store.as_ref(), tables::HOLDS)?;
         let published = Arc::new(Published {
-            experience: ArcSwap::from_pointee(experience.snapshot()),
+            experience: experience.reader(),
             queued: AtomicU64::new(queued),
             held: AtomicU64::new(held),
+            decisions: Index::open(store.clone())?,
         });
         Ok(Self { store, bounds, experience, next_index, queued, held, cursors: expire::Cursors::default(), published })
     }
@@ -247,19 +251,22 @@ impl Journal {
     /// The one commit point. Before it nothing was answered; after it everything staged is on disk, and only then do
     /// the fold, the counters and the readers' view follow.
     fn commit(&mut self, staged: stage::Staged) -> Result<(), Error> {
-        if staged.batch.puts.is_empty() && staged.batch.deletes.is_empty() {
+        let mut batch = staged.batch;
+        if batch.puts.is_empty() && batch.deletes.is_empty() {
             return Ok(());
         }
-        self.store.commit(staged.batch)?;
+        let index = &self.published.decisions;
+        let indexed = index.stage(&mut batch);
+        self.store.commit(batch)?;
+        if indexed {
+            index.settle();
+        }
+        index.note(staged.decided.into_iter());
         self.next_index = staged.next_index;
         self.queued = staged.queued;
         self.held = staged.held;
-        let learned = !staged.rows.is_empty();
         for row in &staged.rows {
             learn(&mut self.experience, row);
-        }
-        if learned {
-            self.published.experience.store(Arc::new(self.experience.snapshot()));
         }
         self.published.queued.store(self.queued, Ordering::Relaxed);
         self.published.held.store(self.held, Ordering::Relaxed);

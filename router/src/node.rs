@@ -163,9 +163,7 @@ impl Node {
     /// [`Error::CatchingUp`] when too many ask at once, [`Error::NoSuchViewpoint`].
     pub async fn explain(&self, question: Question) -> Result<Heard, Error> {
         let told = match self.follower.explain(question).await? {
-            Told::All(explanation) => {
-                Told::All(Box::new(explanation.with_own(&self.journal.published().experience.load())))
-            }
+            Told::All(explanation) => Told::All(Box::new(explanation.with_own(&self.journal.published().experience))),
             redacted @ Told::Redacted(_) => redacted,
         };
         Heard::new(told, &self.reader)

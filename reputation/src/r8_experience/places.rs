@@ -1,12 +1,11 @@
 //! The subjects that the operator's users meet: which were seen, which are reported on, what the reports weigh.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ahash::RandomState;
 use ostrakon_ledger::Subject;
 
 use crate::engine::Tally;
-use crate::table::Index;
 
 /// Most subjects remembered as seen; beyond it the one not seen for longest is forgotten. Half a million subjects are
 /// the senders of some weeks on a busy server and take about 150 MB; who is forgotten counts as a newcomer again.
@@ -27,7 +26,7 @@ pub(super) struct Place {
 
 /// All places by number. Numbers are reused; they show in no answer.
 pub(super) struct Places {
-    pub(super) index: Index,
+    index: HashMap<Subject, u32, RandomState>,
     slots: Vec<Place>,
     free: Vec<u32>,
     order: BTreeMap<u64, u32>,
@@ -37,7 +36,7 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(hasher: RandomState, seen_max: usize) -> Self {
-        let index = Index::with_hasher(hasher);
+        let index = HashMap::with_hasher(hasher);
         Self { index, slots: Vec::new(), free: Vec::new(), order: BTreeMap::new(), sightings: 0, seen_max }
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Reports {
     reporter_ids: HashMap<Subject, u32, RandomState>,
     received: u64,
     reports_max: usize,
+    /// A tally per place, all zero between recomputations.
+    scratch: Vec<Tally>,
 }
 
 impl Reports {
@@ -70,6 +72,7 @@ impl Reports {
             reporter_ids: HashMap::with_hasher(hasher),
             received: 0,
             reports_max,
+            scratch: Vec::new(),
         }
     }
 
@@ -134,13 +137,14 @@ impl Reports {
         let k_c_nv = p.k_c_nv();
         let decay = Decay { at_ms: reference_ms, half_life_ms: p.half_life_ms };
         self.reporters.iter_mut().for_each(|reporter| reporter.consistency = ONE);
+        let tallies = &mut self.scratch;
+        tallies.resize(places, Tally::default());
         for _ in 0..p.rounds {
             let judge = |reporter: &Reporter| {
                 if reporter.trusted { ONE } else { times(judge_base, reporter.consistency) }
             };
             let judges: Vec<Share> = self.reporters.iter().map(judge).collect();
             let own = |report: &LiveReport| report.weight(judges[report.reporter as usize], reference_ms, p);
-            let mut tallies = vec![Tally::default(); places];
             for report in self.live.values() {
                 let weight = own(report);
                 report.places.iter().for_each(|at| tallies[*at as usize].add(i32::from(report.value), weight));
@@ -155,6 +159,9 @@ impl Reports {
                     let record = &mut records[report.reporter as usize];
                     record.judge(report.value > 0, age, judgement(others.positive, others.negative, k_c_nv), 0);
                 }
+            }
+            for report in self.live.values() {
+                report.places.iter().for_each(|at| tallies[*at as usize] = Tally::default());
             }
             // Where many are found to lie, whoever nothing is known about is believed less.
             let ordinary = || self.reporters.iter().zip(&records).filter(|(reporter, _)| !reporter.trusted);

@@ -90,7 +90,7 @@ impl Trace {
         let started = std::time::Instant::now();
         for (i, mail) in self.mails.iter().enumerate() {
             let at_ms = i as u64 * 1_000;
-            let judged = standing(&ledger, &experience.snapshot(), &mail.subjects, at_ms);
+            let judged = standing(&ledger, &experience.reader(), &mail.subjects, at_ms);
             if i >= self.mails.len() / 2 {
                 if mail.ham { ham.push(judged.total) } else { spam.push(judged.total) }
             }

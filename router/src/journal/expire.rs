@@ -5,7 +5,7 @@ use ostrakon_ledger::{Table, store::Row};
 use super::{
     Journal, LogRow,
     stage::Staged,
-    tables::{DEAD, DECISIONS, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, REPORTS, parse_row},
+    tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, REPORTS, parse_index, parse_row},
 };
 use crate::{decision::DecisionId, error::Error};
 
@@ -44,7 +44,8 @@ fn expire_decisions(journal: &Journal, now_ms: u64, cursor: &mut Vec<u8>, staged
                 return Ok(false);
             }
             staged.batch.delete(LOG, key.clone());
-            staged.batch.delete(DECISIONS, decision.decision_id.as_bytes().to_vec());
+            let index = parse_index(LOG, key)?;
+            journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch);
         }
         *cursor = successor(key);
     }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{
     Attempt, Command, Journal, Placement, Report, Ruling,
     tables::{
-        DEAD, DECISIONS, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row, put_row,
-        queue_key, write_row,
+        DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row, put_row, queue_key,
+        write_row,
     },
 };
 use crate::{
@@ -40,6 +40,8 @@ pub(super) fn decision_row(decision: &Decision) -> Result<Vec<u8>, Error> {
 pub(super) struct Staged {
     pub(super) batch: Batch,
     pub(super) rows: Vec<Lesson>,
+    /// Decisions with their rows, for the index.
+    pub(super) decided: Vec<(DecisionId, u64)>,
     pub(super) next_index: u64,
     pub(super) queued: u64,
     pub(super) held: u64,
@@ -50,6 +52,7 @@ impl Staged {
         Self {
             batch: Batch::new(),
             rows: Vec::new(),
+            decided: Vec::new(),
             next_index: journal.next_index,
             queued: journal.queued,
             held: journal.held,
@@ -90,7 +93,7 @@ impl Staged {
         }
         let index = self.next_index.to_be_bytes();
         self.batch.put(LOG, index.to_vec(), row);
-        self.batch.put(DECISIONS, id.as_bytes().to_vec(), index.to_vec());
+        self.decided.push((id, self.next_index));
         self.next_index += 1;
         self.rows.push(Lesson::Sighting(decision));
         Ok(())

@@ -8,7 +8,7 @@ use ostrakon_reputation::{Experience, Parameters};
 use proptest::prelude::*;
 
 use super::{
-    tables::{DEAD, DECISIONS, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row},
+    tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row},
     *,
 };
 use crate::envelope::Kind;
@@ -70,13 +70,18 @@ fn rows(store: &MemoryStore, table: ostrakon_ledger::Table) -> usize {
     store.scan(table, &[], 1000).unwrap().len()
 }
 
+fn found(journal: &Journal, n: u8) -> Option<u64> {
+    journal.published.decisions.find(DecisionId::from_bytes([n; 16])).unwrap()
+}
+
 #[test]
 fn a_full_queue_refuses_the_decision_and_its_message_together() {
     let store = Arc::new(MemoryStore::new());
     let mut journal = open(&store);
     let outcomes = journal.handle(vec![decide(1, queue()), decide(2, queue()), decide(3, queue())]).unwrap();
     assert!(matches!(outcomes[..], [Ok(()), Ok(()), Err(Error::QueueFull)]), "{outcomes:?}");
-    assert_eq!([LOG, DECISIONS, MESSAGES, QUEUE].map(|table| rows(&store, table)), [2; 4]);
+    assert_eq!([LOG, MESSAGES, QUEUE].map(|table| rows(&store, table)), [2; 3]);
+    assert_eq!([1, 2, 3].map(|n| found(&journal, n)), [Some(0), Some(1), None]);
     let outcomes = journal.handle(vec![decide(4, hold()), decide(5, hold())]).unwrap();
     assert!(matches!(outcomes[..], [Ok(()), Err(Error::HoldsFull)]), "{outcomes:?}");
 }
@@ -115,9 +120,11 @@ fn what_is_past_its_time_goes_and_what_is_not_stays() {
     let mut journal = open(&store);
     journal.handle(vec![decide(1, hold()), report(1, -100, 0), decide(2, None)]).unwrap();
     journal.expire(DAY_MS - 1).unwrap();
-    assert_eq!([LOG, DECISIONS, HOLDS].map(|table| rows(&store, table)), [3, 2, 1]);
+    assert_eq!([LOG, HOLDS].map(|table| rows(&store, table)), [3, 1]);
+    assert_eq!([1, 2].map(|n| found(&journal, n)), [Some(0), Some(2)]);
     journal.expire(DAY_MS).unwrap();
-    assert_eq!([LOG, DECISIONS, REPORTS, HOLDS, DEAD, MESSAGES].map(|table| rows(&store, table)), [1, 0, 1, 0, 1, 1]);
+    assert_eq!([LOG, REPORTS, HOLDS, DEAD, MESSAGES].map(|table| rows(&store, table)), [1, 1, 0, 1, 1]);
+    assert_eq!([1, 2].map(|n| found(&journal, n)), [None; 2]);
     let dead: DeadRow = parse_row(DEAD, &store.scan(DEAD, &[], 1).unwrap()[0].1).unwrap();
     assert_eq!(dead.reason, "nobody ruled on it in time");
     journal.expire(3 * DAY_MS).unwrap();
@@ -127,7 +134,7 @@ fn what_is_past_its_time_goes_and_what_is_not_stays() {
 }
 
 proptest! {
-    /// Folding the log again gives the experience that was there before.
+    /// Folding the log again gives the experience and the index that were there before.
     #[test]
     fn a_reopened_journal_knows_what_it_knew(
         steps in prop::collection::vec((0u8..40, prop::option::of(any::<bool>())), 1..60),
@@ -143,6 +150,12 @@ proptest! {
             let batch: Vec<_> = commands.drain(..cut.min(commands.len())).collect();
             journal.handle(batch).unwrap();
         }
-        prop_assert_eq!(open(&store).experience.to_bytes(), journal.experience.to_bytes());
+        let reopened = open(&store);
+        prop_assert_eq!(reopened.experience.to_bytes(), journal.experience.to_bytes());
+        let handled = &steps[..steps.len() - commands.len()];
+        let last = |n: u8| handled.iter().rposition(|step| *step == (n, None)).map(|at| at as u64);
+        for n in 0..40 {
+            prop_assert_eq!((found(&journal, n), found(&reopened, n)), (last(n), last(n)));
+        }
     }
 }
