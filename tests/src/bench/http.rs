@@ -27,10 +27,11 @@ use super::decisions::question;
 
 /// Connections that ask at once, three quarters of what a listener holds: those that wait share a sync of the disk.
 const CONNECTIONS: usize = 768;
-/// Requests of one round.
-const REQUESTS: usize = 64_000;
-/// Rounds of each; the better half of the noise cancels in the median of the ratios' ends.
-const ROUNDS: usize = 3;
+/// Requests of one round: a second's work or two.
+const REQUESTS: usize = 48_000;
+/// Pairs of rounds. On a shared machine the speed changes from one second to the next, so each round is compared with
+/// the one beside it.
+const ROUNDS: usize = 7;
 
 /// What one server did.
 pub(crate) struct Load {
@@ -58,26 +59,35 @@ pub(crate) fn echo() {
     });
 }
 
-/// Both loads, the median round of each, taken in turn.
-pub(crate) fn checks_and_echoes() -> (Load, Load) {
+/// Both loads taken in turn: the median round of each, and the median of the pairs' ratios.
+pub(crate) struct Compared {
+    pub(crate) checks: Load,
+    pub(crate) echoes: Load,
+    pub(crate) ratio: f64,
+}
+
+/// Runs both.
+pub(crate) fn checks_and_echoes() -> Compared {
     let node = TestNode::serving(ostrakon_policies::DEFAULT_POLICY, "");
     let (mut child, echo) = start_bare("echo");
     let runtime = Runtime::new().unwrap();
     let local = node.local().trim_start_matches("http://").to_owned();
-    let (mut checks, mut echoes) = (Vec::new(), Vec::new());
+    let (mut checks, mut echoes, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let first = round * REQUESTS;
         let echoed = runtime.block_on(load(&echo, first));
         let checked = runtime.block_on(load(&local, first));
         // The first round warms up.
         if round > 0 {
+            ratios.push(checked.per_second / echoed.per_second);
             echoes.push(echoed);
             checks.push(checked);
         }
     }
     let _ = child.kill();
     let _ = child.wait();
-    (middle(checks), middle(echoes))
+    ratios.sort_by(f64::total_cmp);
+    Compared { checks: middle(checks), echoes: middle(echoes), ratio: ratios[ROUNDS / 2] }
 }
 
 fn middle(mut loads: Vec<Load>) -> Load {

@@ -81,9 +81,8 @@ fn witness_line() {
 }
 
 fn http_lines() {
-    let (checks, echoes) = http::checks_and_echoes();
+    let http::Compared { checks, echoes, ratio } = http::checks_and_echoes();
     print("bare warp JSON echo", &echoes.to_string(), None);
-    let ratio = checks.per_second / echoes.per_second;
     print("POST /v1/check, durable; against the echo", &checks.to_string(), Some((ratio, 0.5)));
 }
 
