@@ -178,6 +178,9 @@ pub enum Refusal {
         /// Where the first one stands.
         index: u64,
     },
+    /// What the owner of a ledger says is not copied into it from elsewhere, nor is anything from the ledger itself.
+    #[error("this is the ledger of {0}: its own records are not copied into it")]
+    OwnersRecord(PeerName),
     /// Only the ledger's owner admits peers and says which policy is in force.
     #[error("only {0}, the owner of this ledger, may say this")]
     NotOwner(PeerName),
@@ -236,6 +239,7 @@ impl Refusal {
             Refusal::WrongNetwork { .. } => "wrong_network",
             Refusal::OutOfSequence { .. } => "out_of_sequence",
             Refusal::Conflict { .. } => "conflict",
+            Refusal::OwnersRecord(_) => "owners_record",
             Refusal::NotOwner(_) => "not_owner",
             Refusal::AlreadyAdmitted(_) => "already_admitted",
             Refusal::UnknownTarget(_) => "unknown_target",

@@ -2,11 +2,14 @@
 
 mod heal;
 mod marks;
+mod mirror;
+mod missing;
 mod pending;
 mod proofs;
 pub(crate) mod reader;
 pub(crate) mod recover;
 mod restore;
+mod tiles;
 pub(crate) mod tree;
 
 use std::sync::Arc;
@@ -14,12 +17,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 pub use self::heal::{Healed, heal};
-use self::pending::{Heads, Pending};
+pub use self::mirror::{Followed, Mirror, MirrorError};
+pub use self::missing::Missing;
+use self::pending::{Heads, Pending, Sequenced};
 pub use self::reader::{LedgerReader, Published};
 pub use self::restore::{Preview, RESTORE_ENTRIES_MAX, Restorer};
 use self::tree::Tree;
 use crate::checkpoint::{Checkpoint, origin};
 use crate::dsse::{SignedRecord, Verified};
+use crate::entry::Provenance;
 use crate::error::{LedgerError, Malformed, Refusal};
 use crate::keys::{PublicKey, SecretKey};
 use crate::name::PeerName;
@@ -69,6 +75,15 @@ pub struct Appended {
 
 /// Conflicting records kept until someone takes them; a peer that told two stories is convicted by one.
 const CONFLICTS_MAX: usize = 64;
+
+/// A record on its way in.
+struct Incoming {
+    record: Verified<SignedRecord>,
+    /// Unix ms.
+    received_at_ms: u64,
+    /// Where it was copied from; `None`: it came from its author.
+    provenance: Option<Provenance>,
+}
 
 /// A record that was refused because its author had said something else in its place.
 #[derive(Debug, Clone)]
@@ -182,6 +197,25 @@ impl Ledger {
         &mut self,
         batch: Vec<(Verified<SignedRecord>, u64)>,
     ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
+        let first_hand = |(record, received_at_ms)| Incoming { record, received_at_ms, provenance: None };
+        self.take(batch.into_iter().map(first_hand).collect())
+    }
+
+    /// As [`Ledger::submit`], for records that were found in the ledgers of others: each author's in its order. What such a
+    /// record says about the ledger it was made for, and cannot say about this one, stands here as history without effect.
+    ///
+    /// # Errors
+    /// As [`Ledger::submit`].
+    pub fn submit_copied(
+        &mut self,
+        batch: Vec<(Verified<SignedRecord>, Provenance)>,
+        received_at_ms: u64,
+    ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
+        let copied = |(record, provenance)| Incoming { record, received_at_ms, provenance: Some(provenance) };
+        self.take(batch.into_iter().map(copied).collect())
+    }
+
+    fn take(&mut self, batch: Vec<Incoming>) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         if let Some(reason) = &self.stopped {
             return Err(LedgerError::Poisoned(reason.clone()));
         }
@@ -191,18 +225,19 @@ impl Ledger {
         self.sequence_and_commit(&batch).inspect_err(|error| self.stopped = Some(error.to_string()))
     }
 
-    fn sequence_and_commit(
-        &mut self,
-        batch: &[(Verified<SignedRecord>, u64)],
-    ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
+    fn sequence_and_commit(&mut self, batch: &[Incoming]) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         // 1. Sequence.
         let mut pending = Pending::new(&self.home, &*self.store, &mut self.heads, &mut self.tree, self.head);
-        let answers = batch
-            .iter()
-            .map(|(record, received_at_ms)| pending.add(record, *received_at_ms))
-            .collect::<Result<Vec<_>, _>>()?;
+        let sequence = |Incoming { record, received_at_ms, provenance }: &Incoming| {
+            let sequenced = pending.add(record, *received_at_ms, provenance.as_ref())?;
+            Ok(sequenced.map(|sequenced| match sequenced {
+                Sequenced::New(index, _) => Appended { index, id: record.id(), new: true },
+                Sequenced::Known(index) => Appended { index, id: record.id(), new: false },
+            }))
+        };
+        let answers = batch.iter().map(sequence).collect::<Result<Vec<_>, LedgerError>>()?;
         let finished = pending.finish();
-        for ((record, _), answer) in batch.iter().zip(&answers) {
+        for (Incoming { record, .. }, answer) in batch.iter().zip(&answers) {
             if let Err(Refusal::Conflict { index }) = answer
                 && self.conflicts.len() < CONFLICTS_MAX
             {

@@ -40,14 +40,14 @@ pub mod verify;
 pub mod witness;
 
 pub use dsse::{Signed, SignedRecord, Verified};
-pub use entry::Entry;
+pub use entry::{Effect, Entry, Provenance};
 pub use error::{Blame, LedgerError, Malformed, Refusal, Unproven};
 pub use evidence::Evidence;
 pub use files::{FetchError, LogFiles};
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use ledger::{
-    Appended, AuthorHead, BATCH_RECORDS_MAX, Conflict, Healed, Ledger, LedgerReader, Preview, Published,
-    RESTORE_ENTRIES_MAX, Restorer, heal,
+    Appended, AuthorHead, BATCH_RECORDS_MAX, Conflict, Followed, Healed, Ledger, LedgerReader, Mirror, MirrorError,
+    Missing, Preview, Published, RESTORE_ENTRIES_MAX, Restorer, heal,
 };
 pub use name::PeerName;
 pub use quorum::Quorum;

@@ -237,6 +237,13 @@ impl Note {
         Self { text: self.text.clone(), signatures }
     }
 
+    /// The same text with at most one signature: the first under this key's name and id.
+    #[must_use]
+    pub fn signed_only_with(&self, key: &NoteKey) -> Self {
+        let own = |signature: &&NoteSignature| signature.name == key.name && signature.key_id == key.id();
+        Self { text: self.text.clone(), signatures: self.signatures.iter().find(own).cloned().into_iter().collect() }
+    }
+
     /// The text, with its final newline.
     pub fn text(&self) -> &str {
         &self.text

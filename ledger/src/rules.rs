@@ -9,8 +9,13 @@
 //!    detached body of a vote or rebuttal was erased
 //! 6. any peer goes on with a new key, at most [`ROTATIONS_MAX`] times
 //! 7. any peer convicts another of telling two stories, once, under a key that the accused has or had here
+//!
+//! 1 to 3 are about an author's sequence, which is the same in every ledger; 4 to 7 ask what is true in this one. A record that
+//! was copied from another ledger must keep 1 to 3, and is never the owner's own. Where 4 to 7 would have refused it, it stands
+//! here as history: inert. Only a rotation that cannot be followed is refused, since it changes what 2 means.
 
 use crate::dsse::SignedRecord;
+use crate::entry::{Effect, Provenance};
 use crate::error::{LedgerError, Refusal};
 use crate::keys::PublicKey;
 use crate::ledger::AuthorHead;
@@ -84,25 +89,39 @@ pub(crate) trait Prefix {
 /// What to do with a record.
 #[expect(clippy::large_enum_variant, reason = "nearly all are appended, and none is kept")]
 pub(crate) enum Step {
-    /// Append it; its author's head before it, and what it marks.
-    Append(AuthorHead, Option<Mark>),
+    /// Append it.
+    Append(Place),
     /// It stands at this index already.
     Known(u64),
 }
 
-/// Judges a record whose signature was checked.
+/// What a record finds and leaves when it is appended.
+pub(crate) struct Place {
+    /// Its author's head before it.
+    pub(crate) author: AuthorHead,
+    pub(crate) mark: Option<Mark>,
+    pub(crate) effect: Effect,
+}
+
+/// Judges a record whose signature was checked; `provenance` is where it was copied from, if it was.
 pub(crate) fn judge(
     home: &Home,
     signed: &SignedRecord,
+    provenance: Option<&Provenance>,
     prefix: &mut impl Prefix,
 ) -> Result<Result<Step, Refusal>, LedgerError> {
     let header = &signed.record().header;
     if header.network != home.network {
         return Ok(Err(Refusal::WrongNetwork { expected: home.network.clone() }));
     }
+    if provenance.is_some_and(|it| header.author == home.owner || it.ledger == home.owner) {
+        return Ok(Err(Refusal::OwnersRecord(home.owner.clone())));
+    }
     let author = match prefix.author(&header.author)? {
         Some(author) => author,
-        None if prefix.is_empty() && is_genesis(home, signed) => AuthorHead::admitted(home.key, false, 0),
+        None if provenance.is_none() && prefix.is_empty() && is_genesis(home, signed) => {
+            AuthorHead::admitted(home.key, false, 0)
+        }
         None => return Ok(Err(Refusal::UnknownPeer(header.author.clone()))),
     };
     if header.key != author.key {
@@ -121,7 +140,12 @@ pub(crate) fn judge(
     if header.seq != author.seq + 1 || header.prev != author.id {
         return Ok(Err(Refusal::OutOfSequence { expected_seq: author.seq + 1, expected_prev: author.id }));
     }
-    Ok(judge_body(home, signed, &author, prefix)?.map(|mark| Step::Append(author, mark)))
+    Ok(match judge_body(home, signed, &author, prefix)? {
+        Ok(mark) => Ok(Step::Append(Place { author, mark, effect: Effect::InForce })),
+        Err(refusal @ Refusal::TooManyKeys(_)) => Err(refusal),
+        Err(_) if provenance.is_some() => Ok(Step::Append(Place { author, mark: None, effect: Effect::Inert })),
+        Err(refusal) => Err(refusal),
+    })
 }
 
 type Judged<T> = Result<Result<T, Refusal>, LedgerError>;
@@ -217,18 +241,19 @@ pub(crate) fn is_genesis(home: &Home, signed: &SignedRecord) -> bool {
 /// The author heads that change when a record is appended at an index: the admitted peer's, then its author's.
 pub(crate) fn heads_after(
     signed: &SignedRecord,
-    author: AuthorHead,
+    place: &Place,
     index: u64,
-) -> impl Iterator<Item = (PeerName, AuthorHead)> {
-    let admitted = match &signed.record().body {
-        Body::Admit(admit) => Some((admit.peer.clone(), AuthorHead::admitted(admit.peer_key, admit.imported, index))),
-        _ => None,
+) -> impl Iterator<Item = (PeerName, AuthorHead)> + use<> {
+    let Place { author, effect, .. } = place;
+    let (admitted, key) = match (&signed.record().body, effect) {
+        (Body::Admit(admit), Effect::InForce) => {
+            let head = AuthorHead::admitted(admit.peer_key, admit.imported, index);
+            (Some((admit.peer.clone(), head)), author.key)
+        }
+        (Body::Rotate(rotate), Effect::InForce) => (None, rotate.new_key),
+        _ => (None, author.key),
     };
     let header = &signed.record().header;
-    let key = match &signed.record().body {
-        Body::Rotate(rotate) => rotate.new_key,
-        _ => author.key,
-    };
-    let next = AuthorHead { seq: header.seq, id: signed.id(), head_index: index, key, ..author };
+    let next = AuthorHead { seq: header.seq, id: signed.id(), head_index: index, key, ..*author };
     admitted.into_iter().chain([(header.author.clone(), next)])
 }

@@ -98,6 +98,9 @@ pub enum Disagreement {
     /// The rules would have refused the record.
     #[error("the record should have been refused: {0}")]
     Rule(Refusal),
+    /// A copied record is said to be in force, or inert, and is not.
+    #[error("the rules do not give the record the effect that its entry says it has")]
+    Effect,
     /// The record stands in the ledger twice.
     #[error("the record stands at index {0} already")]
     Repeated(u64),
@@ -262,7 +265,7 @@ impl Walk<'_> {
             return Err(damage(index, Disagreement::Chain));
         }
         let signed = signature.map_err(|_| damage(index, Disagreement::Signature))?;
-        self.replay.step(&signed, entry.received_at_ms).map_err(|what| damage(index, what))?;
+        self.replay.step(&signed, &entry).map_err(|what| damage(index, what))?;
         if id_row.map_err(unreadable(index))?.as_deref() != Some(&tables::index_key(index)) {
             let fault = "does not point to the entry";
             return Err(damage(index, Disagreement::Row { table: IDS.0, fault }));

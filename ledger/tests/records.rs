@@ -3,9 +3,9 @@
 
 use ostrakon_ledger::dsse::{self, Limits, pre_authentication_encoding};
 use ostrakon_ledger::{
-    Admit, Answer, Body, Category, Digest, Entry, Equivocate, Erase, Header, Malformed, PeerName, Pepper, Policy,
-    Rebut, Record, RecordId, RecordType, Refusal, Retract, Rotate, SecretKey, Signed, SignedRecord, Subject,
-    SubjectKind, Tag, Verified, Vote,
+    Admit, Answer, Body, Category, Digest, Effect, Entry, Equivocate, Erase, Header, Malformed, PeerName, Pepper,
+    Policy, Provenance, Rebut, Record, RecordId, RecordType, Refusal, Retract, Rotate, SecretKey, Signed, SignedRecord,
+    Subject, SubjectKind, Tag, Verified, Vote,
 };
 use proptest::prelude::*;
 
@@ -53,7 +53,7 @@ fn a_vote_has_these_bytes() {
     );
     assert_eq!(vote().id().to_string(), "fa25f8efe904415498abba95c01196e881290dd04018add0a11951a0c7cc63bd");
     let signed = SignedRecord::sign(vote(), &self::key()).unwrap();
-    let entry = Entry { index: 0, chain: Default::default(), received_at_ms: 5, record: signed }.to_bytes();
+    let entry = first_hand(signed).to_bytes();
     assert_eq!((entry[0], entry[40], entry[41]), (1, 5, 3));
     assert_eq!(entry.len(), 1 + 32 + 8 + 1 + 2 + payload().len() + 64);
 }
@@ -235,21 +235,48 @@ fn other_envelopes_are_checked_with_the_key_that_the_caller_trusts() {
     assert!(matches!(Signed::parse(&larger, &limits), Err(Malformed::TooLong { what: "envelope", .. })));
 }
 
+fn first_hand(record: SignedRecord) -> Entry {
+    Entry { index: 7, chain: Default::default(), received_at_ms: 5, record, provenance: None, effect: Effect::InForce }
+}
+
+fn copied(record: SignedRecord, effect: Effect) -> Entry {
+    let provenance = Some(Provenance { ledger: name("b.example"), index: 4711 });
+    Entry { provenance, effect, ..first_hand(record) }
+}
+
 #[test]
 fn entries_that_are_not_a_frame_are_refused() {
     let record = SignedRecord::sign(vote(), &key()).unwrap();
-    let entry = Entry { index: 7, chain: Default::default(), received_at_ms: 5, record };
-    let bytes = entry.to_bytes();
-    assert_eq!(Entry::parse(7, &bytes).unwrap(), entry);
-    for len in 0..bytes.len() {
-        assert!(Entry::parse(7, &bytes[..len]).is_err(), "{len}");
+    let entries = [first_hand(record.clone()), copied(record.clone(), Effect::InForce), copied(record, Effect::Inert)];
+    for entry in entries {
+        let bytes = entry.to_bytes();
+        assert_eq!(Entry::parse(7, &bytes).unwrap(), entry);
+        for len in 0..bytes.len() {
+            assert!(Entry::parse(7, &bytes[..len]).is_err(), "{len}");
+        }
+        assert!(Entry::parse(7, &[bytes.as_slice(), &[0]].concat()).is_err());
+        for (at, byte) in [(0, 0), (0, 3), (0, bytes[0] ^ 3), (41, 2), (41, 8), (41, 0)] {
+            let mut spoiled = bytes.clone();
+            spoiled[at] = byte;
+            assert!(Entry::parse(7, &spoiled).is_err());
+        }
     }
-    assert!(Entry::parse(7, &[bytes.as_slice(), &[0]].concat()).is_err());
-    for (at, byte) in [(0, 0), (0, 2), (41, 2), (41, 8), (41, 0)] {
-        let mut spoiled = bytes.clone();
-        spoiled[at] = byte;
-        assert!(Entry::parse(7, &spoiled).is_err());
-    }
+}
+
+#[test]
+fn a_copied_record_carries_where_it_was_found_behind_the_same_bytes() {
+    let record = SignedRecord::sign(vote(), &key()).unwrap();
+    let (own, copy) = (first_hand(record.clone()).to_bytes(), copied(record.clone(), Effect::InForce).to_bytes());
+    assert_eq!((copy[0], &copy[1..own.len()]), (2, &own[1..]));
+    assert_eq!(copy[own.len()..], [&[1], &4711u64.to_be_bytes()[..], &[9], b"b.example"].concat());
+    let inert = copied(record.clone(), Effect::Inert).to_bytes();
+    assert_eq!(inert[own.len()], 0);
+    let mut unknown = inert;
+    unknown[own.len()] = 2;
+    assert!(Entry::parse(7, &unknown).is_err());
+    let longest = Provenance { ledger: name(&["a".repeat(63).as_str(); 4].join(".")[..253]), index: u64::MAX };
+    let entry = Entry { provenance: Some(longest), ..first_hand(record) };
+    assert_eq!(Entry::parse(7, &entry.to_bytes()).unwrap(), entry);
 }
 
 #[test]
@@ -367,8 +394,8 @@ proptest! {
         let signed = SignedRecord::sign(record, &key).unwrap();
         prop_assert_eq!(&SignedRecord::parse_envelope(&signed.to_envelope()).unwrap(), &signed);
         prop_assert!(Verified::check(signed.clone()).is_ok());
-        let entry = Entry { index: 3, chain: Default::default(), received_at_ms: 4, record: signed };
-        prop_assert_eq!(Entry::parse(3, &entry.to_bytes()).unwrap(), entry);
+        let entry = first_hand(signed);
+        prop_assert_eq!(Entry::parse(7, &entry.to_bytes()).unwrap(), entry);
     }
 
     #[test]

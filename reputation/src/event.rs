@@ -1,6 +1,6 @@
 //! What the book reads from a ledger entry.
 
-use ostrakon_ledger::{Body, Entry, PeerName, RecordId, Subject, Vote};
+use ostrakon_ledger::{Body, Effect, Entry, PeerName, RecordId, Subject, Vote};
 
 /// Longest chain of copies of copies that is followed to its root.
 const CHAIN_MAX: usize = 8;
@@ -126,13 +126,16 @@ impl Source {
 }
 
 impl Event {
-    /// Reads an entry. Retractions and derived votes name records: `find` gives the entry of a record in the same
+    /// Reads an entry. What is inert in its ledger says nothing about scores. Retractions and derived votes name records: `find` gives the entry of a record in the same
     /// ledger, so that the book need not keep the ids of all votes.
     ///
     /// # Errors
     /// What `find` returns.
     pub fn of<E>(entry: &Entry, mut find: impl FnMut(&RecordId) -> Result<Option<Entry>, E>) -> Result<Self, E> {
         let (index, at_ms) = (entry.index, entry.received_at_ms);
+        if entry.effect == Effect::Inert {
+            return Ok(Event::Other { index, at_ms });
+        }
         let record = entry.record.record();
         Ok(match &record.body {
             Body::Admit(admit) => Event::Admitted { index, peer: admit.peer.clone() },

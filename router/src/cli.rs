@@ -7,6 +7,7 @@ mod explain;
 mod fork;
 mod import;
 mod ledger;
+mod peer;
 mod proof;
 mod serve;
 mod speak;
@@ -14,7 +15,7 @@ mod speak;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use ostrakon_ledger::{Answer, Category, PeerName, PublicKey, RecordId, Subject};
+use ostrakon_ledger::{Answer, Category, PeerName, RecordId, Subject};
 
 use crate::{
     decision::DecisionId,
@@ -91,9 +92,9 @@ enum Command {
         #[arg(long, value_name = "ADDR")]
         local: Option<SocketAddr>,
     },
-    /// Admit peers and list them
+    /// Admit peers, follow their ledgers, list them
     #[command(subcommand)]
-    Peer(PeerCommand),
+    Peer(peer::Command),
     /// Cast a vote of this node's own
     #[command(
         after_help = "A subject is peer:<domain>, domain:<domain>, account:<tag>, net:<tag> or content:<tag>.\n\n\
@@ -192,29 +193,6 @@ enum Command {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
-enum PeerCommand {
-    /// Bind a peer's name to its key: from now on its votes and messages are taken
-    #[command(
-        after_help = "Example:\n  ostrakon peer admit mail.example 0f1c…  (64 hexadecimal digits, see the peer's /.well-known/ostrakon)"
-    )]
-    Admit {
-        /// The peer's domain
-        #[arg(value_parser = PeerName::parse)]
-        name: PeerName,
-        /// Its Ed25519 public key, hexadecimal
-        key: PublicKey,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// List the peers that were admitted
-    List {
-        #[command(flatten)]
-        place: Place,
-    },
-}
-
-#[derive(Debug, Subcommand)]
 enum ImportCommand {
     /// Turn a third party's list into signed votes of one pseudo-peer per source; importing twice adds nothing
     #[command(after_help = "Example:\n  ostrakon import votes blocklist.csv --format mastodon --source oliphant")]
@@ -276,8 +254,7 @@ impl Cli {
         match self.command {
             Command::Init { dir, domain, network } => serve::init(&Home::at(dir), &domain, &network),
             Command::Serve { dir, public, local } => serve::serve(Home::at(dir), public, local),
-            Command::Peer(PeerCommand::Admit { name, key, place }) => speak::admit(&place, name, key),
-            Command::Peer(PeerCommand::List { place }) => speak::list_peers(&place),
+            Command::Peer(command) => peer::run(command),
             Command::Vote { subject, value, category, expires, evidence, place } => {
                 speak::vote(&place, subject, value, category, expires, evidence.as_deref())
             }

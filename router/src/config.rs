@@ -127,6 +127,9 @@ pub struct LimitsSection {
     /// Most messages that are held, 1 to 1,000,000.
     #[serde(deserialize_with = "raw::count::<_, 1, 1_000_000>")]
     pub holds_max: usize,
+    /// Most entries in the copy of one followed ledger, 1 to 1,000,000,000.
+    #[serde(deserialize_with = "raw::count::<_, 1, 1_000_000_000>")]
+    pub copy_entries_max: usize,
 }
 
 /// Where accepted messages of some kinds go.

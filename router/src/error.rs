@@ -81,6 +81,9 @@ pub enum Error {
         /// Those there are.
         known: String,
     },
+    /// A peer whose ledger is not followed.
+    #[error("the ledger of `{0}` is not followed here")]
+    NotFollowed(String),
     /// A record that is not in the published ledger.
     #[error("no such record: `{0}` is not in the published ledger")]
     NoSuchRecord(String),
@@ -216,6 +219,7 @@ impl Error {
             Self::NoSuchHold => "no_such_hold",
             Self::NoSuchPeer(_) => "no_such_peer",
             Self::NoSuchViewpoint { .. } => "no_such_viewpoint",
+            Self::NotFollowed(_) => "not_followed",
             Self::NoSuchRecord(_) => "no_such_record",
             Self::NotConvicted(_) => "not_convicted",
             Self::NoEvidence(_) => "no_evidence",
@@ -265,6 +269,7 @@ impl Error {
             | Self::NoSuchHold
             | Self::NoSuchPeer(_)
             | Self::NoSuchViewpoint { .. }
+            | Self::NotFollowed(_)
             | Self::NoSuchRecord(_)
             | Self::NotConvicted(_)
             | Self::NoEvidence(_)

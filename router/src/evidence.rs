@@ -130,6 +130,20 @@ impl EvidenceStore {
         }
     }
 
+    /// The body behind a record's commitment.
+    ///
+    /// # Errors
+    /// [`Error::NoEvidence`] when the record commits to nothing or its body was never kept here, [`Error::Erased`]; the files',
+    /// and the ledger's.
+    pub fn of(&self, reader: &LedgerReader, id: &RecordId) -> Result<Evidence, Error> {
+        let none = || Error::NoEvidence(id.to_string());
+        let commitment = commitment_of(reader, id)?.ok_or_else(none)?;
+        if reader.erasure_of(&commitment)?.is_some() {
+            return Err(Error::Erased(id.to_string()));
+        }
+        self.get(&commitment)?.ok_or_else(none)
+    }
+
     fn path(&self, commitment: &Digest) -> PathBuf {
         self.dir.join(commitment.to_string())
     }

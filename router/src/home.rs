@@ -12,6 +12,7 @@
 //! witness-logs       the logs that this node is a witness for, if it is one (C2SP tlog-policy)
 //! quorum             the witnesses that cosign this node's ledger, if any do (C2SP tlog-policy)
 //! witness/           RocksDB: what this node cosigned
+//! mirrors/           verified copies of the ledgers of followed peers, a folder each
 //! run.json           where it listens, while it is served
 //! ```
 
@@ -36,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::secrets::Secrets;
 use crate::{
-    clock::now_ms, config::Config, error::Error, evidence::EvidenceStore, journal::tables::TABLES,
+    clock::now_ms, config::Config, error::Error, evidence::EvidenceStore, journal::tables::TABLES, mirrors::Folder,
     registrar::Registrar, scorebook::BookFile,
 };
 
@@ -160,6 +161,19 @@ impl Home {
     pub fn inspect_ledger(&self) -> Result<(MemoryState, RocksStore), Error> {
         let signed = MemoryState::new(self.signed_state().load()?);
         Ok((signed, RocksStore::open_read_only(self.dir.join("ledger"), LEDGER_TABLES)?))
+    }
+
+    /// The folder of copies of the ledgers of peers that `ledger` admitted.
+    pub fn mirrors(&self, config: &Config, ledger: LedgerReader) -> Folder {
+        Folder::new(self.dir.join("mirrors"), config.node.network.clone(), ledger)
+    }
+
+    /// Where a peer's ledger is followed, if it is; also while this node's own ledger cannot be opened.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn followed_at(&self, peer: &PeerName) -> Result<Option<String>, Error> {
+        crate::mirrors::url_of(&self.dir.join("mirrors"), peer)
     }
 
     /// Opens the folder of detached bodies.

@@ -47,6 +47,8 @@ pub mod http;
 #[cfg(feature = "server")]
 pub mod intake;
 #[cfg(feature = "server")]
+pub mod mirrors;
+#[cfg(feature = "server")]
 pub mod node;
 #[cfg(feature = "server")]
 pub mod remote;

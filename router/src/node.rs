@@ -7,7 +7,7 @@ mod watch;
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use ostrakon_ledger::{LedgerReader, PeerName, PublicKey, Store, note::Note};
+use ostrakon_ledger::{AuthorHead, LedgerReader, PeerName, PublicKey, Store, note::Note};
 use serde::Serialize;
 use tokio::sync::Notify;
 
@@ -29,6 +29,7 @@ use crate::{
         Command, JournalHandle, Ruling,
         tables::{HOLDS, HoldRow, parse_row},
     },
+    mirrors::{FollowView, Mirrors},
     rebuttals::Heard,
     sequencer::Sequencer,
     witness::WitnessDesk,
@@ -58,6 +59,8 @@ pub struct Node {
     pub witness: Option<WitnessDesk>,
     /// What the witnesses of this node's own ledger have cosigned, if it has any.
     pub cosigned: Option<Arc<Cosigned>>,
+    /// Copies of the ledgers of others.
+    pub mirrors: Arc<Mirrors>,
     /// Detached bodies.
     pub evidence: Arc<EvidenceStore>,
     /// Wakes the delivery worker.
@@ -80,6 +83,12 @@ pub struct PeerView {
     prev: String,
     imported: bool,
     admitted_at_index: u64,
+    /// Where it was convicted of telling two stories, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    convicted_at_index: Option<u64>,
+    /// How following its ledger goes, if it is followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    follows: Option<FollowView>,
 }
 
 /// A held message as operators see it.
@@ -121,6 +130,7 @@ impl Node {
                 "messages": "/v1/messages",
                 "checkpoint": "/checkpoint",
                 "tiles": "/tile/",
+                "mirrors": "/mirror/",
             },
         })
     }
@@ -174,7 +184,7 @@ impl Node {
     /// # Errors
     /// The ledger's.
     pub fn list_peers(&self) -> Result<Vec<PeerView>, Error> {
-        Ok(self.reader.authors()?.into_iter().map(|(peer, head)| PeerView::new(&peer, &head)).collect())
+        self.reader.authors()?.iter().map(|(peer, head)| self.peer_view(peer, head)).collect()
     }
 
     /// One peer.
@@ -183,7 +193,20 @@ impl Node {
     /// [`Error::NoSuchPeer`], and the ledger's.
     pub fn show_peer(&self, peer: &PeerName) -> Result<PeerView, Error> {
         let head = self.reader.author(peer)?.ok_or_else(|| Error::NoSuchPeer(peer.to_string()))?;
-        Ok(PeerView::new(peer, &head))
+        self.peer_view(peer, &head)
+    }
+
+    fn peer_view(&self, peer: &PeerName, head: &AuthorHead) -> Result<PeerView, Error> {
+        Ok(PeerView {
+            peer: peer.to_string(),
+            key: head.key.to_string(),
+            seq: head.seq,
+            prev: head.id.to_string(),
+            imported: head.imported,
+            admitted_at_index: head.admitted_at_index,
+            convicted_at_index: self.reader.conviction_of(peer)?,
+            follows: self.mirrors.view(peer),
+        })
     }
 
     /// Up to `limit` held messages.
@@ -224,19 +247,6 @@ impl Node {
             part("book", (!self.gate.is_ready()).then_some("still reading the ledger")),
         ];
         (parts.iter().all(|part| part.ready), parts)
-    }
-}
-
-impl PeerView {
-    fn new(peer: &PeerName, head: &ostrakon_ledger::AuthorHead) -> Self {
-        Self {
-            peer: peer.to_string(),
-            key: head.key.to_string(),
-            seq: head.seq,
-            prev: head.id.to_string(),
-            imported: head.imported,
-            admitted_at_index: head.admitted_at_index,
-        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! What is shown beside the votes of an explanation: the answers of the accused, and whether it was caught lying.
+//! What is shown beside the votes of an explanation: where they were copied from, the answers of the accused, and whether it was
+//! caught lying.
 
-use ostrakon_ledger::{Answer, Body, LedgerReader, RecordId, Subject};
+use ostrakon_ledger::{Answer, Body, LedgerReader, Provenance, RecordId, Subject, checkpoint::origin};
 use serde::Serialize;
 
 use crate::{error::Error, explaining::Told};
@@ -12,9 +13,36 @@ pub struct Heard {
     told: Told,
     /// Answers to the listed votes.
     rebuttals: Vec<RebuttalView>,
+    /// Which of the listed votes stand here because they stand in another peer's ledger.
+    copied: Vec<CopyView>,
     /// Where the subject, if it is a peer, was convicted of telling two stories.
     #[serde(skip_serializing_if = "Option::is_none")]
     convicted_at_index: Option<u64>,
+}
+
+/// A vote that did not come from its author.
+#[derive(Debug, Serialize)]
+pub struct CopyView {
+    /// Where the vote stands.
+    vote_index: u64,
+    #[serde(flatten)]
+    from: CopiedFrom,
+}
+
+/// Where a record was found.
+#[derive(Debug, Serialize)]
+pub struct CopiedFrom {
+    /// The origin of the ledger.
+    ledger: String,
+    /// The index there.
+    index: u64,
+}
+
+impl CopiedFrom {
+    /// As shown to people and programs.
+    pub fn new(provenance: &Provenance) -> Self {
+        Self { ledger: origin(&provenance.ledger), index: provenance.index }
+    }
 }
 
 /// An answer to a vote.
@@ -37,9 +65,11 @@ impl Heard {
     /// # Errors
     /// The ledger's.
     pub fn new(told: Told, reader: &LedgerReader) -> Result<Self, Error> {
-        let mut rebuttals = Vec::new();
+        let (mut rebuttals, mut copied) = (Vec::new(), Vec::new());
         for vote_index in told.votes() {
-            let Some(vote) = reader.entry(vote_index)?.map(|entry| entry.record.id()) else { continue };
+            let Some(entry) = reader.entry(vote_index)? else { continue };
+            copied.extend(entry.provenance.map(|it| CopyView { vote_index, from: CopiedFrom::new(&it) }));
+            let vote = entry.record.id();
             let Some(index) = reader.rebuttal_of(&vote)? else { continue };
             let Some(entry) = reader.entry(index)? else { continue };
             if let Body::Rebut(rebut) = &entry.record.record().body {
@@ -51,6 +81,6 @@ impl Heard {
             Subject::Peer(peer) => reader.conviction_of(peer)?,
             _ => None,
         };
-        Ok(Self { told, rebuttals, convicted_at_index })
+        Ok(Self { told, rebuttals, copied, convicted_at_index })
     }
 }

@@ -10,8 +10,8 @@ mod statement;
 use std::collections::HashSet;
 
 use ostrakon_ledger::{
-    Admit, Appended, Body, Conflict, Equivocate, Ledger, PeerName, PublicKey, Refusal, SecretKey, SignedRecord,
-    Verified,
+    Admit, Appended, Body, Conflict, Equivocate, Ledger, PeerName, Provenance, PublicKey, Refusal, SecretKey,
+    SignedRecord, Verified,
 };
 
 use self::chain::{Chain, Draft};
@@ -62,6 +62,21 @@ impl Registrar {
         now_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, Error> {
         let outcomes = self.ledger.submit(records.into_iter().map(|record| (record, now_ms)).collect())?;
+        self.convict_liars(now_ms)?;
+        Ok(outcomes)
+    }
+
+    /// Takes in records that stand in the ledgers of others, in one synced commit. Who thereby tells a second story is
+    /// convicted.
+    ///
+    /// # Errors
+    /// As [`Registrar::submit`].
+    pub fn copy(
+        &mut self,
+        records: Vec<(Verified<SignedRecord>, Provenance)>,
+        now_ms: u64,
+    ) -> Result<Vec<Result<Appended, Refusal>>, Error> {
+        let outcomes = self.ledger.submit_copied(records, now_ms)?;
         self.convict_liars(now_ms)?;
         Ok(outcomes)
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ostrakon_ledger::{FetchError, LogFiles, note::NOTE_BYTES_MAX, tile::TILE_WIDTH, tile::TilePath};
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::error::Error;
 
@@ -19,7 +20,11 @@ pub struct RemoteLog {
     prefix: String,
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
+    /// Ends what is under way when it turns true.
+    stop: Option<watch::Receiver<bool>>,
 }
+
+type Answer = Result<Option<Vec<u8>>, FetchError>;
 
 impl RemoteLog {
     /// The log at a prefix. Nothing is asked yet.
@@ -33,6 +38,7 @@ impl RemoteLog {
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(FILE_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("ostrakon/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| trouble(error.to_string()))?;
@@ -40,14 +46,34 @@ impl RemoteLog {
             .enable_all()
             .build()
             .map_err(|error| trouble(error.to_string()))?;
-        Ok(Self { prefix, client, runtime })
+        Ok(Self { prefix, client, runtime, stop: None })
     }
 
-    fn ask(&self, path: &str, bytes_max: usize) -> tokio::task::JoinHandle<Result<Option<Vec<u8>>, FetchError>> {
+    /// The same log, asked until `stop` turns true: then whatever is under way fails at once.
+    #[must_use]
+    pub fn until(self, stop: watch::Receiver<bool>) -> Self {
+        Self { stop: Some(stop), ..self }
+    }
+
+    fn ask(&self, path: &str, bytes_max: usize) -> JoinHandle<Answer> {
         let (url, path) = (format!("{}/{path}", self.prefix), path.to_owned());
         let request = self.client.get(&url);
         self.runtime
             .spawn(async move { fetch(request, bytes_max).await.map_err(|reason| FetchError::Failed { path, reason }) })
+    }
+
+    /// Waits for an answer.
+    fn wait(&self, answer: JoinHandle<Answer>, path: &str) -> Answer {
+        let failed = |reason: String| Err(FetchError::Failed { path: path.to_owned(), reason });
+        self.runtime.block_on(async {
+            let Some(mut stop) = self.stop.clone() else {
+                return answer.await.unwrap_or_else(|error| failed(error.to_string()));
+            };
+            tokio::select! {
+                outcome = answer => outcome.unwrap_or_else(|error| failed(error.to_string())),
+                _ = stop.wait_for(|stop| *stop) => failed("nobody waits for it any more".into()),
+            }
+        })
     }
 }
 
@@ -69,18 +95,11 @@ async fn fetch(request: reqwest::RequestBuilder, bytes_max: usize) -> Result<Opt
     Ok(Some(bytes))
 }
 
-fn joined(
-    outcome: Result<Result<Option<Vec<u8>>, FetchError>, tokio::task::JoinError>,
-    path: &str,
-) -> Result<Option<Vec<u8>>, FetchError> {
-    outcome.unwrap_or_else(|error| Err(FetchError::Failed { path: path.to_owned(), reason: error.to_string() }))
-}
-
 impl LogFiles for RemoteLog {
     fn checkpoint(&self) -> Result<String, FetchError> {
         let path = "checkpoint";
         let answer = self.ask(path, NOTE_BYTES_MAX);
-        let bytes = joined(self.runtime.block_on(answer), path)?.ok_or_else(|| FetchError::Missing(path.into()))?;
+        let bytes = self.wait(answer, path)?.ok_or_else(|| FetchError::Missing(path.into()))?;
         String::from_utf8(bytes).map_err(|_| FetchError::Failed { path: path.into(), reason: "is no text".into() })
     }
 
@@ -90,7 +109,7 @@ impl LogFiles for RemoteLog {
             let paths: Vec<_> = paths.iter().map(TilePath::to_string).collect();
             let answers: Vec<_> = paths.iter().map(|path| self.ask(path, FILE_BYTES_MAX)).collect();
             for (path, answer) in paths.iter().zip(answers) {
-                found.push(joined(self.runtime.block_on(answer), path)?);
+                found.push(self.wait(answer, path)?);
             }
         }
         Ok(found)

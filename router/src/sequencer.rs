@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use ostrakon_ledger::{Appended, PeerName, PublicKey, SignedRecord, Verified};
+use ostrakon_ledger::{Appended, PeerName, Provenance, PublicKey, Refusal, SignedRecord, Verified};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -35,7 +35,11 @@ enum Job {
     Admit(PeerName, PublicKey, Reply<Appended>),
     Say(Statement, Reply<Appended>),
     Import(Vec<SourceVote>, Reply<Imported>),
+    Copy(Copied, Reply<Vec<Result<Appended, Refusal>>>),
 }
+
+/// Records that were found in the ledgers of others.
+type Copied = Vec<(Verified<SignedRecord>, Provenance)>;
 
 /// Hands work to the sequencer's thread. Each method answers when what it asked for is durable and published.
 ///
@@ -88,18 +92,34 @@ impl Sequencer {
         self.ask(|reply| Job::Import(rows, reply)).await
     }
 
+    /// See [`Registrar::copy`]. Waits: for threads that serve nobody else.
+    pub fn copy_blocking(&self, records: Copied) -> Result<Vec<Result<Appended, Refusal>>, Error> {
+        let answer = self.enqueue(|reply| Job::Copy(records, reply))?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    /// See [`Registrar::say`]. Waits: for threads that serve nobody else.
+    pub fn say_blocking(&self, statement: Statement) -> Result<Appended, Error> {
+        let answer = self.enqueue(|reply| Job::Say(statement, reply))?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
     /// Why the ledger stopped, if it did.
     pub fn stopped(&self) -> Option<&str> {
         self.stopped.get().map(String::as_str)
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        self.enqueue(job)?.await.unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    fn enqueue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|error| match error {
             TrySendError::Full(_) => Error::PoolFull,
             TrySendError::Disconnected(_) => self.stopped_error(),
         })?;
-        answer.await.unwrap_or_else(|_| Err(self.stopped_error()))
+        Ok(answer)
     }
 
     fn stopped_error(&self) -> Error {
@@ -124,6 +144,7 @@ fn run(
             Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms())),
             Job::Say(statement, reply) => answer(reply, registrar.say(statement, now_ms())),
             Job::Import(rows, reply) => answer(reply, registrar.import(&rows, now_ms())),
+            Job::Copy(records, reply) => answer(reply, registrar.copy(records, now_ms())),
         };
         committed();
         if let Err(reason) = outcome {

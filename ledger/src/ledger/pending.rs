@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuthorHead, marks, reader};
 use crate::dsse::{SignedRecord, Verified};
-use crate::entry::{Chain, frame};
+use crate::entry::{Chain, Effect, Provenance, frame};
 use crate::error::{LedgerError, Refusal};
 use crate::keys::PublicKey;
 use crate::merkle::leaf_hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
-use crate::rules::{self, Home, Mark, Prefix, Step, Target};
+use crate::rules::{self, Home, Mark, Place, Prefix, Step, Target};
 use crate::store::{Batch, Store};
 use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, MARKS, SEQUENCES};
 
-use super::{Appended, tree::Tree};
+use super::tree::Tree;
 
 /// Author heads kept in memory, about 25 MB; beyond that they are read again.
 const HEADS_MAX: usize = 1 << 16;
@@ -22,6 +22,14 @@ const HEADS_MAX: usize = 1 << 16;
 /// Author heads read or written lately: a cache of the store's rows.
 #[derive(Default)]
 pub(super) struct Heads(BTreeMap<PeerName, AuthorHead>);
+
+/// Where a record stands that the rules take.
+pub(super) enum Sequenced {
+    /// It was added here, with this effect.
+    New(u64, Effect),
+    /// It was there already.
+    Known(u64),
+}
 
 /// Records sequenced in memory and not yet committed.
 pub(super) struct Pending<'a> {
@@ -78,49 +86,51 @@ impl<'a> Pending<'a> {
         Err(LedgerError::Damaged { index, what: "a row points behind the end of the ledger".into() })
     }
 
-    /// Sequences a record if the rules take it.
+    /// Sequences a record if the rules take it; `provenance` is where it was copied from, if it was.
     pub(super) fn add(
         &mut self,
         signed: &Verified<SignedRecord>,
         received_at_ms: u64,
-    ) -> Result<Result<Appended, Refusal>, LedgerError> {
+        provenance: Option<&Provenance>,
+    ) -> Result<Result<Sequenced, Refusal>, LedgerError> {
         let home = self.home;
-        Ok(match rules::judge(home, signed, self)? {
-            Ok(Step::Append(author, mark)) => Ok(self.append(signed, author, mark, received_at_ms)),
-            Ok(Step::Known(index)) => Ok(Appended { index, id: signed.id(), new: false }),
-            Err(refusal) => Err(refusal),
-        })
+        Ok(rules::judge(home, signed, provenance, self)?.map(|step| match step {
+            Step::Append(place) => {
+                Sequenced::New(self.append(signed, &place, received_at_ms, provenance), place.effect)
+            }
+            Step::Known(index) => Sequenced::Known(index),
+        }))
     }
 
     fn append(
         &mut self,
         signed: &SignedRecord,
-        author: AuthorHead,
-        mark: Option<Mark>,
+        place: &Place,
         received_at_ms: u64,
-    ) -> Appended {
+        provenance: Option<&Provenance>,
+    ) -> u64 {
         let (index, id) = (self.head.tree_size, signed.id());
         // A clock that went back must not make entries go back.
         let received_at_ms = received_at_ms.max(self.head.received_at_ms);
-        let entry = frame(self.head.chain, received_at_ms, signed);
+        let entry = frame(self.head.chain, received_at_ms, signed, provenance, place.effect);
         self.tree.push(leaf_hash(&entry));
         self.head = Head { tree_size: index + 1, chain: Chain::after(&entry), received_at_ms, ..self.head };
 
-        let sequence = tables::sequence_key(author.admitted_at_index, signed.record().header.seq);
+        let sequence = tables::sequence_key(place.author.admitted_at_index, signed.record().header.seq);
         self.rows.put(ENTRIES, tables::index_key(index), entry);
         self.rows.put(IDS, *id.as_bytes(), tables::index_key(index));
         self.rows.put(SEQUENCES, sequence, tables::index_key(index));
         self.ids.insert(id, (index, Target::of(signed.record())));
-        self.marks.extend(mark.map(|mark| tables::mark_row(&mark, index)));
+        self.marks.extend(place.mark.as_ref().map(|mark| tables::mark_row(mark, index)));
         self.sequences.insert(sequence, index);
-        for (name, head) in rules::heads_after(signed, author, index) {
+        for (name, head) in rules::heads_after(signed, place, index) {
             match self.heads.0.get_mut(&name) {
                 Some(known) => *known = head,
                 None => drop(self.heads.0.insert(name.clone(), head)),
             }
             self.touched.insert(name);
         }
-        Appended { index, id, new: true }
+        index
     }
 
     /// The batch to commit and the head after it; `None` when no record was taken.

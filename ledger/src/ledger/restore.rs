@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::pending::{Heads, Pending};
+use super::pending::{Heads, Pending, Sequenced};
 use super::reader::stored_entry;
 use super::recover::{check_end, load_head, not_ours, open_checkpoint};
 use super::tree::{Tree, root_at};
 use crate::checkpoint::Checkpoint;
 use crate::dsse::{SignedRecord, Verified};
-use crate::entry::{Chain, Entry};
+use crate::entry::{Chain, Effect, Entry, Provenance};
 use crate::error::{LedgerError, Refusal};
 use crate::keys::PublicKey;
 use crate::merkle::{CompactRange, Hash, leaf_hash};
@@ -82,16 +82,21 @@ impl Restorer {
         let before = (first > 0).then(|| self.head.to_bytes());
         let mut pending = Pending::new(&self.home, &*self.store, &mut self.heads, &mut self.tree, self.head);
         for (index, checked) in (first..).zip(checked) {
-            let Checked { chain, received_at_ms, record } = checked?;
+            let Checked { chain, received_at_ms, record, provenance, effect } = checked?;
             if chain != pending.end().chain {
                 return Err(damaged(index, "the chain from the entry before is broken"));
             }
             if received_at_ms < pending.end().received_at_ms {
                 return Err(damaged(index, "the entry was received before the one before it"));
             }
-            match pending.add(&record, received_at_ms)? {
-                Ok(appended) if appended.new => {}
-                Ok(appended) => return Err(damaged(index, format!("the record stands at {} already", appended.index))),
+            match pending.add(&record, received_at_ms, provenance.as_ref())? {
+                Ok(Sequenced::New(_, found)) if found == effect => {}
+                Ok(Sequenced::New(..)) => {
+                    return Err(damaged(index, "the rules do not give the record the effect it has"));
+                }
+                Ok(Sequenced::Known(there)) => {
+                    return Err(damaged(index, format!("the record stands at {there} already")));
+                }
                 Err(refusal) => return Err(damaged(index, format!("the record should have been refused: {refusal}"))),
             }
         }
@@ -145,13 +150,15 @@ struct Checked {
     chain: Chain,
     received_at_ms: u64,
     record: Verified<SignedRecord>,
+    provenance: Option<Provenance>,
+    effect: Effect,
 }
 
 fn check(index: u64, bytes: &[u8]) -> Result<Checked, LedgerError> {
-    let Entry { chain, received_at_ms, record, .. } =
+    let Entry { chain, received_at_ms, record, provenance, effect, .. } =
         Entry::parse(index, bytes).map_err(|fault| damaged(index, fault.to_string()))?;
     let record = Verified::check(record).map_err(|refusal: Refusal| damaged(index, refusal.to_string()))?;
-    Ok(Checked { chain, received_at_ms, record })
+    Ok(Checked { chain, received_at_ms, record, provenance, effect })
 }
 
 fn damaged(index: u64, what: impl Into<String>) -> LedgerError {

@@ -70,6 +70,14 @@ pub fn prove_consistency<E>(
     Ok(proof)
 }
 
+/// The root of the first `size` leaves of a tree that has them, from O(log n) hashes of its perfect subtrees.
+///
+/// # Errors
+/// Whatever `hash` answers.
+pub fn prefix_root<E>(size: u64, mut hash: impl FnMut(Node) -> Result<Hash, E>) -> Result<Hash, E> {
+    root_of(0, size, &mut hash)
+}
+
 /// The largest power of two below `len`, which is at least 2.
 fn split(len: u64) -> u64 {
     1 << (len - 1).ilog2()

@@ -58,19 +58,22 @@ impl Equivocate {
 
     /// Two checkpoints of the accused's ledger, the smaller tree first; of the notes only the ledger's own signature is
     /// kept.
+    ///
+    /// # Errors
+    /// None in practice: a peer's name is a key name.
     pub fn of_checkpoints(
         accused: PeerName,
         accused_key: PublicKey,
         first: &Note,
         second: &Note,
         proof: Vec<Hash>,
-    ) -> Self {
-        let name = origin(&accused);
-        let (mut first, mut second) = (first.signed_only_by(&name), second.signed_only_by(&name));
+    ) -> Result<Self, Malformed> {
+        let key = NoteKey::new(&origin(&accused), accused_key)?;
+        let (mut first, mut second) = (first.signed_only_with(&key), second.signed_only_with(&key));
         if proof.is_empty() && first.to_string() > second.to_string() {
             std::mem::swap(&mut first, &mut second);
         }
-        Self { accused, accused_key, contradiction: Contradiction::Checkpoints(first, second, proof) }
+        Ok(Self { accused, accused_key, contradiction: Contradiction::Checkpoints(first, second, proof) })
     }
 
     /// Checks everything that can be checked without a ledger: that `accused_key` signed both statements under the accused's

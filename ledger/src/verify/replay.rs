@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Disagreement;
 use crate::dsse::{SignedRecord, Verified};
+use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::ledger::{AuthorHead, reader};
@@ -33,23 +34,26 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes the next entry if the rules do.
-    pub(super) fn step(&mut self, signed: &Verified<SignedRecord>, received_at_ms: u64) -> Result<(), Disagreement> {
+    pub(super) fn step(&mut self, signed: &Verified<SignedRecord>, entry: &Entry) -> Result<(), Disagreement> {
+        let received_at_ms = entry.received_at_ms;
         if received_at_ms < self.received_at_ms {
             return Err(Disagreement::Clock);
         }
         let home = self.home.clone();
-        let judged = rules::judge(&home, signed, self).map_err(|error| Disagreement::Unreadable(error.to_string()))?;
-        let (author, mark) = match judged.map_err(Disagreement::Rule)? {
-            Step::Append(author, mark) => (author, mark),
+        let judged = rules::judge(&home, signed, entry.provenance.as_ref(), self);
+        let judged = judged.map_err(|error| Disagreement::Unreadable(error.to_string()))?;
+        let place = match judged.map_err(Disagreement::Rule)? {
+            Step::Append(place) if place.effect == entry.effect => place,
+            Step::Append(_) => return Err(Disagreement::Effect),
             Step::Known(index) => return Err(Disagreement::Repeated(index)),
         };
-        let key = tables::sequence_key(author.admitted_at_index, signed.record().header.seq);
+        let key = tables::sequence_key(place.author.admitted_at_index, signed.record().header.seq);
         let row = self.store.get(SEQUENCES, &key).map_err(|error| Disagreement::Unreadable(error.to_string()))?;
         if row.as_deref() != Some(&tables::index_key(self.next)) {
             return Err(Disagreement::Row { table: SEQUENCES.0, fault: "does not point to the entry" });
         }
-        self.marks.extend(mark.map(|mark| tables::mark_row(&mark, self.next)));
-        self.heads.extend(rules::heads_after(signed, author, self.next));
+        self.marks.extend(place.mark.as_ref().map(|mark| tables::mark_row(mark, self.next)));
+        self.heads.extend(rules::heads_after(signed, &place, self.next));
         self.received_at_ms = received_at_ms;
         self.next += 1;
         Ok(())

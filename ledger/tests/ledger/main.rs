@@ -5,6 +5,8 @@ mod damage;
 mod faults;
 mod files;
 mod matrix;
+mod mirror;
+mod missing;
 mod publishing;
 mod receipts;
 mod restore;

@@ -9,9 +9,9 @@ use crate::{
     clock::now_ms,
     config::Config,
     error::Error,
-    evidence::commitment_of,
     home::Home,
     import::SourceVote,
+    mirrors::Folder,
     registrar::{Ballot, Imported, Rebuttal, Registrar, Statement},
 };
 
@@ -88,6 +88,22 @@ impl Desk {
         }
     }
 
+    /// Keeps a copy of a peer's ledger from now on, or from the next start on.
+    pub(super) fn follow(&self, peer: &PeerName, url: &str) -> Result<(), Error> {
+        match self {
+            Self::Here(here) => here.mirrors().note(peer, url),
+            Self::There(remote) => remote.post(&format!("/v1/peers/{peer}/follow"), &json!({ "url": url })).map(drop),
+        }
+    }
+
+    /// Follows a peer no longer.
+    pub(super) fn unfollow(&self, peer: &PeerName) -> Result<(), Error> {
+        match self {
+            Self::Here(here) => here.mirrors().forget(peer),
+            Self::There(remote) => remote.post(&format!("/v1/peers/{peer}/unfollow"), &Value::Null).map(drop),
+        }
+    }
+
     /// Says that a body is erased, then erases it.
     pub(super) fn erase(&mut self, target: RecordId) -> Result<Value, Error> {
         match self {
@@ -126,9 +142,7 @@ impl Desk {
         match self {
             Self::Here(here) => {
                 let reader = here.registrar.ledger().reader();
-                let none = || Error::NoEvidence(id.to_string());
-                let commitment = commitment_of(&reader, id)?.ok_or_else(none)?;
-                here.home.open_evidence(&reader)?.get(&commitment)?.ok_or_else(none)
+                here.home.open_evidence(&reader)?.of(&reader, id)
             }
             Self::There(remote) => Ok(Evidence::from_bytes(remote.get_bytes(&format!("/v1/records/{id}/evidence"))?)?),
         }
@@ -157,6 +171,11 @@ impl Desk {
 }
 
 impl Here {
+    /// The copies of others' ledgers.
+    pub(super) fn mirrors(&self) -> Folder {
+        self.home.mirrors(&self.config, self.registrar.ledger().reader())
+    }
+
     fn say(&mut self, statement: Statement) -> Result<Value, Error> {
         self.registrar.say(statement, now_ms()).map(appended)
     }

@@ -89,6 +89,9 @@ fn print_reasons(explanation: &Value) {
             vote["index"],
             path(&vote["path"]),
         );
+        for from in array(&explanation["copied"]).iter().filter(|from| from["vote_index"] == vote["index"]) {
+            println!("                  copied from {} (index {} there)", text(&from["ledger"]), from["index"]);
+        }
         print_answers(explanation, &vote["index"]);
     }
     print_hidden(contributions.len());

@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use ostrakon_ledger::{Damage, LedgerError, archive, archive::Archive, note::NoteKey, verify};
+use ostrakon_ledger::{Damage, LedgerError, PeerName, archive, archive::Archive, note::NoteKey, verify};
 
 use crate::{
     error::Error,
@@ -47,10 +47,11 @@ pub(super) enum Command {
         dir: Dir,
     },
     /// Fetch entries that this ledger lost from a server that keeps a copy of it
-    #[command(after_help = "Example:\n  ostrakon ledger heal --from https://mirror.example/node.example --dir var")]
+    #[command(after_help = "Examples:\n  ostrakon ledger heal --from mirror.example --dir var\n  \
+                            ostrakon ledger heal --from https://mirror.example/mirror/node.example --dir var")]
     Heal {
-        /// Where the copy is: its checkpoint and tiles are read below this address
-        #[arg(long, value_name = "URL")]
+        /// A peer that follows this ledger, or the address below which the checkpoint and tiles of a copy are read
+        #[arg(long, value_name = "PEER|URL")]
         from: String,
         #[command(flatten)]
         dir: Dir,
@@ -192,8 +193,9 @@ fn import(home: &Home, file: &Path, newest: bool) -> Result<ExitCode, Error> {
 fn heal(home: &Home, from: &str) -> Result<ExitCode, Error> {
     let config = home.config(std::env::vars_os())?;
     let key = home.secrets()?.key.public();
+    let from = copy_at(home, from, &config.node.domain)?;
     let bar = progress("entries fetched and written");
-    let healed = home.heal_ledger(&config, &key, &RemoteLog::new(from)?, &mut shown(&bar));
+    let healed = home.heal_ledger(&config, &key, &RemoteLog::new(&from)?, &mut shown(&bar));
     bar.finish_and_clear();
     let healed = healed?;
     if healed.from == healed.to {
@@ -205,6 +207,17 @@ fn heal(home: &Home, from: &str) -> Result<ExitCode, Error> {
         println!("the copy had a newer checkpoint of this ledger than the signed state, which now holds it");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the copy of this node's ledger is: an address as it is; of a peer, below the address where it is followed, or else below
+/// `https://` and its name.
+fn copy_at(home: &Home, from: &str, domain: &PeerName) -> Result<String, Error> {
+    if from.contains("://") {
+        return Ok(from.to_owned());
+    }
+    let peer = PeerName::parse(from)?;
+    let url = home.followed_at(&peer)?.unwrap_or_else(|| format!("https://{peer}"));
+    Ok(format!("{}/mirror/{domain}", url.trim_end_matches('/')))
 }
 
 /// Tells a bar how far the work is.

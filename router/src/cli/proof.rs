@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
-use ostrakon_ledger::{Receipt, RecordId, Unproven, Verified, note::NoteKey};
+use ostrakon_ledger::{Effect, Provenance, Receipt, RecordId, Unproven, Verified, checkpoint::origin, note::NoteKey};
 
 use crate::{
     error::Error,
@@ -56,6 +56,10 @@ fn check(text: &str, vkey: &NoteKey, wanted: Option<RecordId>) -> Result<ExitCod
     println!("author      {}", record.record().header.author);
     println!("stands at   index {} of {} in {}", entry.index, checkpoint.tree_size, checkpoint.origin);
     println!("received    {} ms", entry.received_at_ms);
+    if let Some(Provenance { ledger, index }) = &entry.provenance {
+        let effect = if entry.effect == Effect::Inert { ", without effect here" } else { "" };
+        println!("copied from index {index} of {}{effect}", origin(ledger));
+    }
     println!("{}", String::from_utf8_lossy(record.payload()));
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use ostrakon_ledger::{Answer, Category, PeerName, PublicKey, RecordId, Subject};
+use ostrakon_ledger::{Answer, Category, RecordId, Subject};
 use ostrakon_policies::Policy;
 use serde_json::Value;
 
@@ -16,34 +16,6 @@ use crate::{
     registrar::{Ballot, Rebuttal},
     units::Span,
 };
-
-pub(super) fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Error> {
-    let answer = Desk::open(place)?.admit(name.clone(), key)?;
-    let verb = if answer["new"] == Value::Bool(false) { "was admitted already" } else { "admitted" };
-    println!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]));
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn list_peers(place: &Place) -> Result<ExitCode, Error> {
-    match Desk::open(place)? {
-        Desk::Here(here) => {
-            for (peer, head) in here.registrar.ledger().reader().authors()? {
-                print_peer(peer.as_str(), &head.key.to_string(), head.seq, head.imported);
-            }
-        }
-        Desk::There(remote) => {
-            for peer in remote.get("/v1/peers")?["peers"].as_array().into_iter().flatten() {
-                let seq = peer["seq"].as_u64().unwrap_or_default();
-                print_peer(text(&peer["peer"]), text(&peer["key"]), seq, peer["imported"] == Value::Bool(true));
-            }
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn print_peer(peer: &str, key: &str, records: u64, imported: bool) {
-    println!("{peer}  {key}  {records} records{}", if imported { "  imported" } else { "" });
-}
 
 pub(super) fn vote(
     place: &Place,

@@ -196,6 +196,7 @@ impl Default for LimitsSection {
             decisions_in_flight_max: 1_024,
             queue_max: 100_000,
             holds_max: 10_000,
+            copy_entries_max: 10_000_000,
         }
     }
 }

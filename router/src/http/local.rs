@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     clock::now_ms,
+    config::WebhookUrl,
     decision::{Answer, Decision},
     envelope::{Feedback, Inquiry, REQUEST_BYTES_MAX},
     error::Error,
@@ -75,7 +76,16 @@ fn peers(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejecti
         .and(body(SMALL_BYTES_MAX))
         .and(with(node))
         .then(|body: Bytes, node: Arc<Node>| async move { answer(admit(&node, &body)).await });
-    list.or(one).unify().or(admit).unify()
+    let follow = warp::path!("v1" / "peers" / String / "follow")
+        .and(warp::post())
+        .and(body(SMALL_BYTES_MAX))
+        .and(with(node))
+        .then(|name: String, body: Bytes, node: Arc<Node>| async move { answer(follow(node, &name, &body)).await });
+    let unfollow = warp::path!("v1" / "peers" / String / "unfollow")
+        .and(warp::post())
+        .and(with(node))
+        .then(|name: String, node: Arc<Node>| async move { answer(unfollow(node, &name)).await });
+    list.or(one).unify().or(admit).unify().or(follow).unify().or(unfollow).unify()
 }
 
 fn holds(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
@@ -206,7 +216,36 @@ async fn admit(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let request: Request = parse(body)?;
     let (peer, key) = (PeerName::parse(&request.peer)?, request.key.parse::<PublicKey>()?);
     let appended = node.sequencer.admit(peer, key).await?;
+    node.mirrors.look_again();
     Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index, "new": appended.new })))
+}
+
+/// `POST /v1/peers/{name}/follow`: keeps a verified copy of the peer's ledger, which is read at `url`.
+async fn follow(node: Arc<Node>, name: &str, body: &[u8]) -> Result<Response, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Request {
+        url: WebhookUrl,
+    }
+    let (peer, request) = (PeerName::parse(name)?, parse::<Request>(body)?);
+    let mirrors = node.mirrors.clone();
+    let (followed, url) = (peer.clone(), request.url);
+    off_thread(move || mirrors.follow(&followed, url.as_str())).await?;
+    Ok(json(StatusCode::OK, &node.show_peer(&peer)?))
+}
+
+/// `POST /v1/peers/{name}/unfollow`: the copy stays on disk and is not served any more.
+async fn unfollow(node: Arc<Node>, name: &str) -> Result<Response, Error> {
+    let peer = PeerName::parse(name)?;
+    let (mirrors, followed) = (node.mirrors.clone(), peer.clone());
+    off_thread(move || mirrors.unfollow(&followed)).await?;
+    Ok(json(StatusCode::OK, &node.show_peer(&peer)?))
+}
+
+/// Does what waits for files and threads where it holds up no other request.
+async fn off_thread(work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Result<(), Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Error::Stopped { part: "mirrors", reason: error.to_string() }))
 }
 
 fn list_holds(node: &Node) -> Result<Response, Error> {

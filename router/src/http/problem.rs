@@ -62,6 +62,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::NoSuchHold
         | Error::NoSuchPeer(_)
         | Error::NoSuchViewpoint { .. }
+        | Error::NotFollowed(_)
         | Error::NoSuchRecord(_)
         | Error::NoEvidence(_)
         | Error::NoSuchTile => StatusCode::NOT_FOUND,
@@ -77,8 +78,8 @@ pub fn status(error: &Error) -> StatusCode {
 fn refusal_status(code: &str) -> StatusCode {
     match code {
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
-        "unknown_peer" | "wrong_key" | "bad_signature" | "not_owner" | "not_author" | "not_accused" | "foreign_key"
-        | "unproven" | "wrong_network" => StatusCode::FORBIDDEN,
+        "unknown_peer" | "wrong_key" | "bad_signature" | "not_owner" | "owners_record" | "not_author"
+        | "not_accused" | "foreign_key" | "unproven" | "wrong_network" => StatusCode::FORBIDDEN,
         "out_of_sequence" | "conflict" | "already_admitted" | "already_done" => StatusCode::CONFLICT,
         "unknown_target" => StatusCode::NOT_FOUND,
         _ => StatusCode::BAD_REQUEST,

@@ -1,24 +1,24 @@
 //! What peers may ask: take my vote, take my message, show me your ledger.
 
 mod evidence;
+mod log;
 mod records;
 mod witness;
 
-use std::{convert::Infallible, io::Write, sync::Arc};
+use std::{convert::Infallible, sync::Arc};
 
-use ostrakon_ledger::{Body, Refusal, SignedRecord, Verified, tile::TilePath};
+use ostrakon_ledger::{Body, Refusal, SignedRecord, Verified};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::Serialize;
 use warp::{
     Filter,
     http::{HeaderValue, StatusCode, header},
-    path::FullPath,
     reply::Response,
 };
 
 use super::{
     answer,
-    problem::{json, rejected, respond},
+    problem::{json, rejected},
     with,
 };
 use crate::{
@@ -32,11 +32,6 @@ use crate::{
 
 /// Largest body of `POST /v1/votes`: an envelope around the largest record.
 const VOTE_BYTES_MAX: u64 = ostrakon_ledger::dsse::Limits::RECORD.envelope_bytes_max as u64;
-
-/// A tile never changes, so a cache may keep it for as long as it likes.
-const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// A checkpoint is outdated by the next batch.
-const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// Everything on the public listener.
 pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
@@ -52,25 +47,12 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
         .and(warp::body::bytes())
         .and(with(node))
         .then(|body: warp::hyper::body::Bytes, node: Arc<Node>| async move { answer(message(&node, &body)).await });
-    let checkpoint = warp::path!("checkpoint")
-        .and(warp::get())
-        .and(with(node))
-        .then(|node: Arc<Node>| async move { answer(async { checkpoint(&node) }).await });
-    let tiles = warp::path("tile")
-        .and(warp::path::full())
-        .and(warp::get())
-        .and(warp::header::optional::<String>("accept-encoding"))
-        .and(with(node))
-        .then(|path: FullPath, accepts: Option<String>, node: Arc<Node>| async move {
-            let gzip = accepts.is_some_and(|codings| accepts_gzip(&codings));
-            answer(async { tile(&node, path.as_str(), gzip) }).await
-        });
     let about = warp::path!(".well-known" / "ostrakon")
         .and(warp::get())
         .and(with(node))
         .map(|node: Arc<Node>| json(StatusCode::OK, &node.about()));
     let records = records::routes(node).or(evidence::routes(node)).unify();
-    let ledger = checkpoint.or(tiles).unify().or(records).unify().or(witness::routes(node)).unify();
+    let ledger = log::routes(node).or(records).unify().or(witness::routes(node)).unify();
     votes.or(messages).unify().or(ledger).unify().or(about).unify().recover(rejected).unify()
 }
 
@@ -169,50 +151,4 @@ fn verdict(decision: &Decision) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_ms.div_ceil(1000)));
     }
     response
-}
-
-/// `GET /checkpoint` (C2SP tlog-tiles): the latest one that the quorum of witnesses cosigned. Without witnesses, and before
-/// they were first heard of after a start, as the ledger signed it.
-fn checkpoint(node: &Node) -> Result<Response, Error> {
-    let note = node.checkpoint()?.to_string();
-    let mut response = respond(StatusCode::OK, "text/plain; charset=utf-8", note.into_bytes());
-    response.headers_mut().insert(header::CACHE_CONTROL, FRESH);
-    Ok(response)
-}
-
-/// `GET /tile/…` (C2SP tlog-tiles): tiles of hashes and bundles of entries, full or partial; bundles compressed for those who
-/// take that, hashes never, since they do not shrink.
-fn tile(node: &Node, path: &str, gzip: bool) -> Result<Response, Error> {
-    let (bytes, is_bundle) = match path.trim_start_matches('/').parse::<TilePath>()? {
-        TilePath::Hashes { level, n, width } => (node.reader.tile(level, n, width)?, false),
-        TilePath::Entries { n, width } => (node.reader.entry_bundle(n, width)?, true),
-    };
-    let bytes = bytes.ok_or(Error::NoSuchTile)?;
-    let packed = if is_bundle && gzip { pack(&bytes) } else { None };
-    let is_packed = packed.is_some();
-    let mut response = respond(StatusCode::OK, "application/octet-stream", packed.unwrap_or(bytes));
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, IMMUTABLE);
-    if is_bundle {
-        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    }
-    if is_packed {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    Ok(response)
-}
-
-/// Whether an `Accept-Encoding` header names gzip without refusing it.
-fn accepts_gzip(codings: &str) -> bool {
-    codings.split(',').any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip")) && !parts.any(|q| q == "q=0" || q == "q=0.0")
-    })
-}
-
-/// The bytes under gzip; `None` if that fails, which memory does not.
-fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(bytes).ok()?;
-    packer.finish().ok()
 }

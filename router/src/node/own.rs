@@ -3,7 +3,7 @@
 use ostrakon_ledger::{Appended, Body, Digest, Equivocate, Evidence, PeerName, RecordId, note::Note};
 
 use super::Node;
-use crate::{error::Error, evidence::commitment_of, registrar::Statement};
+use crate::{error::Error, registrar::Statement};
 
 impl Node {
     /// Keeps a body, off the threads that answer.
@@ -19,14 +19,9 @@ impl Node {
     /// The body behind a record's commitment.
     ///
     /// # Errors
-    /// [`Error::Erased`], [`Error::NoEvidence`], and the store's.
+    /// See [`EvidenceStore::of`](crate::evidence::EvidenceStore::of).
     pub fn evidence_of(&self, id: &RecordId) -> Result<Evidence, Error> {
-        let none = || Error::NoEvidence(id.to_string());
-        let commitment = commitment_of(&self.reader, id)?.ok_or_else(none)?;
-        if self.reader.erasure_of(&commitment)?.is_some() {
-            return Err(Error::Erased(id.to_string()));
-        }
-        self.evidence.get(&commitment)?.ok_or_else(none)
+        self.evidence.of(&self.reader, id)
     }
 
     /// Says in the ledger that a body is erased, then erases it. A crash in between is made good at the next start.
@@ -63,10 +58,10 @@ impl Node {
             Err(error) => Err(error),
         };
         let convicted = match key {
-            Ok(Some(key)) => {
-                let equivocate = Equivocate::of_checkpoints(peer.clone(), key, first, second, Vec::new());
-                self.sequencer.say(Statement::Convict(Box::new(equivocate))).await.map(drop)
-            }
+            Ok(Some(key)) => match Equivocate::of_checkpoints(peer.clone(), key, first, second, Vec::new()) {
+                Ok(equivocate) => self.sequencer.say(Statement::Convict(Box::new(equivocate))).await.map(drop),
+                Err(fault) => Err(fault.into()),
+            },
             Ok(None) => return,
             Err(error) => Err(error.into()),
         };

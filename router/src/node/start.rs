@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use ostrakon_ledger::LedgerReader;
 use ostrakon_policies::Judge;
 use ostrakon_reputation::{Experience, Parameters, Viewpoint};
 use tokio::{
@@ -19,12 +20,14 @@ use crate::{
     delivery::Delivery,
     envelope::Limits,
     error::Error,
+    evidence::EvidenceStore,
     follower::Follower,
     gate::{Gate, categories},
     home::{Announced, Home, Running, Secrets},
     http,
     intake::Intake,
     journal::{Bounds, Journal, JournalHandle},
+    mirrors::{Mirrors, Ours},
     scorebook::Outlook,
     sequencer::{self, Sequencer},
     witness::WitnessDesk,
@@ -56,7 +59,7 @@ pub struct Served {
 ///
 /// 1. Bind both listeners: a port in use costs nothing yet.
 /// 2. Open the ledger, the messages store and the policy; each can refuse.
-/// 3. Start the owners of state: the book, the sequencer, the journal.
+/// 3. Start the owners of state: the book, the sequencer, the journal, the mirrors.
 /// 4. Start the listeners, the delivery worker and the policy watcher; say where.
 ///
 /// # Errors
@@ -91,6 +94,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let wake = Arc::new(Notify::new());
     let (public_addr, local_addr) = (address(&public)?, address(&local)?);
     let announced = announce(&home, public_addr, local_addr)?;
+    let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence)?;
     let delivery = Delivery {
         store: messages.clone(),
         journal: journal.clone(),
@@ -112,6 +116,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         messages,
         recorder,
         witness,
+        mirrors: mirrors.clone(),
         cosigned: cosigned.clone(),
         evidence,
         home,
@@ -128,6 +133,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
     }
     tasks.spawn(drain_histograms(node.clone(), stop.clone()));
+    tasks.spawn(end_mirrors(mirrors, stop.clone()));
     tasks.spawn(policy_file.run(node.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
     Ok(Served { public: public_addr, local: local_addr, shutdown, tasks, threads, _announced: announced })
@@ -165,6 +171,32 @@ fn start_witness(
     let parts = home.open_witness(&config.node.domain, &secrets.key)?;
     let started = parts.map(|parts| WitnessDesk::start(parts.witness, parts.vkey, parts.logs, parts.store));
     Ok(started.transpose()?.unzip())
+}
+
+/// Goes on following whoever is followed.
+fn start_mirrors(
+    home: &Home,
+    config: &Config,
+    reader: &LedgerReader,
+    sequencer: &Sequencer,
+    evidence: &Arc<EvidenceStore>,
+) -> Result<Arc<Mirrors>, Error> {
+    let ours = Ours {
+        owner: config.node.domain.clone(),
+        reader: reader.clone(),
+        sequencer: sequencer.clone(),
+        evidence: evidence.clone(),
+        entries_max: config.limits.copy_entries_max as u64,
+    };
+    Ok(Arc::new(Mirrors::start(home.mirrors(config, reader.clone()), ours)?))
+}
+
+/// The threads that follow others end in the middle of whatever they fetch.
+async fn end_mirrors(mirrors: Arc<Mirrors>, mut shutdown: watch::Receiver<bool>) {
+    http::serve::stopped(&mut shutdown).await;
+    if let Err(error) = tokio::task::spawn_blocking(move || mirrors.end()).await {
+        tracing::error!(%error, "the mirrors did not end");
+    }
 }
 
 impl Served {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ostrakon_ledger::RecordId;
+use ostrakon_ledger::{Effect, RecordId};
 use serde_json::{json, value::RawValue};
 use warp::{Filter, Rejection, http::StatusCode, reply::Response};
 
@@ -14,6 +14,7 @@ use crate::{
         with,
     },
     node::Node,
+    rebuttals::CopiedFrom,
 };
 
 /// Both, by record id.
@@ -48,6 +49,8 @@ fn record(node: &Node, id: &str) -> Result<Response, Error> {
             "index": index,
             "type": entry.record.kind().as_str(),
             "received_at_ms": entry.received_at_ms,
+            "copied_from": entry.provenance.as_ref().map(CopiedFrom::new),
+            "in_force": entry.effect == Effect::InForce,
             "envelope": envelope,
             "receipt": receipt_path(&id),
         }),

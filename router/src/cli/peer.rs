@@ -1,0 +1,142 @@
+//! `peer`: who is admitted, and whose ledger is followed.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use ostrakon_ledger::{PeerName, PublicKey};
+use serde_json::{Value, json};
+
+use super::{Place, desk::Desk};
+use crate::{config::WebhookUrl, error::Error};
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
+pub(super) enum Command {
+    /// Bind a peer's name to its key: from now on its votes and messages are taken
+    #[command(
+        after_help = "Example:\n  ostrakon peer admit mail.example 0f1c…  (64 hexadecimal digits, see the peer's /.well-known/ostrakon)"
+    )]
+    Admit {
+        /// The peer's domain
+        #[arg(value_parser = PeerName::parse)]
+        name: PeerName,
+        /// Its Ed25519 public key, hexadecimal; of a peer that has rotated, the first, under which its ledger is signed
+        key: PublicKey,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Keep a verified copy of a peer's ledger: what admitted authors say there counts here, and two histories convict it
+    #[command(
+        after_help = "The copy is served below /mirror/NAME/ of this node's public listener. Following again, at another \
+                            address, goes on where the copy is.\n\n\
+                            Examples:\n  ostrakon peer follow mail.example\n  \
+                            ostrakon peer follow mail.example https://peer.mail.example:7400"
+    )]
+    Follow {
+        /// The peer's domain
+        #[arg(value_parser = PeerName::parse)]
+        name: PeerName,
+        /// Where its ledger is read, or a copy of it; https://NAME by default
+        #[arg(value_parser = WebhookUrl::parse)]
+        url: Option<WebhookUrl>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Follow a peer's ledger no longer; the copy stays on disk, and what entered this ledger stays in it
+    #[command(after_help = "Example:\n  ostrakon peer unfollow mail.example")]
+    Unfollow {
+        /// The peer's domain
+        #[arg(value_parser = PeerName::parse)]
+        name: PeerName,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// List the peers that were admitted, and how following them goes
+    List {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+pub(super) fn run(command: Command) -> Result<ExitCode, Error> {
+    match command {
+        Command::Admit { name, key, place } => admit(&place, name, key),
+        Command::Follow { name, url, place } => follow(&place, &name, url.as_ref()),
+        Command::Unfollow { name, place } => unfollow(&place, &name),
+        Command::List { place } => list(&place),
+    }
+}
+
+fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Error> {
+    let answer = Desk::open(place)?.admit(name.clone(), key)?;
+    let verb = if answer["new"] == Value::Bool(false) { "was admitted already" } else { "admitted" };
+    println!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn follow(place: &Place, name: &PeerName, url: Option<&WebhookUrl>) -> Result<ExitCode, Error> {
+    let url = url.map_or_else(|| format!("https://{name}"), |url| url.as_str().to_owned());
+    Desk::open(place)?.follow(name, &url)?;
+    println!("{name}: its ledger at {url} is copied and checked while this node is served");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unfollow(place: &Place, name: &PeerName) -> Result<ExitCode, Error> {
+    Desk::open(place)?.unfollow(name)?;
+    println!("{name}: not followed any more; mirrors/{name} keeps the copy and what was seen signed");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(place: &Place) -> Result<ExitCode, Error> {
+    match Desk::open(place)? {
+        Desk::Here(here) => {
+            let mirrors = here.mirrors();
+            for (peer, head) in here.registrar.ledger().reader().authors()? {
+                let follows = match mirrors.look_at(&peer) {
+                    Ok(copy) => {
+                        copy.map(|copy| json!({ "url": copy.url, "state": "not served", "entries": copy.entries }))
+                    }
+                    Err(error) => {
+                        Some(json!({ "url": "?", "state": "failing", "entries": 0, "reason": error.to_string() }))
+                    }
+                };
+                print(&json!({
+                    "peer": peer.as_str(), "key": head.key.to_string(), "seq": head.seq, "imported": head.imported,
+                    "follows": follows,
+                }));
+            }
+        }
+        Desk::There(remote) => {
+            remote.get("/v1/peers")?["peers"].as_array().into_iter().flatten().for_each(print);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(peer: &Value) {
+    let imported = if peer["imported"] == Value::Bool(true) { "  imported" } else { "" };
+    println!("{}  {}  {} records{imported}", text(&peer["peer"]), text(&peer["key"]), peer["seq"]);
+    if let Some(index) = peer["convicted_at_index"].as_u64() {
+        println!("  told two stories: convicted at index {index}, see `ostrakon ledger fork`");
+    }
+    let follows = &peer["follows"];
+    let Some(url) = follows["url"].as_str() else { return };
+    println!("  its ledger at {url}: {}, {} entries copied", text(&follows["state"]), follows["entries"]);
+    for (count, what) in [
+        ("taken", "records entered this ledger since the start"),
+        ("strangers", "entries by authors who are not admitted here"),
+        ("refused", "records were refused; the log says why"),
+        ("forgotten", "records of this node are there and not here: was this folder restored from an old backup?"),
+    ] {
+        if let Some(count) = follows[count].as_u64().filter(|count| *count > 0) {
+            println!("    {count} {what}");
+        }
+    }
+    if let Some(reason) = follows["reason"].as_str() {
+        println!("    {reason}");
+    }
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}

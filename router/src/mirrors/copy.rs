@@ -1,0 +1,127 @@
+//! One copy: what its thread works on, what others see of it, and how they tell it something.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+use ostrakon_ledger::{LedgerReader, Mirror, PeerName};
+use tokio::sync::watch;
+
+use super::view::FollowView;
+use crate::error::Error;
+
+/// What the thread is asked to do.
+#[derive(Debug, Clone, Default)]
+struct Wish {
+    /// Whether something below is new.
+    rung: bool,
+    stop: bool,
+    /// Look through the whole copy again.
+    look_again: bool,
+}
+
+/// The copy of one peer's ledger, and how it is doing.
+pub(super) struct Copy {
+    pub(super) peer: PeerName,
+    pub(super) mirror: Mirror,
+    reader: ArcSwapOption<LedgerReader>,
+    view: Mutex<FollowView>,
+    wish: Mutex<Wish>,
+    bell: Condvar,
+    /// Ends what is being fetched.
+    stopped: watch::Sender<bool>,
+}
+
+impl Copy {
+    /// A copy as it lies on disk.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub(super) fn new(peer: PeerName, url: String, mirror: Mirror) -> Result<Self, Error> {
+        let reader = mirror.reader()?;
+        let entries = reader.as_ref().map_or(0, LedgerReader::tree_size);
+        Ok(Self {
+            peer,
+            mirror,
+            reader: ArcSwapOption::from(reader.map(Arc::new)),
+            view: Mutex::new(FollowView::new(url, entries)),
+            wish: Mutex::default(),
+            bell: Condvar::new(),
+            stopped: watch::Sender::new(false),
+        })
+    }
+
+    /// What it serves.
+    pub(super) fn reader(&self) -> Option<LedgerReader> {
+        self.reader.load().as_deref().cloned()
+    }
+
+    /// Serves what the mirror holds now.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub(super) fn renew(&self) -> Result<(), Error> {
+        let reader = self.mirror.reader()?;
+        self.change(|view| view.entries = reader.as_ref().map_or(0, LedgerReader::tree_size));
+        self.reader.store(reader.map(Arc::new));
+        Ok(())
+    }
+
+    pub(super) fn view(&self) -> FollowView {
+        self.seen().clone()
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut FollowView)) {
+        change(&mut self.seen());
+    }
+
+    /// Turns true when the thread is to end.
+    pub(super) fn stopped(&self) -> watch::Receiver<bool> {
+        self.stopped.subscribe()
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.send_replace(true);
+        self.ring(|wish| wish.stop = true);
+    }
+
+    /// Goes on at another address.
+    pub(super) fn relocate(&self, url: &str) {
+        self.change(|view| url.clone_into(&mut view.url));
+        self.ring(|_| {});
+    }
+
+    pub(super) fn look_again(&self) {
+        self.ring(|wish| wish.look_again = true);
+    }
+
+    /// Waits until someone wants something, at most this long; `None`: the thread is to end. Otherwise whether the whole copy is
+    /// to be looked through.
+    pub(super) fn rest(&self, at_most: Duration) -> Option<bool> {
+        let wish = self.wishes();
+        let waited = self.bell.wait_timeout_while(wish, at_most, |wish| !wish.rung);
+        let (mut wish, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let Wish { stop, look_again, .. } = std::mem::take(&mut *wish);
+        // Who is told to end is told for good.
+        wish.stop = stop;
+        wish.rung = stop;
+        (!stop).then_some(look_again)
+    }
+
+    fn ring(&self, tell: impl FnOnce(&mut Wish)) {
+        let mut wish = self.wishes();
+        tell(&mut wish);
+        wish.rung = true;
+        self.bell.notify_one();
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, Wish> {
+        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, FollowView> {
+        self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
