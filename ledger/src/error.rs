@@ -297,7 +297,7 @@ pub enum LedgerError {
     /// Ours: the store is behind what was signed. Signing now would be a rollback.
     #[error(
         "the store ends at {store_size} entries but {signed_size} were signed: entries {store_size}..{signed_size} \
-         are missing and must be put back before this ledger can sign again; `ostrakon ledger heal --from URL` fetches \
+         are missing and must be put back before this ledger can sign again; `ostrakon ledger heal --from PEER` fetches \
          them from a mirror"
     )]
     Behind {

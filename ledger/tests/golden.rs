@@ -10,9 +10,9 @@ use ostrakon_ledger::dsse::pre_authentication_encoding;
 use ostrakon_ledger::merkle::leaf_hash;
 use ostrakon_ledger::note::NoteKey;
 use ostrakon_ledger::{
-    Admit, Answer, Body, Category, Digest, Equivocate, Erase, Evidence, Header, Ledger, MemoryState, MemoryStore,
-    PeerName, Pepper, Policy, Rebut, Record, RecordId, Retract, Rotate, SecretKey, SignedRecord, Subject, Verified,
-    Vote, cosignature,
+    Admit, Answer, Body, Category, Digest, Entry, Equivocate, Erase, Evidence, Header, Ledger, MemoryState,
+    MemoryStore, PeerName, Pepper, Policy, Provenance, Rebut, Record, RecordId, Retract, Rotate, SecretKey,
+    SignedRecord, Subject, Verified, Vote, cosignature,
 };
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
@@ -87,6 +87,24 @@ fn evidence() -> Evidence {
     Evidence::new([6; 32], b"Received: from b.example\n").unwrap()
 }
 
+/// The first two records of the example in the ledger of b.example, which has admitted their author.
+fn copied(example: &Example) -> Vec<Entry> {
+    let (store, state) = (Arc::new(MemoryStore::new()), Box::new(MemoryState::default()));
+    let (owner, other) = (name("b.example"), name("owner.example"));
+    let mut ledger = Ledger::create(store, state, &owner, NETWORK, key(3), START_MS).unwrap();
+    let prev = ledger.reader().entry(0).unwrap().unwrap().record.id();
+    let header = Header { network: NETWORK.into(), author: owner, key: key(3).public(), seq: 2, prev };
+    let admit = Admit { peer: other.clone(), peer_key: key(1).public(), imported: false };
+    let admit = SignedRecord::sign(Record { header, body: Body::Admit(admit) }, &key(3)).unwrap();
+    ledger.submit(vec![(Verified::check(admit).unwrap(), START_MS)]).unwrap().pop().unwrap().unwrap();
+    let found = |(record, index)| {
+        (Verified::check(SignedRecord::clone(record)).unwrap(), Provenance { ledger: other.clone(), index })
+    };
+    let batch = example.records.iter().zip(0..).take(2).map(found).collect();
+    assert!(ledger.submit_copied(batch, START_MS + 60_000).unwrap().iter().all(Result::is_ok));
+    ledger.reader().entries(2, 2).unwrap()
+}
+
 /// The block of this name, as it must stand in the document.
 fn golden(example: &Example, block: &str) -> String {
     let reader = example.ledger.reader();
@@ -132,6 +150,11 @@ fn golden(example: &Example, block: &str) -> String {
             }
             writeln!(out, "chain after all {} entries {}", reader.tree_size(), reader.published().chain_head).unwrap();
         }
+        "copied" => {
+            for entry in copied(example) {
+                writeln!(out, "{}  {}", entry.index, hex::encode(entry.to_bytes())).unwrap();
+            }
+        }
         "checkpoint" => out = reader.checkpoint(),
         "cosigned" => {
             let note = ostrakon_ledger::note::Note::parse(&reader.checkpoint()).unwrap();
@@ -156,8 +179,8 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_document_shows_the_bytes_that_are_made() {
-    const BLOCKS: [&str; 9] =
-        ["keys", "payloads", "vote", "rotate", "hashes", "entries", "checkpoint", "receipt", "cosigned"];
+    const BLOCKS: [&str; 10] =
+        ["keys", "payloads", "vote", "rotate", "hashes", "entries", "copied", "checkpoint", "receipt", "cosigned"];
     let (example, document) = (Example::new(), std::fs::read_to_string(DOCUMENT).unwrap());
     let (mut anew, mut seen) = (String::new(), vec![]);
     let mut lines = document.lines();

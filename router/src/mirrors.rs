@@ -1,5 +1,5 @@
 //! Follows the ledgers of other peers: keeps a verified copy of each, serves it, takes the records of admitted authors into our
-//! own ledger, and convicts who signs two histories.
+//! own ledger, compares notes with the other peers that copy it, and convicts who signs two histories.
 //!
 //! ```text
 //! mirrors/<peer>/url        where its ledger is read; without it the peer is not followed
@@ -13,6 +13,7 @@
 
 mod copy;
 mod folder;
+mod notes;
 mod round;
 mod view;
 
@@ -25,7 +26,7 @@ use std::{
 use ostrakon_ledger::{LedgerReader, PeerName};
 use rayon::ThreadPool;
 
-use self::{copy::Copy, round::Rounds};
+use self::{copy::Copy, notes::Addresses, round::Rounds};
 pub use self::{
     folder::{Folder, LocalCopy, url_of},
     view::FollowView,
@@ -57,6 +58,7 @@ pub struct Mirrors {
     folder: Folder,
     ours: Ours,
     workers: Arc<ThreadPool>,
+    addresses: Arc<Addresses>,
     followed: Mutex<BTreeMap<PeerName, Followee>>,
     /// Held while peers come and go, which takes as long as files and threads do.
     changing: Mutex<()>,
@@ -75,8 +77,10 @@ impl Mirrors {
     /// alone: this node does not stop serving for it.
     pub fn start(folder: Folder, ours: Ours) -> Result<Self, Error> {
         let workers = Arc::new(workers()?);
-        let this = Self { folder, ours, workers, followed: Mutex::default(), changing: Mutex::default() };
+        let (addresses, followed, changing) = (Arc::default(), Mutex::default(), Mutex::default());
+        let this = Self { folder, ours, workers, addresses, followed, changing };
         for (peer, url) in this.folder.followed()? {
+            this.addresses.put(&peer, &url);
             match this.folder.open(&peer, url, &this.workers) {
                 Ok(copy) => drop(this.locked().insert(peer, this.begin(copy)?)),
                 Err(error) => {
@@ -100,6 +104,7 @@ impl Mirrors {
         };
         if let Some(copy) = known {
             self.folder.note(peer, url)?;
+            self.addresses.put(peer, url);
             copy.relocate(url);
             return Ok(());
         }
@@ -108,6 +113,7 @@ impl Mirrors {
         }
         let copy = self.folder.open(peer, url.to_owned(), &self.workers)?;
         self.folder.note(peer, url)?;
+        self.addresses.put(peer, url);
         let followee = self.begin(copy)?;
         self.locked().insert(peer.clone(), followee);
         Ok(())
@@ -120,6 +126,7 @@ impl Mirrors {
     pub fn unfollow(&self, peer: &PeerName) -> Result<(), Error> {
         let _alone = lock(&self.changing);
         self.folder.forget(peer)?;
+        self.addresses.remove(peer);
         let followee = self.locked().remove(peer);
         if let Some(followee) = followee {
             followee.end();
@@ -156,7 +163,7 @@ impl Mirrors {
 
     fn begin(&self, copy: Copy) -> Result<Followee, Error> {
         let copy = Arc::new(copy);
-        let rounds = Rounds::new(copy.clone(), self.ours.clone(), self.workers.clone());
+        let rounds = Rounds::new(copy.clone(), self.ours.clone(), self.workers.clone(), self.addresses.clone());
         let thread = std::thread::Builder::new()
             .name("mirror".into())
             .spawn(move || {

@@ -10,7 +10,6 @@ use super::{Place, desk::Desk};
 use crate::{config::WebhookUrl, error::Error};
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 pub(super) enum Command {
     /// Bind a peer's name to its key: from now on its votes and messages are taken
     #[command(

@@ -11,6 +11,7 @@ use rayon::{ThreadPool, prelude::*};
 use super::{
     Ours,
     copy::Copy,
+    notes::{Addresses, Turn},
     view::{FollowView, State},
 };
 use crate::{clock::now_ms, error::Error, registrar::Statement, remote::RemoteLog};
@@ -35,11 +36,14 @@ pub(super) struct Rounds {
     pause: Duration,
     /// Entries of the copy that were compared with our ledger; `None`: all of it is due.
     compared: Option<u64>,
+    addresses: Arc<Addresses>,
+    turn: Turn,
 }
 
 impl Rounds {
-    pub(super) fn new(copy: Arc<Copy>, ours: Ours, workers: Arc<ThreadPool>) -> Self {
-        Self { copy, ours, workers, remote: None, pause: PAUSE_FIRST, compared: None }
+    pub(super) fn new(copy: Arc<Copy>, ours: Ours, workers: Arc<ThreadPool>, addresses: Arc<Addresses>) -> Self {
+        let (remote, pause, compared, turn) = (None, PAUSE_FIRST, None, Turn::default());
+        Self { copy, ours, workers, remote, pause, compared, addresses, turn }
     }
 
     /// Until the copy is stopped.
@@ -56,7 +60,7 @@ impl Rounds {
     /// Asks the peer once, takes in what is new, and says when the next round is due.
     fn round(&mut self) -> Duration {
         let before = self.copy.view().state;
-        let outcome = self.ask();
+        let outcome = self.ask().and_then(|followed| self.compare_notes().map(|()| followed));
         if let Err(MirrorError::Forked(proof)) = &outcome {
             self.convict(proof);
         }
@@ -100,6 +104,24 @@ impl Rounds {
         let outcome = self.copy.mirror.follow(&remote, ROUND_ENTRIES, self.ours.entries_max);
         self.remote = Some((url, remote));
         outcome
+    }
+
+    /// Looks at what another peer has copied of this ledger. Only a second history is of interest: who does not answer, or does
+    /// not follow it, says nothing about it.
+    fn compare_notes(&mut self) -> Result<(), MirrorError> {
+        let Some((other, url)) = self.turn.next(&self.addresses, &self.copy.peer) else { return Ok(()) };
+        let Ok(remote) = RemoteLog::new(&url) else { return Ok(()) };
+        match self.copy.mirror.look(&remote.until(self.copy.stopped())) {
+            Err(error @ MirrorError::Forked(_)) => {
+                tracing::error!(peer = %self.copy.peer, %other, "its ledger shows us one history and another one to others");
+                Err(error)
+            }
+            Err(error) => {
+                tracing::debug!(peer = %self.copy.peer, %other, %error, "no copy to compare notes with");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Serves what is new in the copy, and offers it to our ledger.
