@@ -66,6 +66,11 @@ impl NoteKey {
         Ok(Self { name: name.to_owned(), key, kind })
     }
 
+    /// The key.
+    pub fn public(&self) -> PublicKey {
+        self.key
+    }
+
     /// What it signs.
     pub fn kind(&self) -> KeyKind {
         self.kind

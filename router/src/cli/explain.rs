@@ -89,10 +89,7 @@ fn print_reasons(explanation: &Value) {
             vote["index"],
             path(&vote["path"]),
         );
-        for from in array(&explanation["copied"]).iter().filter(|from| from["vote_index"] == vote["index"]) {
-            println!("                  copied from {} (index {} there)", text(&from["ledger"]), from["index"]);
-        }
-        print_answers(explanation, &vote["index"]);
+        print_beside(explanation, &vote["index"]);
     }
     print_hidden(contributions.len());
     let others = array(&explanation["viewpoints"]).iter().filter(|seen| seen["viewpoint"] != explanation["viewpoint"]);
@@ -116,13 +113,16 @@ fn print_votes(explanation: &Value) {
     for vote in votes.iter().take(LINES_MAX) {
         let (value, category, voter) = (number(&vote["value"]), text(&vote["category"]), text(&vote["voter"]));
         println!("  {value:>+4} {category} by {voter} (index {})", vote["index"]);
-        print_answers(explanation, &vote["index"]);
+        print_beside(explanation, &vote["index"]);
     }
     print_hidden(votes.len());
 }
 
-/// What the accused answered to a vote.
-fn print_answers(explanation: &Value, vote_index: &Value) {
+/// Where a vote was copied from, if it was, and what the accused answered to it.
+fn print_beside(explanation: &Value, vote_index: &Value) {
+    for from in array(&explanation["copied"]).iter().filter(|from| from["vote_index"] == *vote_index) {
+        println!("                  copied from {} (index {} there)", text(&from["ledger"]), from["index"]);
+    }
     for answer in array(&explanation["rebuttals"]).iter().filter(|answer| answer["vote_index"] == *vote_index) {
         println!("                  answered: {} (index {})", text(&answer["answer"]), answer["index"]);
     }

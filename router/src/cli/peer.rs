@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use ostrakon_ledger::{PeerName, PublicKey};
+use ostrakon_ledger::{Malformed, PeerName, PublicKey, note::NoteKey};
 use serde_json::{Value, json};
 
 use super::{Place, desk::Desk};
@@ -13,13 +13,16 @@ use crate::{config::WebhookUrl, error::Error};
 pub(super) enum Command {
     /// Bind a peer's name to its key: from now on its votes and messages are taken
     #[command(
-        after_help = "Example:\n  ostrakon peer admit mail.example 0f1c…  (64 hexadecimal digits, see the peer's /.well-known/ostrakon)"
+        after_help = "The peer's /.well-known/ostrakon has both forms. Of a peer that has rotated it must be the vkey, or the first key, so \
+                      that its ledger and all it said can be followed.\n\n\
+                      Examples:\n  ostrakon peer admit mail.example 0f1c…\n  ostrakon peer admit mail.example mail.example/ostrakon+1c2d…"
     )]
     Admit {
         /// The peer's domain
         #[arg(value_parser = PeerName::parse)]
         name: PeerName,
-        /// Its Ed25519 public key, hexadecimal; of a peer that has rotated, the first, under which its ledger is signed
+        /// Its Ed25519 public key, 64 hexadecimal digits, or the vkey of its ledger
+        #[arg(value_parser = key)]
         key: PublicKey,
         #[command(flatten)]
         place: Place,
@@ -64,6 +67,11 @@ pub(super) fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Unfollow { name, place } => unfollow(&place, &name),
         Command::List { place } => list(&place),
     }
+}
+
+/// A key in hexadecimal, or the one in the vkey of a ledger.
+fn key(text: &str) -> Result<PublicKey, Malformed> {
+    if text.contains('+') { text.parse::<NoteKey>().map(|vkey| vkey.public()) } else { text.parse() }
 }
 
 fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Error> {

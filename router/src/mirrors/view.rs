@@ -120,6 +120,7 @@ impl FollowView {
                 self.measure(followed, now_ms);
                 let Followed { shown, seen, to, .. } = followed;
                 match state {
+                    State::Copying => Some(format!("{to} of {seen} entries are here")),
                     State::Behind => Some(format!("it shows {shown} entries and has shown {seen}")),
                     State::Full => {
                         Some(format!("it has {seen} entries; limits.copy_entries_max ends the copy at {to}"))

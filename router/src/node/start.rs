@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use ostrakon_ledger::LedgerReader;
+use ostrakon_ledger::{LedgerReader, Store};
 use ostrakon_policies::Judge;
 use ostrakon_reputation::{Experience, Parameters, Viewpoint};
 use tokio::{
@@ -70,7 +70,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let recorder = recorder()?;
     let secrets = home.secrets()?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
-    let messages: Arc<dyn ostrakon_ledger::Store> = home.open_messages()?;
+    let messages: Arc<dyn Store> = home.open_messages()?;
     let (policy, policy_file) = policy_watch::load(home.clone())?;
     let reader = registrar.ledger().reader();
     let vkey = registrar.ledger().vkey();
@@ -94,14 +94,8 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let wake = Arc::new(Notify::new());
     let (public_addr, local_addr) = (address(&public)?, address(&local)?);
     let announced = announce(&home, public_addr, local_addr)?;
+    let delivery = deliverer(&config, &messages, &journal, &wake)?;
     let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence)?;
-    let delivery = Delivery {
-        store: messages.clone(),
-        journal: journal.clone(),
-        routes: config.routes.clone(),
-        client: client()?,
-        wake: wake.clone(),
-    };
     let node = Arc::new(Node {
         message_limits: Limits::from(&config.limits),
         key: secrets.key.public(),
@@ -141,6 +135,16 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
 fn announce(home: &Home, public: SocketAddr, local: SocketAddr) -> Result<Announced, Error> {
     home.announce(&Running { public: public.to_string(), local: local.to_string(), pid: std::process::id() })
+}
+
+fn deliverer(
+    config: &Config,
+    messages: &Arc<dyn Store>,
+    journal: &JournalHandle,
+    wake: &Arc<Notify>,
+) -> Result<Delivery, Error> {
+    let (store, journal, wake) = (messages.clone(), journal.clone(), wake.clone());
+    Ok(Delivery { store, journal, routes: config.routes.clone(), client: client()?, wake })
 }
 
 /// Nothing reported yet, under the operator's trusted reporters.
