@@ -2,7 +2,10 @@
 
 use std::{
     path::Path,
-    sync::{Arc, mpsc::sync_channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, sync_channel},
+    },
 };
 
 use ostrakon_ledger::{
@@ -16,8 +19,8 @@ use super::rate;
 
 const COUNT: usize = 60_000;
 const AUTHORS: usize = 64;
-/// Chunks verified ahead of the sequencer.
-const AHEAD: usize = 4;
+/// Chunks under verification or waiting for the sequencer.
+const AHEAD: usize = 8;
 
 fn peers() -> Vec<TestPeer> {
     (0..AUTHORS).map(|n| TestPeer::new(&format!("p{n}.example"))).collect()
@@ -47,27 +50,33 @@ pub(crate) fn registrar(dir: &Path, peers: &[TestPeer]) -> Registrar {
     registrar
 }
 
-/// Votes per second from bytes to a synced entry under a signed checkpoint: chunks are parsed and verified on all cores
-/// while the sequencer writes the ones before.
+/// Votes per second from bytes to a synced entry under a signed checkpoint: each core parses and verifies chunks of its
+/// own while the sequencer writes the ones before, in order.
 pub(crate) fn votes_per_second() -> f64 {
     let dir = tempfile::TempDir::new().unwrap();
     let mut registrar = registrar(dir.path(), &peers());
     let envelopes = envelopes(COUNT);
     rate(COUNT, || {
-        let (verified, sequenced) = sync_channel::<Vec<Verified<SignedRecord>>>(AHEAD);
+        let (chunks, in_order) = sync_channel::<Receiver<Vec<Verified<SignedRecord>>>>(AHEAD);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                for batch in sequenced {
-                    let outcomes = registrar.submit(batch, 2).unwrap();
+                for batch in in_order {
+                    let outcomes = registrar.submit(batch.recv().unwrap(), 2).unwrap();
                     assert!(outcomes.into_iter().all(|outcome| outcome.unwrap().new));
                 }
             });
-            for chunk in envelopes.chunks(BATCH_RECORDS_MAX) {
-                let check =
-                    |envelope: &Vec<u8>| Verified::check(SignedRecord::parse_envelope(envelope).unwrap()).unwrap();
-                verified.send(chunk.par_iter().map(check).collect()).unwrap();
-            }
-            drop(verified);
+            rayon::in_place_scope(|cores| {
+                for chunk in envelopes.chunks(BATCH_RECORDS_MAX) {
+                    let (verified, batch) = sync_channel(1);
+                    chunks.send(batch).unwrap();
+                    cores.spawn(move |_| verified.send(chunk.iter().map(|it| check(it)).collect()).unwrap());
+                }
+            });
+            drop(chunks);
         });
     })
+}
+
+fn check(envelope: &[u8]) -> Verified<SignedRecord> {
+    Verified::check(SignedRecord::parse_envelope(envelope).unwrap()).unwrap()
 }
