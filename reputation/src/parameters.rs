@@ -20,7 +20,7 @@ pub struct Parameters {
     pub alpha: u32,
     /// R1: `w_min`, a voter's positive votes are divided by at least this many millionths of a vote; ≥ 1 (default 1.5).
     pub w_min: u32,
-    /// R1: how fast a negative score with the judges closes a peer to trust: open = 1 + `slope` · T; 0…1000 (default 3).
+    /// R1: how fast a negative score with the judges closes a peer to trust: open = 1 + `slope` · T; 0…1000 (default 1).
     pub slope: u32,
     /// R1: steps of the flow, after which the rest is given at once; 1…200 (default 8).
     pub steps: u32,
@@ -28,15 +28,10 @@ pub struct Parameters {
     pub tau: u32,
     /// R3: B, live votes a voter casts at full weight; 1…1 000 000 (default 10).
     pub budget: u32,
-    /// R4: who gets this share of all the seeds' trust at first hand judges fully; `floor_c` + 1…1 000 000
-    /// (default .001).
+    /// R4: who gets this share of all the seeds' trust at first hand judges fully; 1…1 000 000 (default .0005).
     pub tau_c: u32,
-    /// R4: who gets no more than this share does not judge; 0…999 999 (default .0005).
-    pub floor_c: u32,
-    /// R4: `w_min` where judges are chosen; ≥ 1 (default 5).
+    /// R4: `w_min` where judges are chosen; ≥ 1 (default 1).
     pub w_c: u32,
-    /// R4: weight of a judge that is not a seed; 0…1 000 000 (default .3).
-    pub judge: u32,
     /// R4: k of the judges' tallies; ≥ 1 (default .5).
     pub k_c: u32,
     /// R4: r, contradictions forgiven to everyone; ≥ 1 (default .3).
@@ -45,7 +40,7 @@ pub struct Parameters {
     pub zone: u32,
     /// R4: contradiction beyond the zone at which nothing is left; 1…1 000 000 (default .15).
     pub ramp: u32,
-    /// R4: contradiction in vouching for someone wholly inconsistent; 0…1 000 000 (default .15).
+    /// R4: contradiction in vouching for someone wholly inconsistent; 0…1 000 000 (default .2).
     pub vouch: u32,
     /// R4: rounds of judging; 1…10 (default 4).
     pub rounds: u32,
@@ -73,19 +68,17 @@ impl Default for Parameters {
         Self {
             alpha: 200_000,
             w_min: 1_500_000,
-            slope: 3,
+            slope: 1,
             steps: 8,
             tau: 14_000,
             budget: 10,
-            tau_c: 1_000,
-            floor_c: 500,
-            w_c: 5_000_000,
-            judge: 300_000,
+            tau_c: 500,
+            w_c: 1_000_000,
             k_c: 500_000,
             r: 300_000,
             zone: 150_000,
             ramp: 150_000,
-            vouch: 150_000,
+            vouch: 200_000,
             rounds: 4,
             half_life_ms: None,
             k: 200_000,
@@ -110,10 +103,8 @@ impl Parameters {
             steps: self.steps.clamp(1, 200),
             tau: self.tau.clamp(1, MILLION),
             budget: self.budget.clamp(1, MILLION),
-            floor_c: self.floor_c.min(MILLION - 1),
-            tau_c: self.tau_c.clamp(self.floor_c.min(MILLION - 1) + 1, MILLION),
+            tau_c: self.tau_c.clamp(1, MILLION),
             w_c: self.w_c.max(1),
-            judge: self.judge.min(MILLION),
             k_c: self.k_c.max(1),
             r: self.r.max(1),
             zone: self.zone.min(MILLION),
@@ -141,9 +132,7 @@ impl Parameters {
             p.tau,
             p.budget,
             p.tau_c,
-            p.floor_c,
             p.w_c,
-            p.judge,
             p.k_c,
             p.r,
             p.zone,
@@ -155,7 +144,7 @@ impl Parameters {
             p.own_judge,
             p.own_budget,
         ];
-        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v3");
+        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v4");
         for word in words.into_iter().chain([p.newcomer, p.seen, p.cap].map(i32::cast_unsigned)) {
             hasher.update(&word.to_be_bytes());
         }

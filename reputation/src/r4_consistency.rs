@@ -1,10 +1,11 @@
 //! R4 consistency: voters who contradict what the judges have established lose weight, and so do those who vouch for
 //! such voters.
 //!
-//! Judges are the seeds and the peers that seeds themselves vouch for, enough of them ([`bench`]): trust that came
+//! Judges are the seeds and the peers that seeds themselves vouch for ([`bench`]): trust that came
 //! further does not judge, so nobody gets a say in this by attack edges from ordinary voters. Every vote is judged
 //! without itself; contradiction and agreement count with the judges' score and confidence, and fade with the vote's
-//! age (R5). Some rounds, because who is found inconsistent no longer judges, and whom they vouched for is blamed.
+//! age (R5). In the first round the seeds judge alone, so that nobody takes a seat by the word of others who take one
+//! with it. Some rounds, because who is found inconsistent no longer judges, and who vouched for them is blamed.
 
 mod bench;
 mod record;
@@ -32,8 +33,8 @@ pub(crate) fn judge(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters)
     let mut findings = Findings { consistency: vec![ONE; count], open: vec![ONE; count] };
     // Per peer: what vouching for it costs.
     let mut blame = vec![0; count];
-    for _ in 0..p.rounds {
-        let judges = bench.weights(&findings, count, p);
+    for round in 0..p.rounds {
+        let judges = if round == 0 { bench.seeds_alone(count) } else { bench.weights(&findings, count, p) };
         let mut records = vec![Record::default(); count];
         for (subject, about) in ballots.by_subject().enumerate() {
             let score = hear(about, &judges, blame[subject], &mut records, p);

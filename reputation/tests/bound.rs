@@ -223,6 +223,25 @@ fn a_record_outweighs_one_wrong_vouch() {
     assert!(consistency(3) < 1_000_000, "{}", consistency(3));
 }
 
+/// Those whom a seed took for real and who praise each other do not sit down together: the seeds judge first.
+#[test]
+fn nobody_is_seated_by_the_praise_of_others_who_sit_down_with_it() {
+    const HONEST: usize = 2;
+    const RING: std::ops::Range<usize> = 3..13;
+    let established = 20..23;
+    let mut votes: Vec<Cast> = established.clone().flat_map(|i| [cast(0, i, -100), cast(1, i, -100)]).collect();
+    votes.extend([cast(1, HONEST, 100)].into_iter().chain(established.clone().map(|i| cast(HONEST, i, -100))));
+    for member in RING {
+        votes.push(cast(0, member, 30));
+        votes.extend(RING.filter(|other| *other != member).map(|other| cast(member, other, 100)));
+        votes.extend(established.clone().map(|i| cast(member, i, 100)));
+    }
+    let book = folded(&votes, None);
+    let consistency = |i: usize| book.trust(&peer(&name(i))).consistency;
+    assert_eq!(RING.map(consistency).collect::<Vec<_>>(), vec![0; RING.len()]);
+    assert_eq!(consistency(HONEST), 1_000_000);
+}
+
 /// A judge whom the seeds chose badly contradicts an honest voter in vain where another judge shares its vote.
 #[test]
 fn one_bad_judge_does_not_outweigh_a_seed() {

@@ -19,18 +19,15 @@ fn the_example_in_the_documentation() {
     for (index, (voter, about, value)) in (0..).zip(votes) {
         book.apply(&voted(index, START_MS, voter, about, value));
     }
-    // R1: y(a) = .8 · 1/1.5, y(c) = .8 · y(a) · .5/1.5, in billionths. d is closed: what it contradicts is established.
+    // R1: y(a) = .8 · 1/1.5, y(c) = .8 · y(a) · .5/1.5 · .865, in billionths. d is closed: what it contradicts is established.
     let trust = |name: &str| book.trust(&peer(name));
     assert_eq!(
         (trust("a.example").flow, trust("c.example").flow, trust("d.example").flow),
-        (533_333_333, 142_222_222, 0)
+        (533_333_333, 123_057_527, 0)
     );
-    // R2: both are above τ = .014 and cast full votes. R4: d = .1406 / (.1406 + .3) = .319 is past zone and ramp.
+    // R2: both are above τ = .014. c vouched for d and keeps .865. R4: d = .4444 / (.4444 + .3) = .597 is past zone and ramp.
     let credibility = |name: &str| trust(name).credibility;
-    assert_eq!(
-        (credibility("a.example"), credibility("c.example"), credibility("d.example")),
-        (1_000_000, 1_000_000, 0)
-    );
+    assert_eq!((credibility("a.example"), credibility("c.example"), credibility("d.example")), (1_000_000, 865_248, 0));
     assert_eq!((trust("a.example").consistency, trust("d.example").consistency), (1_000_000, 0));
     assert_eq!((trust("c.example").hops, trust("d.example").hops), (Some(2), None));
     // R7.
@@ -41,7 +38,7 @@ fn the_example_in_the_documentation() {
     assert_eq!(score("a.example"), (833, 833)); // 1 / 1.2
     assert_eq!(score("b.example"), (-833, 833)); // −1 / 1.2
     assert_eq!(score("c.example"), (714, 714)); // .5 / .7
-    assert_eq!(score("d.example"), (500, 500)); // .2 / .4
+    assert_eq!(score("d.example"), (464, 464)); // .173 / .373
     let why = book.explain(&subject("b.example"), START_MS);
     let parts: Vec<_> = why.contributions.iter().map(|p| (p.voter.to_string(), p.weight_nv, p.path.len())).collect();
     assert_eq!(parts, [("peer:a.example".to_owned(), -1_000_000_000, 2), ("peer:d.example".to_owned(), 0, 0)]);

@@ -14,6 +14,7 @@ mod on_off;
 mod one_target;
 mod split;
 mod thousand_edges;
+mod vouched;
 mod whitewash;
 
 use std::ops::Range;
@@ -23,7 +24,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::votes::Row;
 
 /// Every attacker, in the order of the tables.
-pub const ALL: [&Attacker; 10] = [
+pub const ALL: [&Attacker; 11] = [
     &flood::ATTACKER,
     &split::ATTACKER,
     &camouflage::ATTACKER,
@@ -31,6 +32,7 @@ pub const ALL: [&Attacker; 10] = [
     &one_target::ATTACKER,
     &elite::ATTACKER,
     &thousand_edges::ATTACKER,
+    &vouched::ATTACKER,
     &contradiction::ATTACKER,
     &on_off::ATTACKER,
     &whitewash::ATTACKER,
@@ -67,6 +69,8 @@ pub enum Timing {
 pub struct Scene<'a> {
     /// The honest votes, oldest first; at least one.
     pub votes: &'a [Row],
+    /// Whom the engine trusts from the start.
+    pub seeds: &'a [usize],
     /// Voters who are not seeds and not known to be bad; whom an attacker can get an edge from by mistake.
     pub honest: &'a [usize],
     /// Good subjects to be slandered.

@@ -47,7 +47,7 @@ fn the_engine_holds_its_floors_on_real_votes_clean_and_under_attack() {
     for (case, floor) in [
         ("fraud clean", 0.954),
         ("fraud flood", 0.954),
-        ("fraud split", 0.95),
+        ("fraud split", 0.954),
         ("sign clean", 0.62),
         ("sign flood", 0.62),
         ("sign split", 0.62),

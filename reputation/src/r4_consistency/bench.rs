@@ -1,4 +1,4 @@
-//! Who judges: the seeds, and the peers that get enough of their trust at first hand.
+//! Who judges: the seeds, and the peers that they vouch for themselves.
 
 use super::Findings;
 use crate::engine::{About, Ballot, Ballots, seed_flow};
@@ -34,19 +34,23 @@ impl Bench {
         Self { seeds: seeds.to_vec(), vouched }
     }
 
-    /// What each of `count` numbers weighs as a judge: a seed its weight, another at most `judge`, by what it gets
-    /// beyond `floor_c` on the way to `tau_c`; nobody else anything.
-    pub(super) fn weights(&self, findings: &Findings, count: usize, p: &Parameters) -> Vec<Share> {
+    /// What each of `count` numbers weighs as a judge while only the seeds judge.
+    pub(super) fn seeds_alone(&self, count: usize) -> Vec<Share> {
         let mut weights = vec![0; count];
-        let floor = from_millionths(p.floor_c);
-        let full = from_millionths(p.tau_c) - floor;
+        self.seeds.iter().for_each(|(id, weight)| weights[*id as usize] = r2_credibility::seed(*weight));
+        weights
+    }
+
+    /// What each of `count` numbers weighs as a judge: a seed its weight, whom seeds vouch for what it gets of τ_c, as
+    /// far as it was found consistent; nobody else anything.
+    pub(super) fn weights(&self, findings: &Findings, count: usize, p: &Parameters) -> Vec<Share> {
+        let mut weights = self.seeds_alone(count);
+        let full = from_millionths(p.tau_c);
         for (id, share) in &self.vouched {
             let id = *id as usize;
-            let beyond = times(*share, findings.open[id]).saturating_sub(floor);
-            let reached = ratio(u64::from(beyond.min(full)), u64::from(full));
-            weights[id] = times(times(from_millionths(p.judge), reached), findings.consistency[id]);
+            let entered = times(*share, findings.open[id]).min(full);
+            weights[id] = times(ratio(u64::from(entered), u64::from(full)), findings.consistency[id]);
         }
-        self.seeds.iter().for_each(|(id, weight)| weights[*id as usize] = r2_credibility::seed(*weight));
         weights
     }
 }

@@ -40,7 +40,7 @@ pub enum Protocol {
 impl Protocol {
     /// Whether a case belongs to it. To predict signs under every attack would say the same again.
     pub(super) fn has(self, case: Case) -> bool {
-        self == Self::Fraud || [CLEAN, "flood", "split"].contains(&case.name())
+        self == Self::Fraud || [CLEAN, "flood", "split", "vouched"].contains(&case.name())
     }
 }
 
@@ -82,6 +82,7 @@ impl Split {
     pub(super) fn scene(&self) -> Scene<'_> {
         Scene {
             votes: &self.votes,
+            seeds: &self.seeds,
             honest: &self.honest,
             slandered: &self.slandered,
             praised: &self.praised,
