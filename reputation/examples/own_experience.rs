@@ -12,13 +12,16 @@ use trace::{Run, Trace};
 fn main() {
     let Some(trace) = Trace::load() else { return };
     let draws = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(10);
-    println!("reported lying | AUC and spam found at 1 % / .1 % of the ham: plain counts | R8 | plain counts of ten trusted more | R8, ten trusted");
+    println!(
+        "reported lying | AUC and spam found at 1 % / .1 % of the ham: plain counts | R8 | plain counts of ten trusted more | R8, ten trusted"
+    );
     for (reported, lying) in [(0.1, 0.0), (0.1, 0.2), (0.1, 0.4), (0.01, 0.0), (0.01, 0.4)] {
         let kinds = [0, 10].map(|trusted| [trace::plain_counts(), Parameters::default()].map(|p| (p, trusted)));
         let cells = kinds.as_flattened().iter().map(|(parameters, trusted)| {
             let mut sums = [0.0; 3];
             for seed in 1..=draws {
-                let outcome = trace.run(&Run { reported, lying, trusted: *trusted, seed, parameters: parameters.clone() });
+                let outcome =
+                    trace.run(&Run { reported, lying, trusted: *trusted, seed, parameters: parameters.clone() });
                 let parts = [outcome.auc, outcome.found[0], outcome.found[1]];
                 sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part / draws as f64);
             }
