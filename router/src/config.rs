@@ -12,7 +12,7 @@ use std::path::Path;
 use ostrakon_ledger::{BATCH_RECORDS_MAX, PeerName};
 use serde::Deserialize;
 
-use crate::envelope::{Address, Kind};
+use crate::envelope::{self, Address, Kind};
 use crate::units::{ByteSize, Span};
 
 mod error;
@@ -130,6 +130,14 @@ pub struct LimitsSection {
     /// Most entries in the copy of one followed ledger, 1 to 1,000,000,000.
     #[serde(deserialize_with = "raw::count::<_, 1, 1_000_000_000>")]
     pub copy_entries_max: usize,
+}
+
+/// What of them the parsers of messages need.
+impl From<&LimitsSection> for envelope::Limits {
+    fn from(section: &LimitsSection) -> Self {
+        let body_bytes_max = usize::try_from(section.body_max.bytes()).unwrap_or(usize::MAX);
+        Self { body_bytes_max, recipients_max: section.recipients_max }
+    }
 }
 
 /// Where accepted messages of some kinds go.

@@ -51,13 +51,6 @@ impl Default for Limits {
     }
 }
 
-impl From<&crate::config::LimitsSection> for Limits {
-    fn from(section: &crate::config::LimitsSection) -> Self {
-        let body_bytes_max = usize::try_from(section.body_max.bytes()).unwrap_or(usize::MAX);
-        Self { body_bytes_max, recipients_max: section.recipients_max.min(RECIPIENTS_MAX) }
-    }
-}
-
 impl Limits {
     /// Longest message in bytes of JSON: what a listener needs to read at most.
     pub fn message_bytes_max(&self) -> usize {
