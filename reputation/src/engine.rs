@@ -1,10 +1,12 @@
 //! One epoch: R1–R4 and R7 over a set of live votes. A pure function of its arguments.
 //!
-//! Works on dense identity numbers; sums are integers, so neither the order of votes nor threads can show in a result.
+//! Works on dense identity numbers; sums are integers, so neither the order of votes nor threads can show in a result. Flow and
+//! tallies are computed subject by subject on the caller's threads ([`crate::threads`]).
 
 mod ballots;
 
 use crate::fixed::{MILLION, ONE, Share};
+use crate::pages::Pages;
 use crate::parameters::{Parameters, VOTE_NV};
 use crate::r1_flow::{self, FLOW_ONE, UNREACHED};
 use crate::{r2_credibility, r3_budget, r4_consistency};
@@ -70,15 +72,17 @@ pub(crate) fn weight(credibility: Share, x: u64) -> u64 {
     (u64::from(credibility) * x * (VOTE_NV / MILLION / X_PER_MILLIONTH)) >> 30
 }
 
-/// The tally of every subject in the order of their numbers, from what voters weigh.
-pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: impl Fn(u32) -> Share) -> impl Iterator<Item = Tally> {
-    let sum = move |side: &[Ballot]| -> u64 {
-        side.iter().map(|ballot| weight(credibility(ballot.voter), ballot.size())).sum()
+/// The tally of every subject, from what voters weigh. Only weights are looked up, packed closely: the look-ups are what
+/// takes time.
+pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: &[Share]) -> Pages<Tally> {
+    let sum = |side: &[Ballot]| -> u64 {
+        side.iter().map(|ballot| weight(credibility[ballot.voter as usize], ballot.size())).sum()
     };
-    ballots.by_subject().map(move |About { positive, negative }| Tally {
-        positive: sum(positive),
-        negative: sum(negative),
-        voters: (positive.len() + negative.len()) as u32,
+    Pages::filled(ballots.count(), |numbers, tallies| {
+        for (tally, About { positive, negative }) in tallies.iter_mut().zip(ballots.among(numbers)) {
+            let voters = (positive.len() + negative.len()) as u32;
+            *tally = Tally { positive: sum(positive), negative: sum(negative), voters };
+        }
     })
 }
 

@@ -3,7 +3,12 @@
 //! Three levels, so that after a copy is shared the first change of a value copies one page and the short lists of
 //! pages above it (some 5 kB at a million values), and a look-up goes through two lists that stay in the cache.
 
+use std::ops::Range;
 use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::threads::shared_by;
 
 /// Values on a page.
 const PAGE: usize = 128;
@@ -47,20 +52,18 @@ impl<T: Copy + Default> Pages<T> {
     }
 }
 
-impl<T: Copy + Default> FromIterator<T> for Pages<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let mut values = values.into_iter().peekable();
-        let mut chapters = Vec::new();
-        while values.peek().is_some() {
-            let mut pages = Vec::with_capacity(CHAPTER);
-            while pages.len() < CHAPTER && values.peek().is_some() {
-                let mut page = [T::default(); PAGE];
-                page.iter_mut().zip(&mut values).for_each(|(place, value)| *place = value);
-                pages.push(Arc::new(page));
-            }
-            chapters.push(Arc::new(pages));
-        }
-        Self { chapters: Arc::new(chapters) }
+impl<T: Copy + Default + Send + Sync> Pages<T> {
+    /// The first `len` values, of which `fill` writes those at some places, on the caller's [`crate::threads`].
+    pub(crate) fn filled(len: usize, fill: impl Fn(Range<usize>, &mut [T]) + Sync) -> Self {
+        let page = |number: usize| {
+            let places = number * PAGE..len.min((number + 1) * PAGE);
+            let mut page = [T::default(); PAGE];
+            fill(places.clone(), &mut page[..places.len()]);
+            Arc::new(page)
+        };
+        let pages: Vec<Page<T>> =
+            (0..len.div_ceil(PAGE)).into_par_iter().with_min_len(shared_by(CHAPTER)).map(page).collect();
+        Self { chapters: Arc::new(pages.chunks(CHAPTER).map(|pages| Arc::new(pages.to_vec())).collect()) }
     }
 }
 
@@ -81,7 +84,7 @@ mod tests {
                                           changes in prop::collection::vec((0u32..20_000, any::<u32>()), 0..40)) {
             let mut model = start.clone();
             model.resize(20_000, 0);
-            let mut pages: Pages<u32> = start.into_iter().collect();
+            let mut pages: Pages<u32> = Pages::filled(start.len(), |places, page| page.copy_from_slice(&start[places]));
             for (place, value) in changes {
                 let before = pages.clone();
                 let was = pages.at(place);

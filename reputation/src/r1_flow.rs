@@ -8,12 +8,18 @@
 //! What does not pass (α, closed peers, thin voters) leaks; it is not redistributed. Every product rounds down, so
 //! the computed flow never exceeds the exact one and the bound of R2 holds for it (`docs/reputation.md` has the proof).
 
+use rayon::prelude::*;
+
 use crate::engine::{Ballot, Ballots, X_PER_MILLIONTH};
 use crate::fixed::{MILLION, ONE, Share};
 use crate::parameters::Parameters;
+use crate::threads::shared_by;
 
 /// A flow of one: the trust that one seed of full weight starts with.
 pub(crate) const FLOW_ONE: u64 = 1 << 40;
+
+/// Peers that a thread computes at a time: few enough to share the work out, and the rest is beside it.
+const PART: usize = 1 << 12;
 
 /// Hops of a peer that no trust reaches.
 pub(crate) const UNREACHED: u8 = u8::MAX;
@@ -42,21 +48,32 @@ pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], 
     for step in 1..=p.steps {
         let last = step == p.steps;
         let before = std::mem::take(&mut total);
-        for (to, about) in ballots.by_subject().enumerate() {
-            if open[to] == 0 {
-                next[to] = 0;
-                continue;
-            }
-            let passed = |from: &Ballot| u128::from(shares[from.voter as usize]) * u128::from(from.size());
-            let inflow: u128 = about.positive.iter().map(passed).sum();
-            let arrived = admitted(inflow, open[to]);
-            amount[to] += arrived;
-            total += u128::from(arrived);
-            next[to] = if last { arrived } else { passed_on(arrived, rates[to]) };
-            if hops[to] == UNREACHED && arrived > 0 {
-                hops[to] = step.min(254) as u8;
-            }
-        }
+        let parts = amount.par_chunks_mut(PART).zip(next.par_chunks_mut(PART)).zip(hops.par_chunks_mut(PART));
+        total = parts
+            .enumerate()
+            .with_min_len(shared_by(1))
+            .map(|(part, ((amount, next), hops))| {
+                let first = part * PART;
+                let mut total = 0;
+                for (i, about) in ballots.among(first..first + amount.len()).enumerate() {
+                    let to = first + i;
+                    if open[to] == 0 {
+                        next[i] = 0;
+                        continue;
+                    }
+                    let passed = |from: &Ballot| u128::from(shares[from.voter as usize]) * u128::from(from.size());
+                    let inflow: u128 = about.positive.iter().map(passed).sum();
+                    let arrived = admitted(inflow, open[to]);
+                    amount[i] += arrived;
+                    total += u128::from(arrived);
+                    next[i] = if last { arrived } else { passed_on(arrived, rates[to]) };
+                    if hops[i] == UNREACHED && arrived > 0 {
+                        hops[i] = step.min(254) as u8;
+                    }
+                }
+                total
+            })
+            .sum();
         std::mem::swap(&mut shares, &mut next);
         if last && total < before {
             // λ/(1−λ) = total/(before−total); after the last step `shares` holds what arrived.

@@ -11,11 +11,14 @@ pub(crate) fn credibility(flow: u64, tau: u32, price: u64, consistency: Share) -
         return 0;
     }
     let tau_flow = FLOW_ONE * u64::from(tau) / MILLION;
-    let full = u128::from(tau_flow) * u128::from(price) / u128::from(MILLION);
-    let share = match u64::try_from(full) {
-        Ok(full) if flow >= full => ONE,
-        Ok(full) => ratio(flow, full),
-        Err(_) => 0,
+    let full = match tau_flow.checked_mul(price) {
+        Some(full) => Some(full / MILLION),
+        None => u64::try_from(u128::from(tau_flow) * u128::from(price) / u128::from(MILLION)).ok(),
+    };
+    let share = match full {
+        Some(full) if flow >= full => ONE,
+        Some(full) => ratio(flow, full),
+        None => 0,
     };
     times(share, consistency)
 }

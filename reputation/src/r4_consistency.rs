@@ -16,6 +16,7 @@ use crate::parameters::Parameters;
 use crate::{r1_flow, r7_posterior};
 
 use bench::Bench;
+use record::Sentence;
 pub(crate) use record::{Population, Record, judgement};
 
 /// What R4 found out about every number.
@@ -33,11 +34,13 @@ pub(crate) fn judge(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters)
     let mut findings = Findings { consistency: vec![ONE; count], open: vec![ONE; count] };
     // Per peer: what vouching for it costs.
     let mut blame = vec![0; count];
+    let opinions = bench.opinions(ballots);
+    let mut records = vec![Record::default(); count];
     for round in 0..p.rounds {
         let judges = if round == 0 { bench.seeds_alone(count) } else { bench.weights(&findings, count, p) };
-        let mut records = vec![Record::default(); count];
+        records.fill(Record::default());
         for (subject, about) in ballots.by_subject().enumerate() {
-            let score = hear(about, &judges, blame[subject], &mut records, p);
+            let score = hear(about, opinions.about(subject), &judges, blame[subject], &mut records, p);
             findings.open[subject] = r1_flow::open(score, p.slope);
         }
         for (id, record) in records.iter().enumerate() {
@@ -54,24 +57,42 @@ pub(crate) fn judge(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters)
 }
 
 /// Notes in the voters' records what they say about one subject, each vote judged without itself; returns the judges'
-/// score of it.
-fn hear(about: About<'_>, judges: &[Share], blame: Share, records: &mut [Record], p: &Parameters) -> i64 {
+/// score of it. `opinions`: the ballots among those `about` it whose voters may weigh something as `judges`.
+///
+/// Everybody gets the same sentence first, and the judges then their own instead: few have to be looked at twice.
+fn hear(
+    about: About<'_>,
+    opinions: &[Ballot],
+    judges: &[Share],
+    blame: Share,
+    records: &mut [Record],
+    p: &Parameters,
+) -> i64 {
     let k_c_nv = p.k_c_nv();
     let own = |ballot: &Ballot| weight(judges[ballot.voter as usize], ballot.size());
-    let (good, bad) = (about.positive.iter().map(own).sum::<u64>(), about.negative.iter().map(own).sum::<u64>());
+    let (mut good, mut bad) = (0, 0);
+    for ballot in opinions {
+        *(if ballot.x() > 0 { &mut good } else { &mut bad }) += own(ballot);
+    }
     if good + bad == 0 && blame == 0 {
         return 0;
     }
     let verdict = judgement(good, bad, k_c_nv);
-    for ballot in about.positive {
-        let own = own(ballot);
-        let verdict = if own == 0 { verdict } else { judgement(good - own, bad, k_c_nv) };
-        records[ballot.voter as usize].judge(true, ballot.age(), verdict, blame);
+    let (praise, reproach) = (Sentence::of(true, verdict, blame), Sentence::of(false, verdict, 0));
+    for (ballots, sentence) in [(about.positive, praise), (about.negative, reproach)] {
+        if sentence != Sentence::default() {
+            ballots.iter().for_each(|ballot| records[ballot.voter as usize].add(sentence, ballot.age()));
+        }
     }
-    for ballot in about.negative {
-        let own = own(ballot);
-        let verdict = if own == 0 { verdict } else { judgement(good, bad - own, k_c_nv) };
-        records[ballot.voter as usize].judge(false, ballot.age(), verdict, 0);
+    for (ballot, own) in opinions.iter().map(|ballot| (ballot, own(ballot))).filter(|(_, own)| *own > 0) {
+        let positive = ballot.x() > 0;
+        let (common, verdict, blame) = match positive {
+            true => (praise, judgement(good - own, bad, k_c_nv), blame),
+            false => (reproach, judgement(good, bad - own, k_c_nv), 0),
+        };
+        let record = &mut records[ballot.voter as usize];
+        record.take_back(common, ballot.age());
+        record.add(Sentence::of(positive, verdict, blame), ballot.age());
     }
     r7_posterior::share(good, bad, k_c_nv)
 }

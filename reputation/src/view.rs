@@ -9,6 +9,7 @@ use crate::book::Book;
 use crate::categories::Categories;
 use crate::engine::{self, Ballot, Ballots, Said, Standing, Tally, weight};
 use crate::explain::Trust;
+use crate::fixed::Share;
 use crate::names::Names;
 use crate::pages::Pages;
 use crate::parameters::{Parameters, Viewpoint};
@@ -86,7 +87,9 @@ impl View {
     /// Adds up the ballots about each subject.
     pub(crate) fn tally(&mut self, ballots: &Ballots<'_>) {
         self.tallies = Pages::new();
-        self.tallies = engine::tallies(ballots, |voter| self.standing(voter).credibility).collect();
+        let credibility: Vec<Share> =
+            (0..ballots.count() as u32).map(|voter| self.standing(voter).credibility).collect();
+        self.tallies = engine::tallies(ballots, &credibility);
         for (voter, subject) in &self.silent {
             let Some(ballot) = ballots.find(*voter, *subject) else { continue };
             let weight = weight(self.standing(*voter).credibility, ballot.size());

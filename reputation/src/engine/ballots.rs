@@ -1,5 +1,7 @@
 //! What an epoch sees of the live votes, the same for every viewpoint: who voted how about whom, eight bytes a vote.
 
+use std::ops::Range;
+
 use ostrakon_ledger::Category;
 
 use crate::fixed::MILLION;
@@ -171,7 +173,12 @@ impl<'a> Ballots<'a> {
 
     /// The ballots about each identity, in the order of their numbers.
     pub(crate) fn by_subject(&self) -> impl Iterator<Item = About<'_>> {
-        self.begins.windows(2).map(|at| {
+        self.among(0..self.count())
+    }
+
+    /// [`Ballots::by_subject`] for some of the numbers.
+    pub(crate) fn among(&self, numbers: Range<usize>) -> impl Iterator<Item = About<'_>> {
+        self.begins[numbers.start..=numbers.end].windows(2).map(|at| {
             let (begin, middle, end) = (at[0].0 as usize, at[0].1 as usize, at[1].0 as usize);
             About { positive: &self.ballots[begin..middle], negative: &self.ballots[middle..end] }
         })

@@ -1,6 +1,7 @@
 //! Who judges: the seeds, and the peers that they vouch for themselves.
 
 use super::Findings;
+use crate::bits::Bits;
 use crate::engine::{About, Ballot, Ballots, seed_flow};
 use crate::fixed::{Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
@@ -22,9 +23,10 @@ impl Bench {
             passed[*seed as usize] = r1_flow::passed_on(seed_flow(*weight), rate);
         }
         let all: u64 = seeds.iter().map(|(_, weight)| seed_flow(*weight)).sum();
+        let passes = Bits::of(ballots.count(), seeds.iter().map(|(id, _)| *id));
         let inflow = |about: About<'_>| -> u128 {
             let from = |ballot: &Ballot| u128::from(passed[ballot.voter as usize]) * u128::from(ballot.size());
-            about.positive.iter().map(from).sum()
+            about.positive.iter().filter(|ballot| passes.has(ballot.voter)).map(from).sum()
         };
         let shares =
             (0..).zip(ballots.by_subject()).map(|(id, about)| (id, ratio(r1_flow::arrived(inflow(about)), all)));
@@ -52,5 +54,32 @@ impl Bench {
             weights[id] = times(ratio(u64::from(entered), u64::from(full)), findings.consistency[id]);
         }
         weights
+    }
+
+    /// What the seeds and everyone they vouch for say.
+    pub(super) fn opinions(&self, ballots: &Ballots<'_>) -> Opinions {
+        let seeds = self.seeds.iter().map(|(id, _)| *id);
+        let sits = Bits::of(ballots.count(), seeds.chain(self.vouched.iter().map(|(id, _)| *id)));
+        let mut opinions = Opinions { begins: Vec::with_capacity(ballots.count() + 1), ballots: Vec::new() };
+        for About { positive, negative } in ballots.by_subject() {
+            opinions.begins.push(opinions.ballots.len() as u32);
+            opinions.ballots.extend(positive.iter().chain(negative).filter(|ballot| sits.has(ballot.voter)));
+        }
+        opinions.begins.push(opinions.ballots.len() as u32);
+        opinions
+    }
+}
+
+/// The ballots of those who may judge: the same in all rounds, and few beside all ballots.
+pub(super) struct Opinions {
+    /// Per subject, and once more at the end: where they begin.
+    begins: Vec<u32>,
+    ballots: Vec<Ballot>,
+}
+
+impl Opinions {
+    /// Those about one subject.
+    pub(super) fn about(&self, subject: usize) -> &[Ballot] {
+        &self.ballots[self.begins[subject] as usize..self.begins[subject + 1] as usize]
     }
 }

@@ -16,6 +16,27 @@ pub(crate) fn judgement(good_nv: u64, bad_nv: u64, k_c_nv: u64) -> i32 {
     if good_nv > bad_nv { size } else { -size }
 }
 
+/// What one vote that is not faded brings its voter, with [`ONE`] for one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sentence {
+    against: Share,
+    along: Share,
+}
+
+impl Sentence {
+    /// Of a vote's sign, the [`judgement`] on its subject, and the blame that a vote for this subject brings.
+    pub(super) fn of(positive: bool, verdict: i32, blame: Share) -> Self {
+        let size = verdict.unsigned_abs();
+        let contradicts = verdict != 0 && positive != (verdict > 0);
+        if contradicts { Self { against: size.max(blame), along: 0 } } else { Self { against: blame, along: size } }
+    }
+}
+
+/// What age leaves of a part of a sentence; `age` in millionths.
+fn faded(part: Share, age: u32) -> u64 {
+    u64::from(part) * u64::from(age) / MILLION
+}
+
 /// What the judges said about a voter's votes: sums of |T| · C, with [`ONE`] for one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -27,12 +48,24 @@ impl Record {
     /// Adds a vote: its sign, its age factor in millionths, the [`judgement`] on its subject, and the blame that a
     /// vote for this subject brings.
     pub(crate) fn judge(&mut self, positive: bool, age: u32, verdict: i32, blame: Share) {
-        let size = verdict.unsigned_abs();
-        let contradicts = verdict != 0 && positive != (verdict > 0);
-        let against = if contradicts { size.max(blame) } else { blame };
-        let faded = |part: u32| u64::from(part) * u64::from(age) / MILLION;
-        self.against += faded(against);
-        self.along += if contradicts { 0 } else { faded(size) };
+        self.add(Sentence::of(positive, verdict, blame), age);
+    }
+
+    /// Adds what a vote of an age brings its voter.
+    pub(super) fn add(&mut self, sentence: Sentence, age: u32) {
+        // Most sentences have one part, the same for a whole row of votes.
+        if sentence.against > 0 {
+            self.against += faded(sentence.against, age);
+        }
+        if sentence.along > 0 {
+            self.along += faded(sentence.along, age);
+        }
+    }
+
+    /// Takes back what [`Record::add`] added.
+    pub(super) fn take_back(&mut self, sentence: Sentence, age: u32) {
+        self.against -= faded(sentence.against, age);
+        self.along -= faded(sentence.along, age);
     }
 
     /// `clamp(1 − max(0, d − zone) / ramp, 0, 1)` with `d = (against + r · usual) / (against + along + r)`, where
@@ -40,6 +73,9 @@ impl Record {
     pub(crate) fn consistency(&self, p: &Parameters, usual: Share) -> Share {
         let forgiven = (u64::from(p.r) << 30) / MILLION;
         let expected = forgiven * u64::from(usual) / u64::from(ONE);
+        if self.against + expected == 0 {
+            return ONE;
+        }
         let contradiction = ratio(self.against + expected, self.against + self.along + forgiven);
         let beyond = contradiction.saturating_sub(from_millionths(p.zone));
         let ramp = from_millionths(p.ramp);
@@ -48,6 +84,9 @@ impl Record {
 
     /// What vouching for a voter with this record costs: `vouch · (1 − consistency) · known / (known + 1)`.
     pub(super) fn blame(&self, consistency: Share, p: &Parameters) -> Share {
+        if consistency == ONE {
+            return 0;
+        }
         let known = self.against + self.along;
         let sure = ratio(known, known + HALF_KNOWN);
         times(times(from_millionths(p.vouch), ONE - consistency), sure)

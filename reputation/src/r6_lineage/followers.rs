@@ -241,3 +241,6 @@ fn end_of_chain(direct: &[u32], since: &[u64], voter: u32) -> u32 {
     }
     way.last().copied().filter(|last| *last != voter).unwrap_or(NOBODY)
 }
+
+#[cfg(test)]
+mod tests;
