@@ -165,8 +165,8 @@ fn two_seed_sets_see_one_ledger_differently_and_an_outsider_sees_less() {
     node.serve();
     let mut friend = TestPeer::admitted(&node, "b.example");
     let mut own = TestPeer::admitted(&node, "a.example");
-    own.cast(&node, "peer:x.example", -100);
-    friend.cast(&node, "peer:x.example", 100);
+    own.cast(&node, "peer:x.example", -80);
+    friend.cast(&node, "peer:x.example", 80);
     let ask = |form: &str| node.get(&format!("/v1/subjects/peer:x.example{form}")).body;
     node.wait_for("the book", || ask("")["ledger_index"] == json!(5));
 
@@ -202,7 +202,7 @@ fn two_seed_sets_see_one_ledger_differently_and_an_outsider_sees_less() {
         served[0].contains("seen by friends at ledger index 5") && served[0].contains("seen by node.example: score")
     );
     assert!(
-        served[1].contains("-100 spam by peer:a.example (index 3)") && !served[1].contains("votes  "),
+        served[1].contains("-80 spam by peer:a.example (index 3)") && !served[1].contains("votes  "),
         "{}",
         served[1]
     );
