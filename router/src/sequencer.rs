@@ -6,7 +6,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use ostrakon_ledger::{Appended, PeerName, Provenance, PublicKey, Refusal, SignedRecord, Verified};
@@ -26,6 +26,8 @@ pub struct Limits {
     pub pool_max: usize,
     /// Records in one commit, at most the ledger's own limit.
     pub batch_max: usize,
+    /// How long the first record of a commit waits for others. Zero: it takes those that wait already and goes.
+    pub batch_window: Duration,
 }
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -67,7 +69,7 @@ impl Sequencer {
         let flag = stopped.clone();
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
-            .spawn(move || run(registrar, limits.batch_max, &inbox, &flag, &committed))
+            .spawn(move || run(registrar, limits, &inbox, &flag, &committed))
             .map_err(|error| Error::Stopped { part: "ledger", reason: error.to_string() })?;
         Ok((Self { jobs, stopped }, thread))
     }
@@ -129,7 +131,7 @@ impl Sequencer {
 
 fn run(
     mut registrar: Registrar,
-    batch_max: usize,
+    limits: Limits,
     inbox: &Receiver<Job>,
     stopped: &OnceLock<String>,
     committed: &dyn Fn(),
@@ -138,7 +140,7 @@ fn run(
     while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
         let outcome = match job {
             Job::Submit(record, reply) => {
-                let batch = collect((*record, reply), batch_max, inbox, &mut next);
+                let batch = collect((*record, reply), limits, inbox, &mut next);
                 submit(&mut registrar, batch)
             }
             Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms())),
@@ -158,17 +160,23 @@ fn run(
 
 type Waiting = (Verified<SignedRecord>, Reply<Appended>);
 
-/// All submissions that wait behind `first`, up to the first job of another kind, which is left in `next`.
-fn collect(first: Waiting, batch_max: usize, inbox: &Receiver<Job>, next: &mut Option<Job>) -> Vec<Waiting> {
+/// The submissions that wait behind `first` or come within the window, up to the first job of another kind, which is left in
+/// `next`: it does not wait for a window to pass, nor does the end.
+fn collect(first: Waiting, limits: Limits, inbox: &Receiver<Job>, next: &mut Option<Job>) -> Vec<Waiting> {
+    let Limits { batch_max, batch_window, .. } = limits;
+    let opened = Instant::now();
     let mut batch = vec![first];
     while batch.len() < batch_max {
-        match inbox.try_recv() {
-            Ok(Job::Submit(record, reply)) => batch.push((*record, reply)),
-            Ok(other) => {
-                *next = Some(other);
+        let waiting = match batch_window.saturating_sub(opened.elapsed()) {
+            Duration::ZERO => inbox.try_recv().ok(),
+            left => inbox.recv_timeout(left).ok(),
+        };
+        match waiting {
+            Some(Job::Submit(record, reply)) => batch.push((*record, reply)),
+            other => {
+                *next = other;
                 break;
             }
-            Err(_) => break,
         }
     }
     batch

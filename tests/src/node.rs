@@ -36,6 +36,8 @@ struct Served {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub status: u16,
+    /// The header, in seconds.
+    pub retry_after_s: Option<u64>,
     pub body: Value,
 }
 
@@ -312,8 +314,10 @@ fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> An
         Ok(mut response) => {
             let text = response.body_mut().read_to_string().unwrap_or_default();
             let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-            Answer { status: response.status().as_u16(), body }
+            let retry_after = response.headers().get("retry-after");
+            let retry_after_s = retry_after.map(|seconds| seconds.to_str().unwrap().parse().unwrap());
+            Answer { status: response.status().as_u16(), retry_after_s, body }
         }
-        Err(error) => Answer { status: 0, body: Value::String(error.to_string()) },
+        Err(error) => Answer { status: 0, retry_after_s: None, body: Value::String(error.to_string()) },
     }
 }

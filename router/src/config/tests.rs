@@ -96,6 +96,10 @@ const FAULTS: &[(&str, &str)] = &[
     ("[limits]\nrecipients_max = 101", "`limits.recipients_max`: must be 1 to 100, not 101"),
     ("[limits]\nqueue_max = -1", "`limits.queue_max`: must be 1 to 10000000, not -1"),
     ("[limits]\npool_max = 1.5", "`limits.pool_max`: invalid type: found float"),
+    ("[limits]\npool_max = 0", "`limits.pool_max`: must be 1 to 1000000, not 0"),
+    ("[store]\nbatch_max = 1025", "`store.batch_max`: must be 1 to 1024, not 1025"),
+    ("[store]\nbatch_window = 5", "`store.batch_window`: invalid type: found signed int `5`, expected a duration"),
+    ("[store]\nbatch_window = \"2s\"", "`store.batch_window`: must be 0ms to 1s, not 2s"),
     (
         "[failure]\nverdict = \"reject\"",
         "ostrakon.toml:5: `failure.verdict`: `reject` is not one of: accept, defer, hold",

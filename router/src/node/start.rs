@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Node, watch as policy_watch};
 use crate::{
-    config::Config,
+    config::{Config, StoreSection},
     cosigning::{Cosigned, Cosigning},
     delivery::Delivery,
     envelope::Limits,
@@ -84,8 +84,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let outlook = Outlook { categories: categories(&policy), ..outlook(&config) };
     let (follower, scores, book_thread) = Follower::start(outlook, home.book_file(), reader.clone())?;
     let notify = follower.clone();
-    let pool = sequencer::Limits { pool_max: config.limits.pool_max, batch_max: config.store.batch_max };
-    let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool, move || notify.notify())?;
+    let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool(&config), move || notify.notify())?;
     let (journal, journal_thread) =
         JournalHandle::start(journal, config.limits.decisions_in_flight_max, Handle::current())?;
 
@@ -232,6 +231,12 @@ pub fn outlook(config: &Config) -> Outlook {
     let others = config.reputation.viewpoints.iter();
     let others = others.map(|(name, seeds)| Viewpoint { name: name.clone(), seeds: seeds.clone() }).collect();
     Outlook { parameters: parameters(config), own, others, categories: Vec::new() }
+}
+
+/// How much waits for the ledger, and how long for company.
+fn pool(config: &Config) -> sequencer::Limits {
+    let StoreSection { batch_max, batch_window } = config.store;
+    sequencer::Limits { pool_max: config.limits.pool_max, batch_max, batch_window: batch_window.as_std() }
 }
 
 fn bounds(config: &Config) -> Bounds {

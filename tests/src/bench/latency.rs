@@ -35,7 +35,7 @@ pub(crate) fn at(per_second: f64) -> Latency {
         (0..each).map(|n| peer.vote(&format!("peer:s{n}.example"), -50).to_envelope()).collect()
     };
     let sequences: Vec<_> = peers.par_iter_mut().map(said).collect();
-    let limits = Limits { pool_max: 65_536, batch_max: 1024 };
+    let limits = Limits { pool_max: 65_536, batch_max: 1024, batch_window: Duration::ZERO };
     let (sequencer, thread) = Sequencer::start(registrar, limits, || {}).unwrap();
     let answers = Runtime::new().unwrap().block_on(async {
         let start = Instant::now();
