@@ -61,5 +61,5 @@ pub use signed_state::{FileState, MemoryState, SignedState};
 pub use store::{Batch, MemoryStore, RocksStore, Store, StoreError, Table};
 pub use subject::{Pepper, Subject, SubjectKind, Tag};
 pub use tables::TABLES;
-pub use verify::{Damage, Disagreement, FilesReport, Report};
+pub use verify::{Damage, Disagreement, FilesReport, LedgerReport, Report};
 pub use witness::{AddCheckpoint, Witness, WitnessRefusal};

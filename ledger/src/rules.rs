@@ -20,7 +20,7 @@ use crate::error::{LedgerError, Refusal};
 use crate::keys::PublicKey;
 use crate::ledger::AuthorHead;
 use crate::name::PeerName;
-use crate::record::{Body, Digest, Record, RecordId, RecordType};
+use crate::record::{Body, Digest, Record, RecordId, RecordType, Vote};
 use crate::subject::Subject;
 
 /// Keys that a ledger remembers of one peer, so that looking for one among them stays cheap.
@@ -39,20 +39,23 @@ pub(crate) struct Home {
 pub(crate) struct Target {
     pub(crate) author: PeerName,
     pub(crate) kind: RecordType,
-    /// What a vote is about.
-    pub(crate) subject: Option<Subject>,
+    /// The peer or domain that a vote is about: who may answer it.
+    pub(crate) about: Option<PeerName>,
     /// What a vote or rebuttal commits to; zero for nothing.
     pub(crate) commitment: Digest,
 }
 
 impl Target {
     pub(crate) fn of(record: &Record) -> Self {
-        let (subject, commitment) = match &record.body {
-            Body::Vote(vote) => (Some(vote.subject.clone()), vote.commitment),
+        let (about, commitment) = match &record.body {
+            Body::Vote(Vote { subject: Subject::Peer(name) | Subject::Domain(name), commitment, .. }) => {
+                (Some(name.clone()), *commitment)
+            }
+            Body::Vote(vote) => (None, vote.commitment),
             Body::Rebut(rebut) => (None, rebut.commitment),
             _ => (None, Digest::ZERO),
         };
-        Self { author: record.header.author.clone(), kind: record.kind(), subject, commitment }
+        Self { author: record.header.author.clone(), kind: record.kind(), about, commitment }
     }
 }
 
@@ -171,7 +174,7 @@ fn judge_body(home: &Home, signed: &SignedRecord, head: &AuthorHead, prefix: &mu
             Err(refusal) => return Ok(Err(refusal)),
         },
         Body::Rebut(rebut) => match vote(&rebut.target, prefix)? {
-            Ok(target) if !is_about(&target, author) => return Ok(Err(Refusal::NotAccused(rebut.target))),
+            Ok(target) if target.about.as_ref() != Some(author) => return Ok(Err(Refusal::NotAccused(rebut.target))),
             Ok(_) => Mark::Rebutted(rebut.target),
             Err(refusal) => return Ok(Err(refusal)),
         },
@@ -222,10 +225,6 @@ fn vote(id: &RecordId, prefix: &mut impl Prefix) -> Judged<Target> {
         Some(target) if target.kind != RecordType::Vote => Err(Refusal::NotAVote(*id)),
         Some(target) => Ok(target),
     })
-}
-
-fn is_about(target: &Target, peer: &PeerName) -> bool {
-    matches!(&target.subject, Some(Subject::Peer(name) | Subject::Domain(name)) if name == peer)
 }
 
 /// Whether a record is the one that a ledger begins with: its owner admits itself.

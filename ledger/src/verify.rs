@@ -4,11 +4,13 @@
 //! Then: tiles, author heads, row counts, head row, signed state. Stops at the first disagreement.
 
 mod files;
+mod past;
 mod replay;
 
 use rayon::prelude::*;
 
-pub use self::files::{FilesReport, run_files};
+pub use self::files::{FilesReport, LedgerReport, run_files};
+use self::past::Tables;
 use self::replay::Replay;
 use crate::checkpoint::Checkpoint;
 use crate::dsse::{SignedRecord, Verified};
@@ -179,7 +181,8 @@ pub fn run(
         }
         (Some(head), signed_size) => (head, signed_size),
     };
-    let mut walk = Walk { store, signed, tree: Tree::new(), replay: Replay::new(home, store), chain: Chain::ZERO };
+    let mut walk =
+        Walk { store, signed, tree: Tree::new(), replay: Replay::new(home, Tables(store)), chain: Chain::ZERO };
     progress(0, head.tree_size);
     while walk.replay.next < head.tree_size {
         let limit = (head.tree_size - walk.replay.next).min(CHUNK_ENTRIES);
@@ -210,7 +213,7 @@ struct Walk<'a> {
     store: &'a dyn Store,
     signed: Option<Checkpoint>,
     tree: Tree,
-    replay: Replay<'a>,
+    replay: Replay<Tables<'a>>,
     /// The link that the next entry must carry.
     chain: Chain,
 }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{Damage, Disagreement, damage};
+use super::{Damage, Disagreement, damage, past::Memory, replay::Replay};
 use crate::checkpoint::Checkpoint;
-use crate::dsse::Verified;
+use crate::dsse::{SignedRecord, Verified};
 use crate::entry::{Chain, Entry};
 use crate::files::{LogFiles, bundles, fetch, split_bundle};
+use crate::keys::PublicKey;
 use crate::ledger::tree::Tree;
 use crate::merkle::{Hash, leaf_hash};
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
+use crate::rules::Home;
 use crate::tile::{HASH_BYTES, TILE_HEIGHT, TILE_WIDTH, TilePath, width_at};
 
 /// Bundles fetched and checked together: enough to keep a connection and all cores busy, some MB.
@@ -29,14 +31,24 @@ pub struct FilesReport {
     pub tree_size: u64,
     /// Root of the tree.
     pub root: Hash,
-    /// The link that follows the last entry; `None` for a log that is not one of ours, whose entries are any bytes.
-    pub chain_head: Option<Chain>,
+    /// What its entries are; `None` for a log that is not one of ours, whose entries are any bytes.
+    pub ledger: Option<LedgerReport>,
 }
 
-/// Fetches the checkpoint, every tile and every entry, and requires them to agree. Of a ledger of ours also the frames,
-/// the chain from entry to entry, the times, and every signature. `progress` is told of (entries done, entries in all).
+/// What the entries of a ledger of ours are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerReport {
+    /// The federation that its records are for; empty when it has none.
+    pub network: String,
+    /// The link that follows the last entry.
+    pub chain_head: Chain,
+}
+
+/// Fetches the checkpoint, every tile and every entry, and requires them to agree. Of a ledger of ours, which its origin
+/// tells, also the frames, the chain from entry to entry, the times, every signature, and that the rules would have taken each
+/// record, with the effect that it has. `progress` is told of (entries done, entries in all).
 ///
-/// Whether the ledger's rules would have taken each record is checked where its tables are: [`super::run`].
+/// The files pass through; of each entry of ours about 100 bytes stay in memory, which the rules may ask for later.
 ///
 /// # Errors
 /// The first [`Damage`]. A file that cannot be had counts as damage.
@@ -48,9 +60,9 @@ pub fn run_files(
     let note = files.checkpoint().map_err(|error| damage(0, error.into()))?;
     let checkpoint = open(&note, key).map_err(|fault| damage(0, Disagreement::Checkpoint(fault)))?;
     let size = checkpoint.tree_size;
-    let ours = checkpoint.origin.strip_suffix(OUR_SUFFIX).is_some_and(|owner| PeerName::parse(owner).is_ok());
-    let chain = ours.then_some((Chain::ZERO, 0));
-    let mut walk = Walk { files, size, tree: Tree::new(), chain };
+    let owner = checkpoint.origin.strip_suffix(OUR_SUFFIX).and_then(|owner| PeerName::parse(owner).ok());
+    let ours = owner.map(|owner| Ours { owner, key: key.public(), chain: Chain::ZERO, replay: None });
+    let mut walk = Walk { files, size, tree: Tree::new(), ours };
     progress(0, size);
     while walk.tree.tree_size() < size {
         walk.chunk()?;
@@ -60,8 +72,8 @@ pub fn run_files(
     if walk.tree.root() != checkpoint.root {
         return Err(damage(size, Disagreement::SignedRoot));
     }
-    let chain_head = walk.chain.map(|(chain, _)| chain);
-    Ok(FilesReport { origin: checkpoint.origin, tree_size: size, root: checkpoint.root, chain_head })
+    let ledger = walk.ours.map(Ours::report);
+    Ok(FilesReport { origin: checkpoint.origin, tree_size: size, root: checkpoint.root, ledger })
 }
 
 /// Opens a checkpoint. Extension lines, which other logs may have, are covered by the signature and left alone.
@@ -75,8 +87,38 @@ struct Walk<'a> {
     files: &'a dyn LogFiles,
     size: u64,
     tree: Tree,
-    /// Of a ledger of ours: the link that the next entry must carry, and the time of the last one.
-    chain: Option<(Chain, u64)>,
+    ours: Option<Ours>,
+}
+
+/// A ledger of ours, as far as it was read.
+struct Ours {
+    owner: PeerName,
+    key: PublicKey,
+    /// The link that the next entry must carry.
+    chain: Chain,
+    /// From the first entry on, which says for which network it is.
+    replay: Option<Replay<Memory>>,
+}
+
+impl Ours {
+    fn step(&mut self, frame: Frame) -> Result<(), Disagreement> {
+        let Frame { entry, signed, next_chain } = frame;
+        if entry.chain != self.chain {
+            return Err(Disagreement::Chain);
+        }
+        let replay = self.replay.get_or_insert_with(|| {
+            let network = signed.record().header.network.clone();
+            Replay::new(Home { owner: self.owner.clone(), network, key: self.key }, Memory::default())
+        });
+        replay.step(&signed, &entry)?;
+        self.chain = next_chain;
+        Ok(())
+    }
+
+    fn report(self) -> LedgerReport {
+        let network = self.replay.map(|replay| replay.home.network).unwrap_or_default();
+        LedgerReport { network, chain_head: self.chain }
+    }
 }
 
 /// What one entry tells by itself, found out on any core.
@@ -86,9 +128,9 @@ struct Checked {
 }
 
 struct Frame {
-    chain: Chain,
+    entry: Entry,
+    signed: Verified<SignedRecord>,
     next_chain: Chain,
-    received_at_ms: u64,
 }
 
 impl Walk<'_> {
@@ -103,7 +145,7 @@ impl Walk<'_> {
             let entries = split_bundle(bundle).filter(|entries| entries.len() == usize::from(path.width()));
             let wrong = || damage(index, Disagreement::Bundle { n: index / u64::from(TILE_WIDTH) });
             let entries = entries.ok_or_else(wrong)?;
-            let ours = self.chain.is_some();
+            let ours = self.ours.is_some();
             let checked: Vec<_> = (index..)
                 .zip(entries)
                 .collect::<Vec<_>>()
@@ -118,15 +160,8 @@ impl Walk<'_> {
     }
 
     fn step(&mut self, index: u64, checked: Checked) -> Result<(), Damage> {
-        if let (Some((chain, received_at_ms)), Some(frame)) = (&mut self.chain, checked.frame) {
-            let frame = frame.map_err(|what| damage(index, what))?;
-            if frame.chain != *chain {
-                return Err(damage(index, Disagreement::Chain));
-            }
-            if frame.received_at_ms < *received_at_ms {
-                return Err(damage(index, Disagreement::Clock));
-            }
-            (*chain, *received_at_ms) = (frame.next_chain, frame.received_at_ms);
+        if let (Some(ours), Some(frame)) = (&mut self.ours, checked.frame) {
+            frame.and_then(|frame| ours.step(frame)).map_err(|what| damage(index, what))?;
         }
         self.tree.push(checked.leaf);
         Ok(())
@@ -162,7 +197,6 @@ impl Walk<'_> {
 /// Checks one entry of a ledger of ours by itself: its frame, and its signature by the key that it names.
 fn check(index: u64, bytes: &[u8]) -> Result<Frame, Disagreement> {
     let entry = Entry::parse(index, bytes).map_err(Disagreement::Frame)?;
-    let frame = Frame { chain: entry.chain, next_chain: Chain::after(bytes), received_at_ms: entry.received_at_ms };
-    Verified::check(entry.record).map_err(|_| Disagreement::Signature)?;
-    Ok(frame)
+    let signed = Verified::check(entry.record.clone()).map_err(|_| Disagreement::Signature)?;
+    Ok(Frame { entry, signed, next_chain: Chain::after(bytes) })
 }

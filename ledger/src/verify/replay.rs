@@ -2,22 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::Disagreement;
+use super::{Disagreement, past::Past};
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
-use crate::ledger::{AuthorHead, reader};
+use crate::ledger::AuthorHead;
 use crate::name::PeerName;
 use crate::record::RecordId;
 use crate::rules::{self, Home, Mark, Prefix, Step, Target};
-use crate::store::Store;
-use crate::tables::{self, IDS, SEQUENCES};
+use crate::tables;
 
-/// The state that the entries so far give. Only ids are looked up in the store, and only below `next`.
-pub(super) struct Replay<'a> {
-    home: Home,
-    store: &'a dyn Store,
+/// The state that the entries so far give. Only records are looked up in the past, and only below `next`.
+pub(super) struct Replay<P> {
+    pub(super) home: Home,
+    past: P,
     /// Index of the next entry.
     pub(super) next: u64,
     /// When the last entry was received.
@@ -28,9 +27,9 @@ pub(super) struct Replay<'a> {
     pub(super) marks: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-impl<'a> Replay<'a> {
-    pub(super) fn new(home: Home, store: &'a dyn Store) -> Self {
-        Self { home, store, next: 0, received_at_ms: 0, heads: BTreeMap::new(), marks: BTreeMap::new() }
+impl<P: Past> Replay<P> {
+    pub(super) fn new(home: Home, past: P) -> Self {
+        Self { home, past, next: 0, received_at_ms: 0, heads: BTreeMap::new(), marks: BTreeMap::new() }
     }
 
     /// Takes the next entry if the rules do.
@@ -47,11 +46,7 @@ impl<'a> Replay<'a> {
             Step::Append(_) => return Err(Disagreement::Effect),
             Step::Known(index) => return Err(Disagreement::Repeated(index)),
         };
-        let key = tables::sequence_key(place.author.admitted_at_index, signed.record().header.seq);
-        let row = self.store.get(SEQUENCES, &key).map_err(|error| Disagreement::Unreadable(error.to_string()))?;
-        if row.as_deref() != Some(&tables::index_key(self.next)) {
-            return Err(Disagreement::Row { table: SEQUENCES.0, fault: "does not point to the entry" });
-        }
+        self.past.taken(signed, &place, self.next)?;
         self.marks.extend(place.mark.as_ref().map(|mark| tables::mark_row(mark, self.next)));
         self.heads.extend(rules::heads_after(signed, &place, self.next));
         self.received_at_ms = received_at_ms;
@@ -60,7 +55,7 @@ impl<'a> Replay<'a> {
     }
 }
 
-impl Prefix for Replay<'_> {
+impl<P: Past> Prefix for Replay<P> {
     fn is_empty(&self) -> bool {
         self.next == 0
     }
@@ -70,20 +65,20 @@ impl Prefix for Replay<'_> {
     }
 
     fn index_of(&mut self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
-        Ok(reader::stored_index(self.store, IDS, id.as_bytes())?.filter(|index| *index < self.next))
+        Ok(self.past.index_of(id)?.filter(|index| *index < self.next))
     }
 
     fn index_of_seq(&mut self, author: &AuthorHead, seq: u64) -> Result<Option<u64>, LedgerError> {
-        let key = tables::sequence_key(author.admitted_at_index, seq);
-        reader::stored_index(self.store, SEQUENCES, &key)
+        self.past.index_of_seq(author, seq)
     }
 
     fn target(&mut self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
         match self.index_of(id)? {
-            Some(_) => reader::stored_target(self.store, id),
+            Some(_) => self.past.target(id),
             None => Ok(None),
         }
     }
+
     fn marked(&mut self, mark: &Mark) -> Result<Option<u64>, LedgerError> {
         Ok(self.marks.get(&tables::mark_row(mark, 0).0).and_then(|row| tables::index_parse(row)))
     }

@@ -5,8 +5,12 @@ use ostrakon_ledger::merkle::{CompactRange, Hash, leaf_hash};
 use ostrakon_ledger::note::{Note, NoteKey};
 use ostrakon_ledger::tile::{TILE_WIDTH, TilePath};
 use ostrakon_ledger::verify::run_files;
-use ostrakon_ledger::{Damage, Disagreement, FetchError, FilesReport, LedgerReader, LogFiles};
+use ostrakon_ledger::{
+    Answer, Body, Damage, Digest, Disagreement, Effect, Entry, FetchError, FilesReport, Header, LedgerReader,
+    LedgerReport, LogFiles, Policy, Provenance, Rebut, Record, RecordId, Refusal, SignedRecord, Verified, entry::Chain,
+};
 
+use crate::mirror::Raw;
 use crate::publishing::grown;
 use crate::support::*;
 
@@ -43,7 +47,8 @@ fn our_log_is_accepted_at_every_kind_of_size() {
         let report = verify(&world.ledger.reader(), &world.ledger.vkey()).unwrap();
         let published = world.ledger.reader().published();
         assert_eq!((report.tree_size, report.root), (size, published.root));
-        assert_eq!(report.chain_head, Some(published.chain_head));
+        let ledger = LedgerReport { network: NETWORK.into(), chain_head: published.chain_head };
+        assert_eq!(report.ledger, Some(ledger));
         assert_eq!(report.origin, format!("{OWNER}/ostrakon"));
     }
 }
@@ -169,10 +174,83 @@ fn a_foreign_log_is_checked_as_far_as_it_means_something_to_everyone() {
     for size in [0, 1, 256, 700] {
         let log = Foreign::new((0..size).map(|n: usize| vec![n as u8; n % 300]).collect());
         let report = verify(&log, &vkey).unwrap();
-        assert_eq!((report.tree_size, report.chain_head), (size as u64, None));
+        assert_eq!((report.tree_size, report.ledger), (size as u64, None));
         assert_eq!(report.origin, "log.example/other");
     }
     let mut log = Foreign::new((0..700).map(|n: usize| vec![n as u8; n % 300]).collect());
     log.entries[513][0] ^= 1;
     assert_eq!(verify(&log, &vkey).unwrap_err(), Damage { index: 513, what: Disagreement::Leaf });
+}
+
+/// A record as it comes into a ledger.
+type Incoming = (Verified<SignedRecord>, Option<Provenance>, Effect);
+
+fn first_hand(record: &Verified<SignedRecord>) -> Incoming {
+    (record.clone(), None, Effect::InForce)
+}
+
+/// A log in which all is in order that bytes can tell: the tree, the log's signature, chain, times, the authors' signatures.
+fn sealed(records: Vec<Incoming>) -> Raw {
+    let mut chain = Chain::ZERO;
+    let leaves = (0..).zip(records).map(|(index, (record, provenance, effect))| {
+        let entry = Entry { index, chain, received_at_ms: NOW_MS, record: record.into_inner(), provenance, effect };
+        let bytes = entry.to_bytes();
+        chain = Chain::after(&bytes);
+        bytes
+    });
+    Raw::new(leaves.collect())
+}
+
+#[test]
+fn a_log_that_is_signed_and_sealed_and_breaks_a_rule_is_found_out() {
+    let genesis = signed(OWNER, 1, RecordId::ZERO, admit(OWNER));
+    let admission = signed(OWNER, 2, genesis.id(), admit("a.example"));
+    let a = |seq, prev, body| signed("a.example", seq, prev, body);
+    let cast = a(1, RecordId::ZERO, vote("b.example", 5));
+    let taken_back = a(2, cast.id(), retract(cast.id()));
+    let policy = || Body::Policy(Policy { digest: Digest([1; 32]), active_from_ms: NOW_MS });
+    let rebut = Body::Rebut(Rebut { target: cast.id(), answer: Answer::Denied, commitment: Digest::ZERO });
+    let header = Header { network: "other.example".into(), ..cast.record().header.clone() };
+    let elsewhere = SignedRecord::sign(Record { header, body: vote("b.example", 5) }, &key("a.example")).unwrap();
+    let copied_from = Some(Provenance { ledger: name("b.example"), index: 7 });
+    let said = |records: &[&Verified<SignedRecord>]| records.iter().map(|record| first_hand(record)).collect();
+    let rule = |refusal: Refusal| Some(Disagreement::Rule(refusal));
+    let cases: Vec<(Vec<Incoming>, Option<Disagreement>)> = vec![
+        (said(&[&cast, &taken_back]), None),
+        (vec![first_hand(&cast), (a(2, cast.id(), policy()), copied_from.clone(), Effect::Inert)], None),
+        (said(&[&cast, &cast]), Some(Disagreement::Repeated(2))),
+        (said(&[&cast, &a(1, RecordId::ZERO, vote("b.example", 6))]), rule(Refusal::Conflict { index: 2 })),
+        (
+            said(&[&cast, &a(3, cast.id(), vote("b.example", 6))]),
+            rule(Refusal::OutOfSequence { expected_seq: 2, expected_prev: cast.id() }),
+        ),
+        (
+            said(&[&signed("c.example", 1, RecordId::ZERO, vote("b.example", 5))]),
+            rule(Refusal::UnknownPeer(name("c.example"))),
+        ),
+        (said(&[&Verified::check(elsewhere).unwrap()]), rule(Refusal::WrongNetwork { expected: NETWORK.into() })),
+        (said(&[&a(1, RecordId::ZERO, policy())]), rule(Refusal::NotOwner(name(OWNER)))),
+        (
+            said(&[&signed(OWNER, 3, admission.id(), admit("a.example"))]),
+            rule(Refusal::AlreadyAdmitted(name("a.example"))),
+        ),
+        (
+            said(&[&cast, &taken_back, &a(3, taken_back.id(), retract(cast.id()))]),
+            rule(Refusal::AlreadyDone { index: 3 }),
+        ),
+        (said(&[&cast, &signed(OWNER, 3, admission.id(), retract(cast.id()))]), rule(Refusal::NotAuthor(cast.id()))),
+        (said(&[&a(1, RecordId::ZERO, retract(cast.id()))]), rule(Refusal::UnknownTarget(cast.id()))),
+        (said(&[&cast, &a(2, cast.id(), rebut)]), rule(Refusal::NotAccused(cast.id()))),
+        (vec![(a(1, RecordId::ZERO, policy()), copied_from, Effect::InForce)], Some(Disagreement::Effect)),
+    ];
+    let vkey = NoteKey::new(&format!("{OWNER}/ostrakon"), public(OWNER)).unwrap().to_string();
+    for (n, (more, expected)) in cases.into_iter().enumerate() {
+        let last = 1 + more.len() as u64;
+        let records = [first_hand(&genesis), first_hand(&admission)].into_iter().chain(more);
+        let found = verify(&sealed(records.collect()), &vkey).err();
+        assert_eq!(found, expected.map(|what| Damage { index: last, what }), "case {n}");
+    }
+    // Nor does a ledger begin with anything but its owner's admission of itself.
+    let headless = verify(&sealed(said(&[&cast])), &vkey).unwrap_err();
+    assert_eq!(headless, Damage { index: 0, what: Disagreement::Rule(Refusal::UnknownPeer(name("a.example"))) });
 }

@@ -282,13 +282,13 @@ fn a_checkpoint_with_many_signatures_convicts_as_well() {
 }
 
 /// A log of fewer than 257 leaves, whatever they are, under a signed checkpoint.
-struct Raw {
+pub(crate) struct Raw {
     leaves: Vec<Vec<u8>>,
     note: String,
 }
 
 impl Raw {
-    fn new(leaves: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn new(leaves: Vec<Vec<u8>>) -> Self {
         let mut range = CompactRange::new();
         leaves.iter().for_each(|leaf| range.push(leaf_hash(leaf), |_, _| {}));
         let origin = origin(&name(OWNER));

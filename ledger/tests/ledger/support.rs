@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ostrakon_ledger::{
-    Admit, Appended, Body, Category, Header, Ledger, LedgerError, MemoryState, MemoryStore, PeerName, PublicKey,
-    Record, RecordId, Refusal, Report, Retract, SecretKey, SignedRecord, SignedState, Store, Subject, Verified, Vote,
-    verify,
+    Admit, Appended, Body, Category, Header, Ledger, LedgerError, LedgerReport, MemoryState, MemoryStore, PeerName,
+    PublicKey, Record, RecordId, Refusal, Report, Retract, SecretKey, SignedRecord, SignedState, Store, Subject,
+    Verified, Vote, verify,
 };
 
 pub(crate) const NETWORK: &str = "mail.example";
@@ -105,8 +105,15 @@ impl World {
         open(&self.store, &self.state)
     }
 
+    /// Everything agrees, in the store and in what anyone can read of it.
     pub(crate) fn verify(&self) -> Result<Report, ostrakon_ledger::Damage> {
-        check(&*self.store, &*self.state)
+        let report = check(&*self.store, &*self.state)?;
+        let files = verify::run_files(&self.ledger.reader(), &self.ledger.vkey().parse().unwrap(), &mut |_, _| {})?;
+        let published = self.ledger.reader().published();
+        assert_eq!((files.tree_size, files.root), (published.tree_size, published.root));
+        let ledger = LedgerReport { network: NETWORK.into(), chain_head: published.chain_head };
+        assert_eq!(files.ledger, Some(ledger));
+        Ok(report)
     }
 }
 

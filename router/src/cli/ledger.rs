@@ -102,7 +102,7 @@ fn verify_home(home: &Home) -> Result<ExitCode, Error> {
             println!("tree size   {}", report.tree_size);
             println!("root        {}", hex::encode(report.root));
             println!("chain head  {}", report.chain_head);
-            println!("chain, tree, tiles, signatures and the signed state agree");
+            println!("chain, tree, tiles, times, signatures, rules and the signed state agree");
             ExitCode::SUCCESS
         }
         Err(damage) => damaged(&damage),
@@ -119,14 +119,16 @@ fn verify_log(url: &str, vkey: &NoteKey) -> Result<ExitCode, Error> {
             println!("origin      {}", report.origin);
             println!("tree size   {}", report.tree_size);
             println!("root        {}", hex::encode(report.root));
-            match report.chain_head {
-                Some(chain) => {
-                    println!("chain head  {chain}");
-                    println!("checkpoint, tree, tiles, entries, chain and signatures agree");
+            match report.ledger {
+                Some(ledger) => {
+                    println!("network     {}", ledger.network);
+                    println!("chain head  {}", ledger.chain_head);
+                    println!("checkpoint, tree, tiles, entries, chain, times, signatures and rules agree");
                 }
-                None => {
-                    println!("checkpoint, tree, tiles and entries agree; what the entries mean is not ours to check")
-                }
+                None => println!(
+                    "checkpoint, tree, tiles and entries agree; by its origin it is no Ostrakon ledger: what the entries mean, \
+                     who signed them and by which rules was not checked"
+                ),
             }
             ExitCode::SUCCESS
         }
