@@ -5,6 +5,7 @@
 //! mirrors/<peer>/url        where its ledger is read; without it the peer is not followed
 //! mirrors/<peer>/seen       the largest checkpoint that was seen of it
 //! mirrors/<peer>/held       the largest one whose entries are all here
+//! mirrors/<peer>/forked     the proof that it signed two histories: it is not asked any more
 //! mirrors/<peer>/ledger/    RocksDB: the copy
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod copy;
 mod folder;
+mod fork;
 mod notes;
 mod round;
 mod view;

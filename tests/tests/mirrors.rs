@@ -99,7 +99,8 @@ fn a_mirror_keeps_up_and_serves_what_it_copied() {
     }
     let vkey = followed.public_get("/.well-known/ostrakon").body["ledger"]["vkey"].as_str().unwrap().to_owned();
     let report = ostrakon_ok(&["ledger", "verify", "--url", &copy, "--vkey", &vkey]);
-    assert!(report.contains("tree size   302"), "{report}");
+    assert!(report.contains("tree size   302") && report.contains("network     ostrakon"), "{report}");
+    assert!(report.contains("signatures and rules agree"), "{report}");
     let listed = mirror.run(&["peer", "list"]);
     assert!(
         listed.contains("current, 302 entries copied") && listed.contains("300 entries by authors who"),
@@ -294,17 +295,19 @@ fn a_peer_that_signs_a_second_history_is_behind_at_first_and_convicted_in_the_en
     assert!(String::from_utf8_lossy(&said.stdout).contains("two checkpoints of which the first is no prefix"));
     assert!(mirror.get("/metrics").body.as_str().unwrap().contains("state=\"forked\""));
     let before = mirror.verify();
-    // Once is enough, also after a restart.
+    // Once is enough, and it is for good: also after a restart, and when the peer does not answer any more.
     mirror.kill();
+    assert!(mirror.run(&["peer", "list"]).contains("forked, 8 entries copied"));
+    followed.kill();
     mirror.serve();
-    wait_for_state(&mirror, "forked", 8);
+    assert_eq!(follows(&mirror)["state"], "forked");
     assert_eq!(mirror.verify(), before);
 }
 
 /// A ledger that shows one history to one and another to another: the two compare notes.
 #[test]
 fn a_peer_that_shows_two_histories_to_two_mirrors_is_convicted_by_either() {
-    let (mirror, mut followed) = mirror_and_followed();
+    let (mut mirror, mut followed) = mirror_and_followed();
     let mut voter = TestPeer::admitted(&followed, "a.example");
     followed.terminate();
     let mut double = TestNode::named(FOLLOWED);
@@ -332,11 +335,41 @@ fn a_peer_that_shows_two_histories_to_two_mirrors_is_convicted_by_either() {
     mirror.wait_for("the conviction", || {
         mirror.get(&format!("/v1/peers/{FOLLOWED}")).body["convicted_at_index"].is_u64()
     });
+    // The history that it shows us goes on as if nothing had happened. That changes nothing any more.
+    voter = TestPeer::admitted(&followed, "d.example");
+    voter.cast(&followed, "peer:y.example", 10);
+    let asked = |node: &TestNode| node.get("/v1/peers/c.example").body["follows"]["asked_at_ms"].as_u64();
+    for _ in 0..3 {
+        let before = asked(&mirror);
+        mirror.wait_for("another round", || {
+            let view = follows(&mirror);
+            assert_eq!((&view["state"], &view["entries"]), (&json!("forked"), &json!(3)), "{view}");
+            asked(&mirror) > before
+        });
+    }
+    let metrics = mirror.get("/metrics").body.as_str().unwrap().to_owned();
+    for (peer, forked) in [(FOLLOWED, 1), ("c.example", 0)] {
+        assert!(metrics.contains(&format!("ostrakon_mirror_forked{{peer=\"{peer}\"}} {forked}")), "{metrics}");
+    }
+    mirror.kill();
+    mirror.serve();
+    assert_eq!(follows(&mirror)["state"], "forked");
     let file = mirror.beside("fork.json");
     std::fs::write(&file, mirror.run(&["ledger", "fork", FOLLOWED])).unwrap();
     let proven = ostrakon_ok(&["ledger", "fork", "--check", file.to_str().unwrap()]);
     assert!(proven.contains("two checkpoints"), "{proven}");
     mirror.verify();
+
+    // Until the operator says otherwise. The conviction stands all the same.
+    mirror.run(&["peer", "unfollow", FOLLOWED]);
+    mirror.run(&["peer", "follow", FOLLOWED, followed.public()]);
+    assert_eq!(follows(&mirror)["state"], "forked");
+    mirror.run(&["peer", "unfollow", FOLLOWED]);
+    std::fs::remove_dir_all(mirror.home().join("mirrors").join(FOLLOWED)).unwrap();
+    mirror.run(&["peer", "unfollow", "c.example"]);
+    mirror.run(&["peer", "follow", FOLLOWED, followed.public()]);
+    wait_for_state(&mirror, "current", size(&followed));
+    assert!(mirror.get(&format!("/v1/peers/{FOLLOWED}")).body["convicted_at_index"].is_u64());
 }
 
 #[test]

@@ -101,7 +101,8 @@ fn list(place: &Place) -> Result<ExitCode, Error> {
             for (peer, head) in here.registrar.ledger().reader().authors()? {
                 let follows = match mirrors.look_at(&peer) {
                     Ok(copy) => {
-                        copy.map(|copy| json!({ "url": copy.url, "state": "not served", "entries": copy.entries }))
+                        let state = |forked| if forked { "forked" } else { "not served" };
+                        copy.map(|it| json!({ "url": it.url, "state": state(it.forked), "entries": it.entries }))
                     }
                     Err(error) => {
                         Some(json!({ "url": "?", "state": "failing", "entries": 0, "reason": error.to_string() }))

@@ -1,15 +1,16 @@
 //! One copy: what its thread works on, what others see of it, and how they tell it something.
 
 use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
-use ostrakon_ledger::{LedgerReader, Mirror, PeerName};
+use ostrakon_ledger::{Equivocate, LedgerReader, Mirror, PeerName};
 use tokio::sync::watch;
 
-use super::view::FollowView;
+use super::{fork, view::FollowView};
 use crate::error::Error;
 
 /// What the thread is asked to do.
@@ -26,6 +27,9 @@ struct Wish {
 pub(super) struct Copy {
     pub(super) peer: PeerName,
     pub(super) mirror: Mirror,
+    dir: PathBuf,
+    /// That it signed two histories.
+    fork: OnceLock<Equivocate>,
     reader: ArcSwapOption<LedgerReader>,
     view: Mutex<FollowView>,
     wish: Mutex<Wish>,
@@ -35,18 +39,26 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// A copy as it lies on disk.
+    /// A copy as it lies in `dir`, with the proof that lies there, too.
     ///
     /// # Errors
     /// The ledger's.
-    pub(super) fn new(peer: PeerName, url: String, mirror: Mirror) -> Result<Self, Error> {
+    pub(super) fn new(
+        peer: PeerName,
+        url: String,
+        mirror: Mirror,
+        dir: PathBuf,
+        proof: Option<Equivocate>,
+    ) -> Result<Self, Error> {
         let reader = mirror.reader()?;
         let entries = reader.as_ref().map_or(0, LedgerReader::tree_size);
         Ok(Self {
             peer,
             mirror,
             reader: ArcSwapOption::from(reader.map(Arc::new)),
-            view: Mutex::new(FollowView::new(url, entries)),
+            view: Mutex::new(FollowView::new(url, entries, proof.is_some())),
+            dir,
+            fork: proof.map(OnceLock::from).unwrap_or_default(),
             wish: Mutex::default(),
             bell: Condvar::new(),
             stopped: watch::Sender::new(false),
@@ -67,6 +79,19 @@ impl Copy {
         self.change(|view| view.entries = reader.as_ref().map_or(0, LedgerReader::tree_size));
         self.reader.store(reader.map(Arc::new));
         Ok(())
+    }
+
+    /// The proof that it signed two histories, once there is one: for good.
+    pub(super) fn fork(&self) -> Option<&Equivocate> {
+        self.fork.get()
+    }
+
+    /// Remembers such a proof, also for the next start.
+    ///
+    /// # Errors
+    /// [`Error::File`]; then it is remembered until the end, and worth another try.
+    pub(super) fn mark_forked(&self, proof: &Equivocate) -> Result<(), Error> {
+        fork::save(&self.dir, self.fork.get_or_init(|| proof.clone()))
     }
 
     pub(super) fn view(&self) -> FollowView {

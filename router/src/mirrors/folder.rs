@@ -11,7 +11,7 @@ use ostrakon_ledger::{
 };
 use rayon::ThreadPool;
 
-use super::copy::Copy;
+use super::{copy::Copy, fork};
 use crate::{
     error::Error,
     home::{file_error, sync_folder, write_durably},
@@ -30,6 +30,8 @@ pub struct LocalCopy {
     pub url: String,
     /// Entries in the copy.
     pub entries: u64,
+    /// Whether its ledger is known to have signed two histories.
+    pub forked: bool,
 }
 
 impl Folder {
@@ -90,13 +92,15 @@ impl Folder {
     pub fn look_at(&self, peer: &PeerName) -> Result<Option<LocalCopy>, Error> {
         let Some(url) = url_of(&self.dir, peer)? else { return Ok(None) };
         let dir = self.dir.join(peer.as_str());
+        let key = self.key_of(peer)?;
+        let forked = fork::load(&dir, peer, key)?.is_some();
         let held = FileState::new(dir.join("held"));
         if held.load()?.is_none() {
-            return Ok(Some(LocalCopy { url, entries: 0 }));
+            return Ok(Some(LocalCopy { url, entries: 0, forked }));
         }
         let store = Arc::new(RocksStore::open_read_only(dir.join("ledger"), LEDGER_TABLES)?);
-        let reader = LedgerReader::over(store, &held, peer, &self.network, &self.key_of(peer)?)?;
-        Ok(Some(LocalCopy { url, entries: reader.tree_size() }))
+        let reader = LedgerReader::over(store, &held, peer, &self.network, &key)?;
+        Ok(Some(LocalCopy { url, entries: reader.tree_size(), forked }))
     }
 
     /// Opens the copy of a peer's ledger. Only one process can.
@@ -107,7 +111,8 @@ impl Folder {
         let store = Arc::new(RocksStore::open_small(dir.join("ledger"), LEDGER_TABLES)?);
         let state = |name: &str| Box::new(FileState::new(dir.join(name)));
         let mirror = Mirror::new(store, state("seen"), state("held"), peer, &self.network, key, workers.clone())?;
-        Copy::new(peer.clone(), url, mirror)
+        let proof = fork::load(&dir, peer, key)?;
+        Copy::new(peer.clone(), url, mirror, dir, proof)
     }
 
     fn url_path(&self, peer: &PeerName) -> PathBuf {

@@ -60,8 +60,15 @@ impl Rounds {
     /// Asks the peer once, takes in what is new, and says when the next round is due.
     fn round(&mut self) -> Duration {
         let before = self.copy.view().state;
-        let outcome = self.ask().and_then(|followed| self.compare_notes().map(|()| followed));
+        let outcome = match self.copy.fork() {
+            // Whatever it shows now, it has signed something else.
+            Some(proof) => Err(MirrorError::Forked(Box::new(proof.clone()))),
+            None => self.ask().and_then(|followed| self.compare_notes().map(|()| followed)),
+        };
         if let Err(MirrorError::Forked(proof)) = &outcome {
+            if let Err(error) = self.copy.mark_forked(proof) {
+                tracing::error!(peer = %self.copy.peer, %error, "its ledger signed two histories; the proof cannot be kept");
+            }
             self.convict(proof);
         }
         let taken_in = self.take_in(outcome.as_ref().ok());
@@ -206,9 +213,12 @@ impl Rounds {
         }
     }
 
-    /// Files the proof that the peer signed two histories.
+    /// Files the proof that the peer signed two histories, unless it is convicted already.
     fn convict(&self, proof: &Equivocate) {
         let peer = &self.copy.peer;
+        if matches!(self.ours.reader.conviction_of(peer), Ok(Some(_))) {
+            return;
+        }
         match self.ours.sequencer.say_blocking(Statement::Convict(Box::new(proof.clone()))) {
             Ok(appended) => {
                 tracing::error!(%peer, index = appended.index, "its ledger signed two histories; convicted")
@@ -224,6 +234,8 @@ fn measure(peer: String, view: &FollowView) {
     let lag = view.seen.saturating_sub(view.entries);
     metrics::counter!("ostrakon_mirror_rounds_total", "peer" => peer.clone(), "state" => view.state.as_str())
         .increment(1);
+    let forked = f64::from(u8::from(view.state == State::Forked));
+    metrics::gauge!("ostrakon_mirror_forked", "peer" => peer.clone()).set(forked);
     metrics::gauge!("ostrakon_mirror_entries", "peer" => peer.clone()).set(view.entries as f64);
     metrics::gauge!("ostrakon_mirror_lag_entries", "peer" => peer).set(lag as f64);
 }

@@ -55,7 +55,7 @@ pub enum State {
     Lying,
     /// It signed what breaks the rules of a ledger.
     Broken,
-    /// It signed two histories.
+    /// It signed two histories. That does not pass.
     Forked,
     /// Our own store or ledger has trouble.
     Failing,
@@ -95,10 +95,10 @@ impl State {
 }
 
 impl FollowView {
-    pub(super) fn new(url: String, entries: u64) -> Self {
+    pub(super) fn new(url: String, entries: u64, forked: bool) -> Self {
         Self {
             url,
-            state: State::Starting,
+            state: if forked { State::Forked } else { State::Starting },
             entries,
             shown: 0,
             seen: 0,
