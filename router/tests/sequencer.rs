@@ -307,9 +307,8 @@ fn a_full_pool_turns_everyone_away_at_once_and_takes_again_when_there_is_room() 
     assert_eq!(world.gate.next(), 1);
     let waiting = [world.vote(1), world.vote(2)];
     let record = world.authors[3].vote();
-    for error in [&world.submit(record.clone()).answer().unwrap_err()]
-        .into_iter()
-        .chain(&world.errors_of_every_method())
+    for error in
+        [&world.submit(record.clone()).answer().unwrap_err()].into_iter().chain(&world.errors_of_every_method())
     {
         assert!(matches!(error, Error::PoolFull), "{error:?}");
         let answer = problem(error);

@@ -1,12 +1,16 @@
 //! `kill -9` at any moment: what was acknowledged is there.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::{Command, Stdio};
+use std::{
+    collections::BTreeMap,
+    process::{Command, Stdio},
+};
 
+use ostrakon_ledger::{Entry, merkle::leaf_hash, tile::TilePath};
 use ostrakon_tests::{
     TestNode,
     binary::path,
-    node::{OPEN_POLICY, rows, wait_for},
+    node::{OPEN_POLICY, get_bytes, rows, wait_for},
 };
 
 /// Cycles of kill and restart; `make soak` asks for more.
@@ -14,22 +18,30 @@ fn cycles() -> usize {
     std::env::var("OSTRAKON_KILL_CYCLES").map_or(20, |cycles| cycles.parse().expect("OSTRAKON_KILL_CYCLES is a number"))
 }
 
-/// Rows of the imported file for each cycle: more than a cycle gets through, so that every kill hits an import at work.
+/// Times that the whole ledger is verified, in even steps, the last time at the end.
+const VERIFICATIONS: usize = 20;
+/// New rows in the imported file of each cycle: more than a cycle gets through, so that every kill hits an import at work.
 const ROWS_PER_CYCLE: usize = 3_000;
+/// Rows of earlier cycles before them, which are in the ledger already, but for the last ones perhaps.
+const ROWS_AGAIN: usize = 1_000;
+
+/// A thousand rows are by seven sources in turn, the next thousand by seven others.
+fn ratings(rows: std::ops::Range<usize>) -> String {
+    rows.map(|n| format!("{}-{},{n},{},{}\n", n / 1_000, n % 7, n % 10 + 1, 1_600_000_000 + n)).collect()
+}
 
 /// Kills the node again and again while an import writes, each time a little later after the last acknowledgement it
-/// saw. After each restart the whole ledger must verify, and every record whose receipt lies in a synced file outside
-/// the node must stand where the receipt says.
+/// saw. After each restart every record whose receipt lies in a synced file outside the node, of this cycle and of all before,
+/// must stand where the receipt says; and time and again the whole ledger must verify.
 #[test]
 fn every_acknowledged_vote_of_an_import_survives_kill_9() {
     let mut node = TestNode::serving(OPEN_POLICY, "");
     let (file, receipts) = (node.beside("ratings.csv"), node.beside("receipts"));
-    let ratings: String = (0..cycles() * ROWS_PER_CYCLE)
-        .map(|n| format!("{},{},{},{}\n", n % 97, 1000 + n, n % 10 + 1, 1_600_000_000 + n))
-        .collect();
-    std::fs::write(&file, ratings).unwrap();
+    let mut served = Bundles::default();
     for cycle in 1..=cycles() {
         let before = rows(&receipts).len();
+        let from = before.saturating_sub(ROWS_AGAIN);
+        std::fs::write(&file, ratings(from..before + ROWS_PER_CYCLE)).unwrap();
         let mut import = Command::new(path("ostrakon"))
             .args(["import", "votes", file.to_str().unwrap(), "--format", "otc", "--node", node.local()])
             .args(["--receipts", receipts.to_str().unwrap()])
@@ -42,42 +54,58 @@ fn every_acknowledged_vote_of_an_import_survives_kill_9() {
         node.kill();
         let finished = import.wait().unwrap();
         assert!(!finished.success(), "the import must still be at work when the node is killed");
-        let acknowledged = rows(&receipts);
-        let entries = node.verify();
-        assert!(entries > acknowledged.len() as u64, "{entries} entries, {} receipts", acknowledged.len());
-        node.serve();
-        check_receipts(&node, &acknowledged[before..]);
-    }
-    let acknowledged = rows(&receipts);
-    check_receipts(&node, &acknowledged);
-}
-
-/// The entry bundles that the node serves hold each record at the index of its receipt.
-fn check_receipts(node: &TestNode, receipts: &[Vec<String>]) {
-    use ostrakon_ledger::{Entry, tile::TilePath};
-    let mut bundle = (u64::MAX, Vec::new());
-    let size = node.public_get("/checkpoint").body.as_str().unwrap().lines().nth(1).unwrap().parse::<u64>().unwrap();
-    for receipt in receipts {
-        let index: u64 = receipt[2].parse().unwrap();
-        let n = index / 256;
-        if bundle.0 != n {
-            let width = u16::try_from((size - n * 256).min(256)).unwrap();
-            let path = TilePath::Entries { n, width };
-            bundle = (n, ostrakon_tests::node::get_bytes(&format!("{}/{path}", node.public())));
+        if cycle.is_multiple_of(cycles().div_ceil(VERIFICATIONS)) || cycle == cycles() {
+            node.verify();
         }
-        let entry = bundle_entry(&bundle.1, usize::try_from(index % 256).unwrap());
-        assert_eq!(Entry::parse(index, entry).unwrap().record.id().to_string(), receipt[1]);
+        node.serve();
+        served.check(&node, &rows(&receipts));
     }
 }
 
-fn bundle_entry(bundle: &[u8], nth: usize) -> &[u8] {
-    let mut rest = bundle;
-    for _ in 0..nth {
-        let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-        rest = &rest[2 + length..];
+/// The entry bundles that a node serves, as far as they were compared with receipts.
+#[derive(Default)]
+struct Bundles {
+    /// Of full ones, whose bytes never change: the digest, and how many receipts were found to be right.
+    checked: BTreeMap<u64, ([u8; 32], usize)>,
+}
+
+impl Bundles {
+    /// Each record stands at the index of its receipt.
+    fn check(&mut self, node: &TestNode, receipts: &[Vec<String>]) {
+        let note = node.public_get("/checkpoint").body;
+        let size: u64 = note.as_str().unwrap().lines().nth(1).unwrap().parse().unwrap();
+        let expected: BTreeMap<u64, &str> = receipts.iter().map(|row| (row[2].parse().unwrap(), &*row[1])).collect();
+        assert!(expected.keys().all(|index| *index < size), "{size} entries are fewer than were acknowledged");
+        for n in 0..size.div_ceil(256) {
+            let width = u16::try_from((size - n * 256).min(256)).unwrap();
+            let bundle = get_bytes(&format!("{}/{}", node.public(), TilePath::Entries { n, width }));
+            let (digest, here) = (leaf_hash(&bundle), expected.range(n * 256..(n + 1) * 256).count());
+            if let Some((checked, right)) = self.checked.get(&n) {
+                assert_eq!(*checked, digest, "bundle {n} has changed");
+                if *right == here {
+                    continue;
+                }
+            }
+            for (index, entry) in (n * 256..).zip(split(&bundle)) {
+                if let Some(id) = expected.get(&index) {
+                    assert_eq!(Entry::parse(index, entry).unwrap().record.id().to_string(), *id, "index {index}");
+                }
+            }
+            if width == 256 {
+                self.checked.insert(n, (digest, here));
+            }
+        }
     }
-    let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
-    &rest[2..2 + length]
+}
+
+/// The entries of a bundle.
+fn split(mut bundle: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bundle.split_first_chunk::<2>()?;
+        let (entry, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)));
+        bundle = rest;
+        Some(entry)
+    })
 }
 
 #[test]
