@@ -1,8 +1,11 @@
-//! What is fuzzed: every parser, and sequences of operations on a ledger. Each target takes any bytes, must not panic by
+//! What is fuzzed: every parser, what a followed peer serves, and sequences of operations on a ledger. Each target takes any bytes, must not panic by
 //! itself, and panics when a promise is broken: what is accepted is what would be written, and where an independent crate
 //! reads the same format, both say the same.
 //!
 //! Driven by `tests/tests/fuzz.rs`; any driver that makes bytes can use them.
+
+#[path = "follower.rs"]
+mod follower;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -42,6 +45,8 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "archive", run: archive, seeds: || vec![archived(&ledger().reader())] },
     Target { name: "message", run: message, seeds: message_seeds },
     Target { name: "merkle", run: merkle, seeds: || vec![vec![200, 100, 7, 1, 3], vec![9, 8, 8, 0, 0], vec![255; 5]] },
+    Target { name: "receipt", run: follower::receipt, seeds: follower::receipt_seeds },
+    Target { name: "follower", run: follower::follower, seeds: follower::follower_seeds },
     Target { name: "operations", run: operations, seeds: || vec![(0..60).collect(), vec![0; 20], vec![4, 9, 130, 66]] },
 ];
 
