@@ -3,6 +3,9 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -10,7 +13,7 @@ use ostrakon_ledger::{Entry, merkle::leaf_hash, tile::TilePath};
 use ostrakon_tests::{
     TestNode,
     binary::path,
-    node::{OPEN_POLICY, get_bytes, rows, wait_for},
+    node::{OPEN_POLICY, get_bytes, wait_for},
 };
 
 /// Cycles of kill and restart; `make soak` asks for more.
@@ -21,7 +24,7 @@ fn cycles() -> usize {
 /// Times that the whole ledger is verified, in even steps, the last time at the end.
 const VERIFICATIONS: usize = 20;
 /// New rows in the imported file of each cycle: more than a cycle gets through, so that every kill hits an import at work.
-const ROWS_PER_CYCLE: usize = 3_000;
+const ROWS_PER_CYCLE: usize = 10_000;
 /// Rows of earlier cycles before them, which are in the ledger already, but for the last ones perhaps.
 const ROWS_AGAIN: usize = 1_000;
 
@@ -37,11 +40,11 @@ fn ratings(rows: std::ops::Range<usize>) -> String {
 fn every_acknowledged_vote_of_an_import_survives_kill_9() {
     let mut node = TestNode::serving(OPEN_POLICY, "");
     let (file, receipts) = (node.beside("ratings.csv"), node.beside("receipts"));
+    let (mut acknowledged, mut read, mut next_row) = (Vec::new(), 0, 0);
     let mut served = Bundles::default();
     for cycle in 1..=cycles() {
-        let before = rows(&receipts).len();
-        let from = before.saturating_sub(ROWS_AGAIN);
-        std::fs::write(&file, ratings(from..before + ROWS_PER_CYCLE)).unwrap();
+        let first_row = next_row.max(ROWS_AGAIN) - ROWS_AGAIN;
+        std::fs::write(&file, ratings(first_row..next_row + ROWS_PER_CYCLE)).unwrap();
         let mut import = Command::new(path("ostrakon"))
             .args(["import", "votes", file.to_str().unwrap(), "--format", "otc", "--node", node.local()])
             .args(["--receipts", receipts.to_str().unwrap()])
@@ -49,16 +52,47 @@ fn every_acknowledged_vote_of_an_import_survives_kill_9() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let wanted = before + 1 + cycle * 37 % 600;
-        wait_for("acknowledgements", || rows(&receipts).len() >= wanted || import.try_wait().unwrap().is_some());
+        let wanted = 1 + cycle * 37 % 600;
+        let lines = || read_from(&receipts, read).lines().count();
+        wait_for("acknowledgements", || lines() >= wanted || import.try_wait().unwrap().is_some());
         node.kill();
         let finished = import.wait().unwrap();
         assert!(!finished.success(), "the import must still be at work when the node is killed");
         if cycle.is_multiple_of(cycles().div_ceil(VERIFICATIONS)) || cycle == cycles() {
             node.verify();
         }
+        let text = read_from(&receipts, read);
+        read += text.len() as u64;
+        acknowledged.extend(text.lines().map(Receipt::parse));
+        next_row = first_row + acknowledged.last().map_or(0, |it: &Receipt| it.line);
         node.serve();
-        served.check(&node, &rows(&receipts));
+        served.check(&node, &acknowledged);
+    }
+}
+
+/// A file from a place on; nothing if it is not there yet.
+fn read_from(path: &Path, at: u64) -> String {
+    let mut text = String::new();
+    if let Ok(mut file) = File::open(path) {
+        file.seek(SeekFrom::Start(at)).unwrap();
+        file.read_to_string(&mut text).unwrap();
+    }
+    text
+}
+
+/// That the record made of a line stands at an index.
+struct Receipt {
+    line: usize,
+    index: u64,
+    id: String,
+}
+
+impl Receipt {
+    /// `line of the imported file, id, index`.
+    fn parse(line: &str) -> Self {
+        let words: Vec<_> = line.split(' ').collect();
+        let [line, id, index] = words[..] else { panic!("{line}") };
+        Self { line: line.parse().unwrap(), index: index.parse().unwrap(), id: id.to_owned() }
     }
 }
 
@@ -71,10 +105,10 @@ struct Bundles {
 
 impl Bundles {
     /// Each record stands at the index of its receipt.
-    fn check(&mut self, node: &TestNode, receipts: &[Vec<String>]) {
+    fn check(&mut self, node: &TestNode, receipts: &[Receipt]) {
         let note = node.public_get("/checkpoint").body;
         let size: u64 = note.as_str().unwrap().lines().nth(1).unwrap().parse().unwrap();
-        let expected: BTreeMap<u64, &str> = receipts.iter().map(|row| (row[2].parse().unwrap(), &*row[1])).collect();
+        let expected: BTreeMap<u64, &str> = receipts.iter().map(|it| (it.index, &*it.id)).collect();
         assert!(expected.keys().all(|index| *index < size), "{size} entries are fewer than were acknowledged");
         for n in 0..size.div_ceil(256) {
             let width = u16::try_from((size - n * 256).min(256)).unwrap();

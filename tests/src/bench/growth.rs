@@ -12,7 +12,7 @@ use ostrakon_tests::{TestNode, TestPeer, node::get_bytes};
 use rayon::prelude::*;
 
 /// Authors that take turns.
-const AUTHORS: usize = 1024;
+pub(crate) const AUTHORS: usize = 1024;
 /// Size of a short ledger.
 const SHORT: u64 = 10_000;
 /// Batches whose times are compared.

@@ -9,6 +9,7 @@ mod http;
 mod ingest;
 mod latency;
 mod machine;
+mod mirror;
 mod signatures;
 mod tiles;
 mod witness;
@@ -30,6 +31,7 @@ fn main() {
         Some("ledger") => return ledger_lines(ENTRIES),
         Some("long") => return ledger_lines(ENTRIES_LONG),
         Some("witness") => return witness_line(),
+        Some("mirror") => return mirror::lines(ENTRIES),
         _ => {}
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

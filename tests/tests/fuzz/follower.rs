@@ -22,6 +22,8 @@ const PEER: &str = "b.example";
 const NETWORK: &str = "ostrakon";
 /// Entries of the honest ledger that the copy has before, if it has any.
 const BEGUN: usize = 4;
+/// And in the end.
+const WHOLE: usize = 7;
 /// Most entries that are sealed: one bundle.
 const ENTRIES_MAX: usize = 255;
 
@@ -46,7 +48,7 @@ fn vkey() -> NoteKey {
 struct Honest {
     reader: LedgerReader,
     entries: Vec<Vec<u8>>,
-    /// Another second vote of `a.example`, by which an owner makes another history.
+    /// Another second vote of `a.example`, for another history.
     other: Vec<u8>,
 }
 
@@ -66,6 +68,7 @@ fn honest() -> &'static Honest {
         let second = a.vote("peer:y.example", -7);
         let taken_back = a.retract(second.id());
         said.extend([second, b.vote("peer:x.example", 3), taken_back]);
+        said.extend((0..4).map(|n| b.vote(&format!("peer:p{n}.example"), 3)));
         let batch = said.into_iter().map(|record| (Verified::check(record).unwrap(), 2_000));
         assert!(ledger.submit(batch.collect()).unwrap().iter().all(Result::is_ok));
         let reader = ledger.reader();
@@ -229,7 +232,7 @@ pub(super) fn follower(bytes: &[u8]) {
         assert!(honest.entries.starts_with(&copy.entries()));
     }
     take_in(&copy);
-    match copy.follow(&Served::sealed(&honest.entries)) {
+    match copy.follow(&Served::sealed(&honest.entries[..WHOLE])) {
         Ok(_) => take_in(&copy),
         Err(MirrorError::Forked(_)) => assert!(mode & SEALED != 0),
         Err(error) => panic!("what the honest ledger serves is fine: {error}"),
@@ -270,12 +273,13 @@ fn take_in(copy: &Copy) {
 pub(super) fn follower_seeds() -> Vec<Vec<u8>> {
     let Honest { entries, other, .. } = honest();
     let with = |more: &[usize]| more.iter().map(|n| entries[*n].clone()).collect::<Vec<_>>();
-    let twice = [with(&[0, 1, 2, 3]), with(&[3, 4, 5, 6])].concat();
-    let fork = [with(&[0, 1, 2]), vec![other.clone()], with(&[5])].concat();
-    let longer_fork = [fork.clone(), with(&[5, 5, 5])].concat();
-    let honest = Served::sealed(entries);
+    let fork = [with(&[0, 1, 2]), vec![other.clone()], with(&[4])].concat();
+    let longer_fork = [fork.clone(), with(&[6, 7, 8, 9])].concat();
+    let honest = Served::sealed(&entries[..WHOLE]);
     let mut seeds: Vec<_> = [0, GOES_ON, SEALED, SEALED | GOES_ON].map(|mode| honest.to_input(mode)).into();
-    for entries in [with(&[0, 1, 2]), with(&[1, 2]), with(&[0, 2, 1]), with(&[0, 1, 3]), twice, fork, longer_fork] {
+    for entries in
+        [with(&[0, 1, 2]), with(&[1, 2]), with(&[0, 2, 1]), with(&[0, 1, 3]), with(&[0, 1, 2, 2, 3]), fork, longer_fork]
+    {
         seeds.extend([SEALED, SEALED | GOES_ON].map(|mode| Served::sealed(&entries).to_input(mode)));
     }
     seeds.push(Served::default().to_input(0));
