@@ -26,7 +26,7 @@ bench-reputation: setup ## the score engine at a million peers and ten million v
 bench-long: setup ## the ledger's lines at ten million entries; half an hour, 8 GB in the temporary folder
 	@scripts/bench.sh long
 
-soak: setup ## 200 cycles of kill -9 during an import; for a quiet night
+soak: setup ## 200 cycles of kill -9 during an import; five to ten minutes
 	@scripts/soak.sh
 
 check: setup ## formatting and lints, as CI asks for them
