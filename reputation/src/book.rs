@@ -335,13 +335,13 @@ impl Book {
         let (decay, now_ms) = (self.decay(), self.clock.now_ms);
         let (base, is_peer) = (self.votes.base(), self.names.is_peer());
         let mut ballots = Ballots::new(base, is_peer, &decay, self.clock.reference_ms);
+        self.activity = ballots.activity();
         self.leaders = r6_lineage::leaders(base, is_peer.len());
         self.lineage.settle(base);
         for view in &mut self.views {
-            view.weigh(&ballots, &self.leaders, &self.lineage, &self.parameters);
+            view.weigh(&ballots, &self.activity, (&self.leaders, &self.lineage), &self.parameters);
         }
-        self.activity = ballots.activity();
-        if now_ms >= ballots.first_end_ms {
+        if now_ms >= base.first_end_ms() {
             drop(ballots);
             ballots = Ballots::new(base, is_peer, &decay, now_ms);
         }

@@ -1,9 +1,11 @@
 //! One epoch: R1–R4 and R7 over a set of live votes. A pure function of its arguments.
 //!
-//! Works on dense identity numbers; sums are integers, so neither the order of votes nor threads can show in a result. Flow and
-//! tallies are computed subject by subject on the caller's threads ([`crate::threads`]).
+//! Works on dense identity numbers; sums are integers, so neither the order of votes nor threads can show in a result. All
+//! passes over the votes go through them in tiles ([`tiles`]), on the caller's threads ([`crate::threads`]).
 
+mod ballot;
 mod ballots;
+mod tiles;
 
 use crate::fixed::{MILLION, ONE, Share};
 use crate::pages::Pages;
@@ -11,7 +13,9 @@ use crate::parameters::{Parameters, VOTE_NV};
 use crate::r1_flow::{self, FLOW_ONE, UNREACHED};
 use crate::{r2_credibility, r3_budget, r4_consistency};
 
-pub(crate) use ballots::{About, Activity, Ballot, Ballots, Said, X_PER_MILLIONTH, voice};
+pub(crate) use ballot::{Ballot, Said, X_PER_MILLIONTH, voice};
+pub(crate) use ballots::{Activity, Ballots};
+pub(crate) use tiles::{SPAN, Tiles};
 
 /// What an epoch found out about a voter from one viewpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,16 +76,18 @@ pub(crate) fn weight(credibility: Share, x: u64) -> u64 {
     (u64::from(credibility) * x * (VOTE_NV / MILLION / X_PER_MILLIONTH)) >> 30
 }
 
-/// The tally of every subject, from what voters weigh. Only weights are looked up, packed closely: the look-ups are what
-/// takes time.
+/// The tally of every subject, from what voters weigh.
 pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: &[Share]) -> Pages<Tally> {
-    let sum = |side: &[Ballot]| -> u64 {
-        side.iter().map(|ballot| weight(credibility[ballot.voter as usize], ballot.size())).sum()
-    };
-    Pages::filled(ballots.count(), |numbers, tallies| {
-        for (tally, About { positive, negative }) in tallies.iter_mut().zip(ballots.among(numbers)) {
-            let voters = (positive.len() + negative.len()) as u32;
-            *tally = Tally { positive: sum(positive), negative: sum(negative), voters };
+    Pages::filled(ballots.count(), SPAN, |stripe, tallies: &mut [Tally]| {
+        for (first, tile) in ballots.tiles.about(stripe) {
+            let credibility = &credibility[first..];
+            for cast in tile {
+                let (credibility, tally) = (credibility[cast.voter()], &mut tallies[cast.subject()]);
+                // Both, because a processor that has to guess which waits more often than it multiplies.
+                tally.positive += weight(credibility, cast.ballot.praise());
+                tally.negative += weight(credibility, cast.ballot.reproach());
+                tally.voters += 1;
+            }
         }
     })
 }
@@ -90,13 +96,13 @@ pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: &[Share]) -> Pages<Tal
 ///
 /// Steps: (1) the judges find out who is consistent and whom trust may enter (R4), (2) trust runs (R1), (3) each voter's
 /// weight follows from what reached it (R2, R3).
-pub(crate) fn run(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters) -> Vec<Standing> {
-    let findings = r4_consistency::judge(ballots, seeds, p);
+pub(crate) fn run(ballots: &Ballots<'_>, activity: &[Activity], seeds: &[(u32, u16)], p: &Parameters) -> Vec<Standing> {
+    let findings = r4_consistency::judge(ballots, activity, seeds, p);
     let start: Vec<(u32, u64)> = seeds.iter().map(|(id, weight)| (*id, seed_flow(*weight))).collect();
-    let flow = r1_flow::flow(ballots, &start, &findings.open, p);
+    let flow = r1_flow::flow(ballots, activity, &start, &findings.open, p);
     let standing = |id: usize| {
         let (flow, hops, consistency) = (flow.amount[id], flow.hops[id], findings.consistency[id]);
-        let price = r3_budget::price(ballots.of_voter(id).cast, p.budget);
+        let price = r3_budget::price(activity[id].cast, p.budget);
         Standing { flow, credibility: r2_credibility::credibility(flow, p.tau, price, consistency), consistency, hops }
     };
     let mut standings: Vec<Standing> = (0..ballots.count()).map(standing).collect();

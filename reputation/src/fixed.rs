@@ -14,6 +14,7 @@ pub(crate) const MILLION: u64 = 1_000_000;
 /// `part / whole` as a [`Share`]; `part ≤ whole`, and 0/0 is 0. Exact to one part in 2³⁰ of the result's scale.
 ///
 /// A 64-bit division only: wide operands lose their low bits first, both by the same shift.
+#[inline]
 pub(crate) fn ratio(part: u64, whole: u64) -> Share {
     if whole == 0 {
         return 0;
@@ -31,7 +32,8 @@ pub(crate) fn times(a: Share, b: Share) -> Share {
 
 /// Millionths as a [`Share`]; more than a million counts as one.
 pub(crate) fn from_millionths(value: u32) -> Share {
-    ratio(u64::from(value), MILLION)
+    // As `ratio`, but by a constant: no division.
+    ((u64::from(value).min(MILLION) << 30) / MILLION) as Share
 }
 
 /// Root tables: entry `i` of table `t` is 2^(−i/2^(8·(t+1))), scaled by 2⁶².

@@ -3,7 +3,6 @@
 //! Three levels, so that after a copy is shared the first change of a value copies one page and the short lists of
 //! pages above it (some 5 kB at a million values), and a look-up goes through two lists that stay in the cache.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -53,17 +52,22 @@ impl<T: Copy + Default> Pages<T> {
 }
 
 impl<T: Copy + Default + Send + Sync> Pages<T> {
-    /// The first `len` values, of which `fill` writes those at some places, on the caller's [`crate::threads`].
-    pub(crate) fn filled(len: usize, fill: impl Fn(Range<usize>, &mut [T]) + Sync) -> Self {
-        let page = |number: usize| {
-            let places = number * PAGE..len.min((number + 1) * PAGE);
+    /// The first `len` values, in parts of `span`, a multiple of a chapter: `fill` changes those of a part, by its number,
+    /// from default, on the caller's [`crate::threads`].
+    pub(crate) fn filled(len: usize, span: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Self {
+        debug_assert!(span.is_multiple_of(PAGE * CHAPTER));
+        let page = |values: &[T]| {
             let mut page = [T::default(); PAGE];
-            fill(places.clone(), &mut page[..places.len()]);
+            page[..values.len()].copy_from_slice(values);
             Arc::new(page)
         };
-        let pages: Vec<Page<T>> =
-            (0..len.div_ceil(PAGE)).into_par_iter().with_min_len(shared_by(CHAPTER)).map(page).collect();
-        Self { chapters: Arc::new(pages.chunks(CHAPTER).map(|pages| Arc::new(pages.to_vec())).collect()) }
+        let part = |number: usize| -> Vec<Chapter<T>> {
+            let mut values = vec![T::default(); span.min(len - number * span)];
+            fill(number, &mut values);
+            values.chunks(PAGE * CHAPTER).map(|values| Arc::new(values.chunks(PAGE).map(page).collect())).collect()
+        };
+        let parts = (0..len.div_ceil(span)).into_par_iter().with_min_len(shared_by(1));
+        Self { chapters: Arc::new(parts.flat_map_iter(part).collect()) }
     }
 }
 
@@ -78,13 +82,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const PART: usize = PAGE * CHAPTER;
+
     proptest! {
         #[test]
-        fn it_is_an_array_and_copies_stay(start in prop::collection::vec(any::<u32>(), 0..9_000),
+        fn it_is_an_array_and_copies_stay(start in prop::collection::vec(any::<u32>(), 0..18_000),
                                           changes in prop::collection::vec((0u32..20_000, any::<u32>()), 0..40)) {
             let mut model = start.clone();
             model.resize(20_000, 0);
-            let mut pages: Pages<u32> = Pages::filled(start.len(), |places, page| page.copy_from_slice(&start[places]));
+            let mut pages: Pages<u32> = Pages::filled(start.len(), PART, |part, values| {
+                values.copy_from_slice(&start[part * PART..][..values.len()]);
+            });
             for (place, value) in changes {
                 let before = pages.clone();
                 let was = pages.at(place);

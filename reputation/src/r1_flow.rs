@@ -10,16 +10,14 @@
 
 use rayon::prelude::*;
 
-use crate::engine::{Ballot, Ballots, X_PER_MILLIONTH};
+use crate::bits::Bits;
+use crate::engine::{Activity, Ballots, SPAN, Tiles, X_PER_MILLIONTH};
 use crate::fixed::{MILLION, ONE, Share};
 use crate::parameters::Parameters;
 use crate::threads::shared_by;
 
 /// A flow of one: the trust that one seed of full weight starts with.
 pub(crate) const FLOW_ONE: u64 = 1 << 40;
-
-/// Peers that a thread computes at a time: few enough to share the work out, and the rest is beside it.
-const PART: usize = 1 << 12;
 
 /// Hops of a peer that no trust reaches.
 pub(crate) const UNREACHED: u8 = u8::MAX;
@@ -33,9 +31,22 @@ pub(crate) struct Flow {
 }
 
 /// Lets trust run for `p.steps`: `start` is e of the seeds (scaled by [`FLOW_ONE`]), `open` is per peer.
-pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], p: &Parameters) -> Flow {
+pub(crate) fn flow(
+    ballots: &Ballots<'_>,
+    activity: &[Activity],
+    start: &[(u32, u64)],
+    open: &[Share],
+    p: &Parameters,
+) -> Flow {
     let count = ballots.count();
-    let rates: Vec<u64> = (0..count).map(|voter| rate(ballots.of_voter(voter).outflow, p.w_min, p)).collect();
+    // Whoever is closed and no seed never has anything to pass on.
+    let opened = (0..count as u32).filter(|id| open[*id as usize] > 0);
+    let passes = Bits::of(count, opened.chain(start.iter().map(|(seed, _)| *seed)));
+    let channels = ballots
+        .tiles
+        .filtered(|voter, subject, ballot| passes.has(voter as u32) && open[subject] > 0 && ballot.praise() > 0);
+    let rate = |id: usize| if passes.has(id as u32) { rate(activity[id].outflow, p.w_min, p) } else { 0 };
+    let rates: Vec<u64> = (0..count).map(rate).collect();
     let (mut amount, mut hops) = (vec![0; count], vec![UNREACHED; count]);
     // What each peer passes on per 10⁻⁸ votes, in this step and the next.
     let (mut shares, mut next) = (vec![0; count], vec![0; count]);
@@ -48,21 +59,18 @@ pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], 
     for step in 1..=p.steps {
         let last = step == p.steps;
         let before = std::mem::take(&mut total);
-        let parts = amount.par_chunks_mut(PART).zip(next.par_chunks_mut(PART)).zip(hops.par_chunks_mut(PART));
-        total = parts
+        let stripes = amount.par_chunks_mut(SPAN).zip(next.par_chunks_mut(SPAN)).zip(hops.par_chunks_mut(SPAN));
+        total = stripes
             .enumerate()
             .with_min_len(shared_by(1))
-            .map(|(part, ((amount, next), hops))| {
-                let first = part * PART;
+            .map(|(stripe, ((amount, next), hops))| {
                 let mut total = 0;
-                for (i, about) in ballots.among(first..first + amount.len()).enumerate() {
-                    let to = first + i;
-                    if open[to] == 0 {
+                for (i, inflow) in inflow(&channels, stripe, &shares).into_iter().enumerate() {
+                    if inflow == 0 {
                         next[i] = 0;
                         continue;
                     }
-                    let passed = |from: &Ballot| u128::from(shares[from.voter as usize]) * u128::from(from.size());
-                    let inflow: u128 = about.positive.iter().map(passed).sum();
+                    let to = stripe * SPAN + i;
                     let arrived = admitted(inflow, open[to]);
                     amount[i] += arrived;
                     total += u128::from(arrived);
@@ -82,6 +90,18 @@ pub(crate) fn flow(ballots: &Ballots<'_>, start: &[(u32, u64)], open: &[Share], 
         }
     }
     Flow { amount, hops }
+}
+
+/// What comes to the peers of a stripe along positive votes: Σ x · what the voter passes on; `shares` is per peer.
+pub(crate) fn inflow(channels: &Tiles, stripe: usize, shares: &[u64]) -> Vec<u128> {
+    let mut inflow = vec![0; SPAN.min(shares.len() - stripe * SPAN)];
+    for (first, tile) in channels.about(stripe) {
+        let shares = &shares[first..];
+        for cast in tile {
+            inflow[cast.subject()] += u128::from(shares[cast.voter()]) * u128::from(cast.ballot.praise());
+        }
+    }
+    inflow
 }
 
 /// (1−α) / max(out, least) per 10⁻⁸ votes, scaled by 2⁶⁴; `out` in 10⁻⁸ votes, `least` in millionths.

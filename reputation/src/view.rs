@@ -7,7 +7,7 @@ use ostrakon_ledger::Subject;
 
 use crate::book::Book;
 use crate::categories::Categories;
-use crate::engine::{self, Ballot, Ballots, Said, Standing, Tally, weight};
+use crate::engine::{self, Activity, Ballot, Ballots, Said, Standing, Tally, weight};
 use crate::explain::Trust;
 use crate::fixed::Share;
 use crate::names::Names;
@@ -77,9 +77,15 @@ impl View {
     }
 
     /// Of an epoch: what everybody weighs, and who says nothing; `leaders` as [`r6_lineage::leaders`].
-    pub(crate) fn weigh(&mut self, ballots: &Ballots<'_>, leaders: &[u32], lineage: &Lineage, p: &Parameters) {
+    pub(crate) fn weigh(
+        &mut self,
+        ballots: &Ballots<'_>,
+        activity: &[Activity],
+        (leaders, lineage): (&[u32], &Lineage),
+        p: &Parameters,
+    ) {
         self.standings = Vec::new();
-        self.standings = engine::run(ballots, &self.seeds, p);
+        self.standings = engine::run(ballots, activity, &self.seeds, p);
         r6_lineage::discount(leaders, &mut self.standings);
         self.silent = lineage.silent(ballots, &self.standings);
     }

@@ -10,8 +10,8 @@ use ostrakon_reputation::{Book, Event};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Enough peers that every thread gets some of them.
-const PEERS: u64 = 20_000;
-const VOTES: u64 = 60_000;
+const PEERS: u64 = 60_000;
+const VOTES: u64 = 150_000;
 
 fn mixed(i: u64) -> u64 {
     let z = (i ^ i >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

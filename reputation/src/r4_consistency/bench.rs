@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::bits::Bits;
-use crate::engine::{About, Ballot, Ballots, seed_flow};
+use crate::engine::{Activity, Ballots, SPAN, Tiles, seed_flow};
 use crate::fixed::{Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::{r1_flow, r2_credibility};
@@ -16,23 +16,21 @@ pub(super) struct Bench {
 
 impl Bench {
     /// One step of R1 from the seeds, with `w_c` for `w_min`.
-    pub(super) fn new(ballots: &Ballots<'_>, seeds: &[(u32, u16)], p: &Parameters) -> Self {
-        let mut passed = vec![0; ballots.count()];
+    pub(super) fn new(ballots: &Ballots<'_>, activity: &[Activity], seeds: &[(u32, u16)], p: &Parameters) -> Self {
+        let count = ballots.count();
+        let mut passed = vec![0; count];
         for (seed, weight) in seeds {
-            let rate = r1_flow::rate(ballots.of_voter(*seed as usize).outflow, p.w_c, p);
+            let rate = r1_flow::rate(activity[*seed as usize].outflow, p.w_c, p);
             passed[*seed as usize] = r1_flow::passed_on(seed_flow(*weight), rate);
         }
         let all: u64 = seeds.iter().map(|(_, weight)| seed_flow(*weight)).sum();
-        let passes = Bits::of(ballots.count(), seeds.iter().map(|(id, _)| *id));
-        let inflow = |about: About<'_>| -> u128 {
-            let from = |ballot: &Ballot| u128::from(passed[ballot.voter as usize]) * u128::from(ballot.size());
-            about.positive.iter().filter(|ballot| passes.has(ballot.voter)).map(from).sum()
-        };
-        let shares =
-            (0..).zip(ballots.by_subject()).map(|(id, about)| (id, ratio(r1_flow::arrived(inflow(about)), all)));
-        let is_seed = |id: u32| seeds.binary_search_by_key(&id, |(seed, _)| *seed).is_ok();
+        let is_seed = Bits::of(count, seeds.iter().map(|(id, _)| *id));
+        let praise = ballots.tiles.filtered(|voter, _, ballot| is_seed.has(voter as u32) && ballot.praise() > 0);
+        let stripes = (0..count).step_by(SPAN).zip(0..);
+        let inflow = stripes.flat_map(|(first, stripe)| (first..).zip(r1_flow::inflow(&praise, stripe, &passed)));
+        let shares = inflow.map(|(id, inflow)| (id as u32, ratio(r1_flow::arrived(inflow), all)));
         let vouched =
-            shares.filter(|(id, share)| *share > 0 && ballots.is_peer[*id as usize] && !is_seed(*id)).collect();
+            shares.filter(|(id, share)| *share > 0 && ballots.is_peer[*id as usize] && !is_seed.has(*id)).collect();
         Self { seeds: seeds.to_vec(), vouched }
     }
 
@@ -56,30 +54,10 @@ impl Bench {
         weights
     }
 
-    /// What the seeds and everyone they vouch for say.
-    pub(super) fn opinions(&self, ballots: &Ballots<'_>) -> Opinions {
+    /// What the seeds and everyone they vouch for say: the same in all rounds, and little beside all ballots.
+    pub(super) fn opinions(&self, ballots: &Ballots<'_>) -> Tiles {
         let seeds = self.seeds.iter().map(|(id, _)| *id);
         let sits = Bits::of(ballots.count(), seeds.chain(self.vouched.iter().map(|(id, _)| *id)));
-        let mut opinions = Opinions { begins: Vec::with_capacity(ballots.count() + 1), ballots: Vec::new() };
-        for About { positive, negative } in ballots.by_subject() {
-            opinions.begins.push(opinions.ballots.len() as u32);
-            opinions.ballots.extend(positive.iter().chain(negative).filter(|ballot| sits.has(ballot.voter)));
-        }
-        opinions.begins.push(opinions.ballots.len() as u32);
-        opinions
-    }
-}
-
-/// The ballots of those who may judge: the same in all rounds, and few beside all ballots.
-pub(super) struct Opinions {
-    /// Per subject, and once more at the end: where they begin.
-    begins: Vec<u32>,
-    ballots: Vec<Ballot>,
-}
-
-impl Opinions {
-    /// Those about one subject.
-    pub(super) fn about(&self, subject: usize) -> &[Ballot] {
-        &self.ballots[self.begins[subject] as usize..self.begins[subject + 1] as usize]
+        ballots.tiles.filtered(|voter, _, _| sits.has(voter as u32))
     }
 }

@@ -7,10 +7,8 @@ use crate::parameters::Parameters;
 const HALF_KNOWN: u64 = ONE as u64;
 
 /// What the judges' tallies about a subject establish: T · C, negative if they are against it, [`ONE`] at most.
+#[inline]
 pub(crate) fn judgement(good_nv: u64, bad_nv: u64, k_c_nv: u64) -> i32 {
-    if good_nv == bad_nv {
-        return 0;
-    }
     let total = k_c_nv + good_nv + bad_nv;
     let size = times(ratio(good_nv.abs_diff(bad_nv), total), ratio(good_nv + bad_nv, total)).cast_signed();
     if good_nv > bad_nv { size } else { -size }
@@ -26,15 +24,16 @@ pub(super) struct Sentence {
 impl Sentence {
     /// Of a vote's sign, the [`judgement`] on its subject, and the blame that a vote for this subject brings.
     pub(super) fn of(positive: bool, verdict: i32, blame: Share) -> Self {
-        let size = verdict.unsigned_abs();
-        let contradicts = verdict != 0 && positive != (verdict > 0);
-        if contradicts { Self { against: size.max(blame), along: 0 } } else { Self { against: blame, along: size } }
+        let shared = if positive { verdict } else { -verdict };
+        let (along, against) = (shared.max(0).cast_unsigned(), (-shared).max(0).cast_unsigned());
+        Self { against: against.max(blame), along }
     }
 }
 
 /// What age leaves of a part of a sentence; `age` in millionths.
 fn faded(part: Share, age: u32) -> u64 {
-    u64::from(part) * u64::from(age) / MILLION
+    // Without decay all votes are of one age.
+    if u64::from(age) == MILLION { u64::from(part) } else { u64::from(part) * u64::from(age) / MILLION }
 }
 
 /// What the judges said about a voter's votes: sums of |T| · C, with [`ONE`] for one.
@@ -53,13 +52,8 @@ impl Record {
 
     /// Adds what a vote of an age brings its voter.
     pub(super) fn add(&mut self, sentence: Sentence, age: u32) {
-        // Most sentences have one part, the same for a whole row of votes.
-        if sentence.against > 0 {
-            self.against += faded(sentence.against, age);
-        }
-        if sentence.along > 0 {
-            self.along += faded(sentence.along, age);
-        }
+        self.against += faded(sentence.against, age);
+        self.along += faded(sentence.along, age);
     }
 
     /// Takes back what [`Record::add`] added.

@@ -166,9 +166,8 @@ fn openers(base: &Base, cast: &[u32]) -> Vec<u32> {
     let mut opened = vec![0u32; cast.len()];
     let mut openers = Vec::with_capacity(base.subjects());
     for (_, row) in base.by_subject() {
-        let opener = first(row).map_or(NOBODY, |vote| vote.voter);
+        let (opener, once) = opening(row);
         if let Some(opened) = opened.get_mut(opener as usize) {
-            let once = row.is_sorted_by(|a, b| a.voter < b.voter);
             *opened += if once { 1 } else { Category::ALL.len() as u32 };
         }
         openers.push(opener);
@@ -181,6 +180,18 @@ fn openers(base: &Base, cast: &[u32]) -> Vec<u32> {
         }
     }
     openers
+}
+
+/// Who voted on a subject first, and whether everybody did so once.
+fn opening(row: &[Row]) -> (u32, bool) {
+    let (mut opener, mut earliest, mut last, mut once) = (NOBODY, u64::MAX, NOBODY, true);
+    for vote in row {
+        let index = vote.index.widened();
+        (opener, earliest) = if index < earliest { (vote.voter, index) } else { (opener, earliest) };
+        once &= vote.voter != last;
+        last = vote.voter;
+    }
+    (opener, once)
 }
 
 /// The vote on a subject that came first.
