@@ -113,7 +113,13 @@ impl TestNode {
     }
 
     /// Serves the node with `command` and waits until it says that it is ready.
-    pub fn serve_with(&mut self, mut command: Command) {
+    pub fn serve_with(&mut self, command: Command) {
+        self.start(command);
+        wait_for("the book to catch up", || self.is_ready());
+    }
+
+    /// Serves the node with `command` and waits until it listens.
+    pub fn start(&mut self, mut command: Command) {
         assert!(self.served.is_none(), "the node is served already");
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
@@ -136,7 +142,11 @@ impl TestNode {
         };
         let url = |word: &str| format!("http://{}", word.split_once('=').unwrap().1);
         self.served = Some(Served { child, public: url(public), local: url(local), log });
-        wait_for("the book to catch up", || matches!(self.get("/readyz").status, 200 | 401));
+    }
+
+    /// Whether its scores are those of all that its ledger holds.
+    pub fn is_ready(&self) -> bool {
+        matches!(self.get("/readyz").status, 200 | 401)
     }
 
     /// What the node has logged so far.

@@ -15,36 +15,41 @@ use rayon::prelude::*;
 pub(crate) const AUTHORS: usize = 1024;
 /// Size of a short ledger.
 const SHORT: u64 = 10_000;
-/// Batches whose times are compared.
+/// Batches whose times are compared, pair by pair.
 const BATCHES: usize = 41;
 /// Times that the node is started.
 const STARTS: usize = 3;
+/// How often a node is asked whether it is ready.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What was measured.
 pub(crate) struct Growth {
     pub(crate) entries: u64,
-    /// Time per append in the short ledger, and in the long one.
+    /// Time per append in a short ledger, and in the long one.
     pub(crate) short: Duration,
     pub(crate) long: Duration,
     /// From the start of `ostrakon serve` on the long one to its answer to `GET /checkpoint`.
     pub(crate) open: Duration,
+    /// From its start until its scores are those of all votes: by reading them all, and from the file that it left when it stopped.
+    pub(crate) first_ready: Duration,
+    pub(crate) ready: Duration,
     /// The ledger, which later measurements use.
     pub(crate) node: TestNode,
 }
 
 /// Grows the ledger of a new node to `entries`, every record signed and verified, and measures on the way.
 pub(crate) fn measure(entries: u64) -> Growth {
-    let mut node = TestNode::new();
+    let (mut node, beside) = (TestNode::new(), TestNode::new());
     node.write("policy.toml", "");
-    let mut grower = Grower::new(&node);
-    grower.grow(SHORT);
-    let short = grower.per_append();
+    let (mut grower, mut short) = (Grower::new(&node), Grower::new(&beside));
+    short.grow(SHORT);
     grower.grow(entries);
-    let long = grower.per_append();
+    let (short, long) = per_append(&mut short, &mut grower);
     drop(grower);
     let mut opens: Vec<_> = (0..STARTS).map(|_| open(&mut node)).collect();
     opens.sort();
-    Growth { entries, short, long, open: opens[STARTS / 2], node }
+    let (first_ready, ready) = (ready(&mut node), ready(&mut node));
+    Growth { entries, short, long, open: opens[STARTS / 2], first_ready, ready, node }
 }
 
 struct Grower {
@@ -86,19 +91,22 @@ impl Grower {
         }
     }
 
-    /// The median batch's time per record, everything but the signatures: sequenced, written, synced, signed, published.
+    /// The time of one batch per record, everything but the signatures: sequenced, written, synced, signed, published.
     fn per_append(&mut self) -> Duration {
-        let mut times: Vec<_> = (0..BATCHES)
-            .map(|_| {
-                let batch = self.batch();
-                let start = Instant::now();
-                self.append(batch);
-                start.elapsed() / BATCH_RECORDS_MAX as u32
-            })
-            .collect();
-        times.sort();
-        times[BATCHES / 2]
+        let batch = self.batch();
+        let start = Instant::now();
+        self.append(batch);
+        start.elapsed() / BATCH_RECORDS_MAX as u32
     }
+}
+
+/// The median batches of a short ledger and a long one that grow in turn.
+fn per_append(short: &mut Grower, long: &mut Grower) -> (Duration, Duration) {
+    let (mut shorts, mut longs): (Vec<_>, Vec<_>) =
+        (0..BATCHES).map(|_| (short.per_append(), long.per_append())).unzip();
+    shorts.sort();
+    longs.sort();
+    (shorts[BATCHES / 2], longs[BATCHES / 2])
 }
 
 /// Starts the node and asks for its checkpoint as soon as it listens, then kills it.
@@ -112,5 +120,17 @@ fn open(node: &mut TestNode) -> Duration {
     let elapsed = start.elapsed();
     child.kill().unwrap();
     child.wait().unwrap();
+    elapsed
+}
+
+/// Starts the node, waits for its scores and stops it.
+fn ready(node: &mut TestNode) -> Duration {
+    let start = Instant::now();
+    node.start(node.serve_command());
+    while !node.is_ready() {
+        std::thread::sleep(LOOK);
+    }
+    let elapsed = start.elapsed();
+    assert!(node.terminate().success());
     elapsed
 }

@@ -71,6 +71,8 @@ fn ledger_lines(entries: u64) {
     print(&what, &figure, Some((growth.long.as_secs_f64() / growth.short.as_secs_f64(), 1.3)));
     let what = format!("`ostrakon serve` on {} entries until it answered /checkpoint, against 2 s (at most)", entries);
     print(&what, &format!("{:.1?}", growth.open), Some((growth.open.as_secs_f64() / 2.0, 1.0)));
+    let figure = format!("{:.1?}, {:.1?}", growth.first_ready, growth.ready);
+    print("until its scores are those of all votes: by reading them all, from the file it left", &figure, None);
     let (ours, bare) = tiles::per_second(&mut growth.node, entries);
     print("bare warp endpoint that returns a tile's bytes", &per_second(bare), None);
     print("full tiles read from the node; against the bare endpoint", &per_second(ours), Some((ours / bare, 0.7)));
