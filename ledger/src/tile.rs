@@ -20,7 +20,7 @@ const LEVEL_MAX: u8 = 63;
 const PATH_BYTES_MAX: usize = 64;
 
 /// What a path of the read API asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TilePath {
     /// Hashes of the tree.
     Hashes {

@@ -5,8 +5,9 @@ use std::convert::Infallible;
 use ostrakon_ledger::Refusal;
 use serde::Serialize;
 use warp::{
-    Rejection, Reply,
+    Rejection,
     http::{HeaderValue, StatusCode, header},
+    hyper::body::Bytes,
     reply::Response,
 };
 
@@ -111,8 +112,8 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
 }
 
 /// `bytes` as a response of type `content_type`.
-pub fn respond(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response {
-    let mut answer = bytes.into_response();
+pub fn respond(status: StatusCode, content_type: &'static str, bytes: impl Into<Bytes>) -> Response {
+    let mut answer = Response::new(bytes.into().into());
     *answer.status_mut() = status;
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     answer

@@ -1,8 +1,10 @@
 //! C2SP `tlog-tiles`: this node's ledger below `/`, and its copies of others' below `/mirror/<peer>/`.
 
-use std::{io::Write, sync::Arc};
+mod files;
 
-use ostrakon_ledger::{LedgerReader, PeerName, tile::TilePath};
+use std::sync::Arc;
+
+use ostrakon_ledger::{PeerName, tile::TilePath};
 use warp::{
     Filter, Rejection,
     http::{HeaderValue, StatusCode, header},
@@ -10,6 +12,7 @@ use warp::{
     reply::Response,
 };
 
+use self::files::{File, Files};
 use crate::{
     error::Error,
     http::{answer, problem::respond, with},
@@ -26,9 +29,11 @@ pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Err
         .and(warp::get())
         .and(with(node))
         .then(|node: Arc<Node>| async move { answer(async { Ok(checkpoint(node.checkpoint()?.to_string())) }).await });
-    let tiles = warp::path("tile").and(warp::path::tail()).and(warp::get()).and(takes_gzip()).and(with(node)).then(
-        |path: Tail, gzip: bool, node: Arc<Node>| async move {
-            answer(async { tile(&node.reader, path.as_str(), gzip) }).await
+    let files = Arc::new(Files::of(node.reader.clone()));
+    let tiles = warp::path("tile").and(warp::path::tail()).and(warp::get()).and(takes_gzip()).then(
+        move |path: Tail, gzip: bool| {
+            let files = files.clone();
+            answer(async move { tile(path.as_str(), |path| files.get(path, gzip)) })
         },
     );
     let copies = warp::path("mirror")
@@ -61,29 +66,23 @@ fn copied(node: &Node, peer: &str, path: &str, gzip: bool) -> Result<Response, E
     let peer = PeerName::parse(peer)?;
     let reader = node.mirrors.reader(&peer).ok_or_else(|| Error::NotFollowed(peer.to_string()))?;
     match path.strip_prefix("tile/") {
-        Some(path) => tile(&reader, path, gzip),
+        Some(path) => tile(path, |path| files::read(&reader, path, gzip)),
         None if path == "checkpoint" => Ok(checkpoint(reader.checkpoint())),
         None => Err(Error::NoSuchTile),
     }
 }
 
-/// `GET /tile/…`: tiles of hashes and bundles of entries, full or partial; bundles compressed for those who take that, hashes
-/// never, since they do not shrink.
-fn tile(reader: &LedgerReader, path: &str, gzip: bool) -> Result<Response, Error> {
-    let (bytes, is_bundle) = match format!("tile/{path}").parse::<TilePath>()? {
-        TilePath::Hashes { level, n, width } => (reader.tile(level, n, width)?, false),
-        TilePath::Entries { n, width } => (reader.entry_bundle(n, width)?, true),
-    };
-    let bytes = bytes.ok_or(Error::NoSuchTile)?;
-    let packed = if is_bundle && gzip { pack(&bytes) } else { None };
-    let is_packed = packed.is_some();
-    let mut response = respond(StatusCode::OK, "application/octet-stream", packed.unwrap_or(bytes));
+/// `GET /tile/…`: tiles of hashes and bundles of entries, full or partial.
+fn tile(path: &str, file: impl FnOnce(TilePath) -> Result<Option<File>, Error>) -> Result<Response, Error> {
+    let path: TilePath = format!("tile/{path}").parse()?;
+    let File { bytes, packed } = file(path)?.ok_or(Error::NoSuchTile)?;
+    let mut response = respond(StatusCode::OK, "application/octet-stream", bytes);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, IMMUTABLE);
-    if is_bundle {
+    if matches!(path, TilePath::Entries { .. }) {
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
-    if is_packed {
+    if packed {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Ok(response)
@@ -95,11 +94,4 @@ fn accepts_gzip(codings: &str) -> bool {
         let mut parts = coding.split(';').map(str::trim);
         parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip")) && !parts.any(|q| q == "q=0" || q == "q=0.0")
     })
-}
-
-/// The bytes under gzip; `None` if that fails, which memory does not.
-fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(bytes).ok()?;
-    packer.finish().ok()
 }

@@ -1,0 +1,85 @@
+//! The files of a ledger's read API as they are sent. Full ones never change: those asked for lately are kept, since what one
+//! follower fetches the others fetch, too.
+
+use std::io::Write;
+
+use ostrakon_ledger::{
+    LedgerReader,
+    tile::{TILE_WIDTH, TilePath},
+};
+use quick_cache::{Weighter, sync::Cache};
+use warp::hyper::body::Bytes;
+
+use crate::error::Error;
+
+/// Bytes that are kept: the hashes of a million entries, or the packed bundles of some hundred thousand.
+const KEPT_BYTES_MAX: u64 = 32 << 20;
+/// About how many files that is, from which the cache finds out into how many parts it divides.
+const KEPT_FILES: usize = 1024;
+
+/// A tile or a bundle.
+#[derive(Clone)]
+pub(super) struct File {
+    pub(super) bytes: Bytes,
+    /// Whether they are under gzip.
+    pub(super) packed: bool,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<(TilePath, bool), File> for ByBytes {
+    fn weight(&self, _: &(TilePath, bool), file: &File) -> u64 {
+        file.bytes.len() as u64
+    }
+}
+
+/// The files of one ledger.
+pub(super) struct Files {
+    reader: LedgerReader,
+    kept: Cache<(TilePath, bool), File, ByBytes>,
+}
+
+impl Files {
+    pub(super) fn of(reader: LedgerReader) -> Self {
+        Self { reader, kept: Cache::with_weighter(KEPT_FILES, KEPT_BYTES_MAX, ByBytes) }
+    }
+
+    /// As [`read`], from memory if it can be.
+    pub(super) fn get(&self, path: TilePath, gzip: bool) -> Result<Option<File>, Error> {
+        if path.width() < TILE_WIDTH {
+            return read(&self.reader, path, gzip);
+        }
+        if let Some(file) = self.kept.get(&(path, gzip)) {
+            return Ok(Some(file));
+        }
+        let file = read(&self.reader, path, gzip)?;
+        if let Some(file) = &file {
+            self.kept.insert((path, gzip), file.clone());
+        }
+        Ok(file)
+    }
+}
+
+/// A file of the published ledger; bundles are packed for those who take that, hashes never, since they do not shrink.
+/// `None`: there is none yet.
+pub(super) fn read(reader: &LedgerReader, path: TilePath, gzip: bool) -> Result<Option<File>, Error> {
+    let plain = |bytes: Vec<u8>| File { bytes: bytes.into(), packed: false };
+    Ok(match path {
+        TilePath::Hashes { level, n, width } => reader.tile(level, n, width)?.map(plain),
+        TilePath::Entries { n, width } => reader.entry_bundle(n, width)?.map(|bytes| {
+            let packed = if gzip { pack(&bytes) } else { None };
+            packed.map_or_else(|| plain(bytes), |bytes| File { bytes: bytes.into(), packed: true })
+        }),
+    })
+}
+
+/// The bytes under gzip; `None` if that fails, which memory does not.
+fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).ok()?;
+    packer.finish().ok()
+}
+
+#[cfg(test)]
+mod tests;
