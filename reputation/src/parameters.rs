@@ -48,17 +48,21 @@ pub struct Parameters {
     pub half_life_ms: Option<u64>,
     /// R7: k, the weight of not knowing; ≥ 1 (default .2).
     pub k: u32,
-    /// R8: credibility of an ordinary reporter before R3 and R4; 0…1 000 000 (default .3).
+    /// R8: credibility before R3 and R4 of an ordinary reporter nothing is known about; 0…1 000 000 (default .3).
     pub own_base: u32,
+    /// R8: the same of one with a long record; less than `own_base` counts as that; 0…1 000 000 (default .45). Below
+    /// .466 a single report of an ordinary user does not reach the default policy's "bad standing".
+    pub own_proven: u32,
+    /// R8: how evenly the subjects of a message answer for it, the familiar beside the strange (default .5).
+    pub own_spread: u32,
     /// R8, R4: weight of ordinary reporters as judges of each other; 0…1 000 000 (default .1).
     pub own_judge: u32,
     /// R8, R3: live reports a reporter makes at full weight; ≥ 1. A thousand, not ten: who reads much mail reports
     /// much, and on the mail trace a budget of 100 already finds less spam.
     pub own_budget: u32,
-    /// R8: log-odds of a subject never seen, in thousandths of a nat (default −500).
+    /// R8: log-odds of a subject never seen, in thousandths of a nat (default −500); the more often it was seen, the
+    /// less of it is left.
     pub newcomer: i32,
-    /// R8: log-odds of a subject seen but not voted on, in thousandths of a nat (default −250).
-    pub seen: i32,
     /// R8: bound of one subject's log-odds, in thousandths of a nat; ≥ 0 (default 3000).
     pub cap: i32,
 }
@@ -83,10 +87,11 @@ impl Default for Parameters {
             half_life_ms: None,
             k: 200_000,
             own_base: 300_000,
+            own_proven: 450_000,
+            own_spread: 500_000,
             own_judge: 100_000,
             own_budget: 1_000,
             newcomer: -500,
-            seen: -250,
             cap: 3_000,
         }
     }
@@ -114,6 +119,7 @@ impl Parameters {
             half_life_ms: self.half_life_ms.map(|ms| ms.max(HALF_LIFE_MS_MIN)),
             k: self.k.max(1),
             own_base: self.own_base.min(MILLION),
+            own_proven: self.own_proven.min(MILLION),
             own_judge: self.own_judge.min(MILLION),
             own_budget: self.own_budget.max(1),
             cap: self.cap.max(0),
@@ -141,11 +147,13 @@ impl Parameters {
             p.rounds,
             p.k,
             p.own_base,
+            p.own_proven,
+            p.own_spread,
             p.own_judge,
             p.own_budget,
         ];
-        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v4");
-        for word in words.into_iter().chain([p.newcomer, p.seen, p.cap].map(i32::cast_unsigned)) {
+        let mut hasher = blake3::Hasher::new_derive_key("ostrakon reputation parameters v5");
+        for word in words.into_iter().chain([p.newcomer, p.cap].map(i32::cast_unsigned)) {
             hasher.update(&word.to_be_bytes());
         }
         hasher.update(&p.half_life_ms.unwrap_or(0).to_be_bytes());

@@ -1,10 +1,12 @@
 //! R8 experience: the operator's own users are voters too.
 //!
-//! A report is about a message and counts for each of its subjects. An ordinary reporter weighs `own_base` times its
-//! consistency (R4), spread over its reports beyond `own_budget` (R3); a trusted one (moderator, spam trap) weighs a
-//! full vote, always. What reporters weigh is recomputed from the live reports every so many sightings and reports;
+//! A report is about a message and counts for each of its subjects, the more the less familiar the subject is beside
+//! the others ([`familiarity`]). An ordinary reporter weighs `own_base`, rising to `own_proven` with its record, times
+//! its consistency (R4), spread over its reports beyond `own_budget` (R3); a trusted one (moderator, spam trap) weighs
+//! a full vote, always. What reporters weigh is recomputed from the live reports every so many sightings and reports;
 //! in between a report changes the tallies of its subjects only.
 
+mod familiarity;
 mod places;
 mod reports;
 
@@ -14,10 +16,12 @@ use std::sync::Arc;
 use ostrakon_ledger::Subject;
 use serde::Serialize;
 
+pub(crate) use familiarity::by_sight;
 pub use places::SEEN_MAX;
 pub use reports::REPORTS_MAX;
 
 use crate::engine::Tally;
+use crate::fixed::Share;
 use crate::parameters::{HALF_LIFE_MS_MIN, Parameters};
 use crate::r5_decay::aged;
 use crate::table::{Table, hasher};
@@ -51,8 +55,8 @@ pub struct Report {
 /// What the operator's own users say about a subject.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Own {
-    /// Whether a message with this subject was seen before.
-    pub seen: bool,
+    /// `⌊log₂(1 + n)⌋` of the n messages with this subject that came before; 0: never seen.
+    pub familiarity: u32,
     /// Live reports.
     pub reports: u32,
     /// Weight of the reports for it, in nano-votes.
@@ -63,7 +67,7 @@ pub struct Own {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Known {
-    seen: bool,
+    familiarity: u32,
     tally: Tally,
     /// When the tally stands at face value, unix ms.
     reference_ms: u64,
@@ -152,6 +156,7 @@ impl Experience {
                     places.push(id);
                 }
             }
+            let places = self.answering(places);
             let value = report.value.clamp(-100, 100);
             let live = LiveReport { message: report.message, reporter, places, value, at_ms: report.at_ms };
             self.count(&live, Tally::add);
@@ -184,12 +189,15 @@ impl Experience {
             put(text.as_bytes());
         };
         for id in self.places.by_sight() {
-            put_text(self.places.place(id).subject.to_string());
+            let place = self.places.place(id);
+            put_text(format!("{} {}", place.subject, place.sightings));
         }
         put_text(String::new());
         for report in self.reports.iter() {
             put_text(self.reports.reporter(report.reporter).subject.to_string());
-            report.places.iter().for_each(|at| put_text(self.places.place(*at).subject.to_string()));
+            for (at, share) in &report.places {
+                put_text(format!("{} {share}", self.places.place(*at).subject));
+            }
             put_text(format!("{} {} {:?}", report.value, report.at_ms, report.message));
         }
         put_text(String::new());
@@ -202,11 +210,19 @@ impl Experience {
         out
     }
 
+    /// Each place with the share of a message that it answers for, as things stand.
+    fn answering(&self, places: Vec<u32>) -> Vec<(u32, Share)> {
+        let seen = places.iter().map(|id| self.places.place(*id)).map(|place| (&place.subject, place.sightings));
+        let shares = familiarity::shares(seen, self.parameters.own_spread);
+        places.into_iter().zip(shares).collect()
+    }
+
     /// Adds a report to the tallies of its subjects, or takes it out.
     fn count(&mut self, report: &LiveReport, change: fn(&mut Tally, i32, u64)) {
         let credibility = self.reports.reporter(report.reporter).credibility;
         let weight = report.weight(credibility, self.reference_ms, &self.parameters);
-        for id in &report.places {
+        for (id, share) in &report.places {
+            let weight = part(weight, *share);
             change(&mut self.places.place_mut(*id).tally, i32::from(report.value), weight);
             self.publish(*id);
             self.places.release(*id);
@@ -215,11 +231,12 @@ impl Experience {
 
     /// Shows readers how a subject stands.
     fn publish(&self, id: u32) {
-        let Place { subject, seen, tally } = self.places.place(id);
+        let Place { subject, seen, sightings, tally } = self.places.place(id);
         if seen.is_none() && tally.voters == 0 {
             self.table.remove(subject);
         } else {
-            self.table.set(subject, Known { seen: seen.is_some(), tally: *tally, reference_ms: self.reference_ms });
+            let familiarity = familiarity::familiarity(*sightings);
+            self.table.set(subject, Known { familiarity, tally: *tally, reference_ms: self.reference_ms });
         }
     }
 
@@ -247,17 +264,17 @@ impl Experience {
         self.reference_ms = self.now_ms;
         self.reports.weigh_reporters(self.places.len(), self.reference_ms, &self.parameters);
         for report in self.reports.iter() {
-            report.places.iter().for_each(|at| self.places.place_mut(*at).tally = Tally::default());
+            report.places.iter().for_each(|(at, _)| self.places.place_mut(*at).tally = Tally::default());
         }
         for report in self.reports.iter() {
             let credibility = self.reports.reporter(report.reporter).credibility;
             let weight = report.weight(credibility, self.reference_ms, &self.parameters);
-            for at in &report.places {
-                self.places.place_mut(*at).tally.add(i32::from(report.value), weight);
+            for (at, share) in &report.places {
+                self.places.place_mut(*at).tally.add(i32::from(report.value), part(weight, *share));
             }
         }
         for report in self.reports.iter() {
-            report.places.iter().for_each(|at| self.publish(*at));
+            report.places.iter().for_each(|(at, _)| self.publish(*at));
         }
     }
 }
@@ -269,10 +286,15 @@ impl ExperienceReader {
         let now_ms = now_ms.max(known.reference_ms);
         let aged = |amount| aged(amount, known.reference_ms, now_ms, self.parameters.half_life_ms);
         Own {
-            seen: known.seen,
+            familiarity: known.familiarity,
             reports: known.tally.voters,
             positive_nv: aged(known.tally.positive),
             negative_nv: aged(known.tally.negative),
         }
     }
+}
+
+/// A share of a report's weight, in nano-votes. A weight is at most four votes (R5): 32 bits, and 30.
+fn part(weight_nv: u64, share: Share) -> u64 {
+    (weight_nv * u64::from(share)) >> 30
 }

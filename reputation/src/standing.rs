@@ -5,7 +5,7 @@ use ostrakon_ledger::Subject;
 use crate::fixed::ln_ratio_milli;
 use crate::parameters::VOTE_NV;
 use crate::r7_posterior::Score;
-use crate::r8_experience::{ExperienceReader, SUBJECTS_MAX};
+use crate::r8_experience::{ExperienceReader, SUBJECTS_MAX, by_sight};
 use crate::snapshot::Snapshot;
 
 /// Weight below which a subject counts as not voted on: a hundredth of a vote (reference form).
@@ -25,23 +25,23 @@ pub struct Standing {
 /// The standing of a message with these subjects at `now_ms`; the first [`SUBJECTS_MAX`] count.
 ///
 /// A subject's part is `ln((P + ¼) / (N + ¼))` over the votes of the ledger and the reports of the operator's own
-/// users, within ±`cap`; without a vote it is `seen` if its messages came before and `newcomer` if not, and 0 for
-/// content.
+/// users, within ±`cap`; without a vote it is what is left of `newcomer` ([`Own::familiarity`]), and 0 for content.
+///
+/// [`Own::familiarity`]: crate::Own::familiarity
 pub fn standing(ledger: &Snapshot, own: &ExperienceReader, subjects: &[Subject], now_ms: u64) -> Standing {
     let parameters = ledger.parameters();
     let part = |subject: &Subject| {
         let (voted, own) = (ledger.score(subject, now_ms), own.own(subject, now_ms));
         let (p, n) = (voted.positive_nv + own.positive_nv, voted.negative_nv + own.negative_nv);
         let score = Score::of(p, n, parameters.k_nv(), voted.known || own.reports > 0);
-        let part = match (p + n > VOTED_NV, own.seen) {
-            (true, _) => {
+        let part = match subject {
+            _ if p + n > VOTED_NV => {
                 let odds = ln_ratio_milli(p + PRIOR_NV, n + PRIOR_NV);
                 odds.clamp(-i64::from(parameters.cap), i64::from(parameters.cap)) as i32
             }
             // Content is new by nature: that it was never seen says nothing.
-            (false, _) if matches!(subject, Subject::Content(_)) => 0,
-            (false, true) => parameters.seen,
-            (false, false) => parameters.newcomer,
+            Subject::Content(_) => 0,
+            _ => by_sight(parameters.newcomer, own.familiarity),
         };
         (subject.clone(), score, part)
     };

@@ -76,6 +76,12 @@ impl Record {
         if beyond >= ramp { 0 } else { ONE - ratio(u64::from(beyond), u64::from(ramp)) }
     }
 
+    /// How much is known of the voter: `known / (known + ½)`.
+    pub(crate) fn sure(&self) -> Share {
+        let known = self.against + self.along;
+        ratio(known, known + HALF_KNOWN / 2)
+    }
+
     /// What vouching for a voter with this record costs: `vouch · (1 − consistency) · known / (known + 1)`.
     pub(super) fn blame(&self, consistency: Share, p: &Parameters) -> Share {
         if consistency == ONE {
@@ -97,9 +103,8 @@ pub(crate) struct Population {
 impl Population {
     /// Adds a voter's record; it counts by how much is known.
     pub(crate) fn add(&mut self, record: &Record) {
-        let known = record.against + record.along;
-        let sure = ratio(known, known + HALF_KNOWN / 2);
-        self.contradicting += u64::from(times(ratio(record.against, known), sure));
+        let sure = record.sure();
+        self.contradicting += u64::from(times(ratio(record.against, record.against + record.along), sure));
         self.voters += u64::from(sure);
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use ahash::RandomState;
 use ostrakon_ledger::Subject;
 
+use super::familiarity::familiarity;
 use crate::engine::Tally;
 
 /// Most subjects remembered as seen; beyond it the one not seen for longest is forgotten. Half a million subjects are
@@ -20,6 +21,8 @@ pub(super) struct Place {
     pub(super) subject: Subject,
     /// Rank among all sightings; `None`: never seen, or forgotten.
     pub(super) seen: Option<u64>,
+    /// Messages it was seen in since it is remembered.
+    pub(super) sightings: u32,
     /// Weights of the live reports; `voters` counts the reports.
     pub(super) tally: Tally,
 }
@@ -67,7 +70,7 @@ impl Places {
         if let Some(id) = self.index.get(subject) {
             return *id;
         }
-        let place = Place { subject: subject.clone(), seen: None, tally: Tally::default() };
+        let place = Place { subject: subject.clone(), seen: None, sightings: 0, tally: Tally::default() };
         let id = match self.free.pop() {
             Some(id) => {
                 self.slots[id as usize] = place;
@@ -82,21 +85,23 @@ impl Places {
         id
     }
 
-    /// Notes a sighting; true if the subject was not remembered. One that is in no danger of being forgotten keeps its
-    /// rank: most sightings are of such subjects, and need not touch the order.
+    /// Notes a sighting; true if the subject is more familiar now. One that is in no danger of being forgotten keeps
+    /// its rank: most sightings are of such subjects, and need not touch the order.
     pub(super) fn see(&mut self, id: u32) -> bool {
         self.sightings += 1;
-        let seen = &mut self.slots[id as usize].seen;
+        let place = &mut self.slots[id as usize];
+        let before = familiarity(place.sightings);
+        place.sightings = place.sightings.saturating_add(1);
+        let closer = familiarity(place.sightings) > before;
         let safe = (self.seen_max / RANK_SLACK) as u64;
-        if seen.is_some_and(|rank| self.sightings - rank < safe) {
-            return false;
+        if place.seen.is_some_and(|rank| self.sightings - rank < safe) {
+            return closer;
         }
-        let before = seen.replace(self.sightings);
-        if let Some(rank) = before {
+        if let Some(rank) = place.seen.replace(self.sightings) {
             self.order.remove(&rank);
         }
         self.order.insert(self.sightings, id);
-        before.is_none()
+        closer
     }
 
     /// Forgets the subject not seen for longest, if there are too many; returns it.
@@ -105,7 +110,8 @@ impl Places {
             return None;
         }
         let (_, id) = self.order.pop_first()?;
-        self.slots[id as usize].seen = None;
+        let place = &mut self.slots[id as usize];
+        (place.seen, place.sightings) = (None, 0);
         Some(id)
     }
 

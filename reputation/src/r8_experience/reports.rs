@@ -21,8 +21,8 @@ pub const REPORTS_MAX: usize = 1 << 17;
 pub(super) struct LiveReport {
     pub(super) message: [u8; 32],
     pub(super) reporter: u32,
-    /// Places of the message's subjects.
-    pub(super) places: Vec<u32>,
+    /// Places of the message's subjects, each with the share of the message that it answers for.
+    pub(super) places: Vec<(u32, Share)>,
     /// −100…100, not 0.
     pub(super) value: i8,
     pub(super) at_ms: u64,
@@ -34,7 +34,7 @@ impl LiveReport {
         aged(u64::from(self.value.unsigned_abs()) * 10_000, self.at_ms, reference_ms, half_life_ms)
     }
 
-    /// What it weighs on each of its subjects, in nano-votes.
+    /// What it weighs on a subject that answers in full, in nano-votes.
     pub(super) fn weight(&self, credibility: Share, reference_ms: u64, p: &Parameters) -> u64 {
         weight(credibility, X_PER_MILLIONTH * self.size(reference_ms, p.half_life_ms))
     }
@@ -131,7 +131,7 @@ impl Reports {
     }
 
     /// R3 and R4 anew from the live reports alone: trusted reporters judge at full weight, the others at `own_judge`
-    /// times their consistency of the round before.
+    /// times their consistency of the round before. What is judged is the report, so its subjects count alike here.
     pub(super) fn weigh_reporters(&mut self, places: usize, reference_ms: u64, p: &Parameters) {
         let judge_base = from_millionths(p.own_judge);
         let k_c_nv = p.k_c_nv();
@@ -139,6 +139,7 @@ impl Reports {
         self.reporters.iter_mut().for_each(|reporter| reporter.consistency = ONE);
         let tallies = &mut self.scratch;
         tallies.resize(places, Tally::default());
+        let mut records = vec![Record::default(); self.reporters.len()];
         for _ in 0..p.rounds {
             let judge = |reporter: &Reporter| {
                 if reporter.trusted { ONE } else { times(judge_base, reporter.consistency) }
@@ -147,13 +148,13 @@ impl Reports {
             let own = |report: &LiveReport| report.weight(judges[report.reporter as usize], reference_ms, p);
             for report in self.live.values() {
                 let weight = own(report);
-                report.places.iter().for_each(|at| tallies[*at as usize].add(i32::from(report.value), weight));
+                report.places.iter().for_each(|(at, _)| tallies[*at as usize].add(i32::from(report.value), weight));
             }
-            let mut records = vec![Record::default(); self.reporters.len()];
+            records.fill(Record::default());
             for report in self.live.values() {
                 let weight = own(report);
                 let age = decay.left(report.at_ms);
-                for at in &report.places {
+                for (at, _) in &report.places {
                     let mut others = tallies[*at as usize];
                     others.remove(i32::from(report.value), weight);
                     let record = &mut records[report.reporter as usize];
@@ -161,7 +162,7 @@ impl Reports {
                 }
             }
             for report in self.live.values() {
-                report.places.iter().for_each(|at| tallies[*at as usize] = Tally::default());
+                report.places.iter().for_each(|(at, _)| tallies[*at as usize] = Tally::default());
             }
             // Where many are found to lie, whoever nothing is known about is believed less.
             let ordinary = || self.reporters.iter().zip(&records).filter(|(reporter, _)| !reporter.trusted);
@@ -173,10 +174,11 @@ impl Reports {
                 reporter.consistency = record.consistency(p, usual);
             }
         }
-        let base = from_millionths(p.own_base);
-        for reporter in self.reporters.iter_mut().filter(|reporter| !reporter.trusted) {
+        let (base, proven) = (from_millionths(p.own_base), from_millionths(p.own_proven));
+        for (reporter, record) in self.reporters.iter_mut().zip(&records).filter(|(reporter, _)| !reporter.trusted) {
             let price = r3_budget::price(u64::from(reporter.reports) * MILLION, p.own_budget);
-            reporter.credibility = times(times(base, reporter.consistency), ratio(MILLION, price));
+            let earned = base + times(proven.saturating_sub(base), record.sure());
+            reporter.credibility = times(times(earned, reporter.consistency), ratio(MILLION, price));
         }
     }
 }

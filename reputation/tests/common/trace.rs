@@ -1,11 +1,11 @@
-//! Plays the mail trace against [`Experience`], as `docs/reputation.md` describes.
+//! Plays the mail trace against [`Experience`] and against plain counting, as `docs/reputation.md` describes.
 #![allow(dead_code, clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use ostrakon_ledger::{PeerName, Subject, Tag};
-use ostrakon_reputation::{Book, Experience, Parameters, Report, Viewpoint, standing};
+use ostrakon_reputation::{Book, Experience, Parameters, Report, Snapshot, Viewpoint, standing};
 
 pub(crate) struct Mail {
     subjects: Vec<Subject>,
@@ -19,7 +19,11 @@ pub(crate) struct Trace {
     recipients: Vec<Subject>,
 }
 
+/// Rows of the R8 table: share of the mail that is reported, share of the recipients that always lie.
+pub(crate) const ROWS: [(f64, f64); 5] = [(0.1, 0.0), (0.1, 0.2), (0.1, 0.4), (0.01, 0.0), (0.01, 0.4)];
+
 /// Share of the mail that is reported, share of recipients that always lie, trusted reporters, seed of the draw.
+#[derive(Clone)]
 pub(crate) struct Run {
     pub(crate) reported: f64,
     pub(crate) lying: f64,
@@ -28,7 +32,7 @@ pub(crate) struct Run {
     pub(crate) parameters: Parameters,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Outcome {
     /// Area under the ROC curve, second half.
     pub(crate) auc: f64,
@@ -73,8 +77,22 @@ impl Trace {
         Some(Self { mails, recipients })
     }
 
-    /// Judges every message, then shows it to the engine, then lets its recipient report it or not.
+    /// R8 on a draw.
     pub(crate) fn run(&self, run: &Run) -> Outcome {
+        self.play(run, |trusted| {
+            let viewpoint = Viewpoint { name: "own".to_owned(), seeds: BTreeMap::new() };
+            let ledger = Book::new(Parameters::default(), viewpoint).snapshot();
+            R8 { ledger, experience: Experience::new(run.parameters.clone(), trusted) }
+        })
+    }
+
+    /// Plain counting on the same draw; its parameters do not matter.
+    pub(crate) fn count(&self, run: &Run) -> Outcome {
+        self.play(run, |_| PlainCounts::default())
+    }
+
+    /// Judges every message, then shows it to the judge, then lets its recipient report it or not.
+    fn play<J: Judge>(&self, run: &Run, judge: impl FnOnce(BTreeSet<Subject>) -> J) -> Outcome {
         let mut draw = Draw(run.seed);
         // The recipient of most mail never lies, as in the reference.
         let liars: BTreeSet<&Subject> = self.recipients[1..].iter().filter(|_| draw.below(run.lying)).collect();
@@ -83,25 +101,18 @@ impl Trace {
         let honest = self.recipients.iter().filter(|who| !liars.contains(who));
         let drawn: Vec<&Subject> = honest.filter(|_| draw.below(share)).collect();
         let trusted: BTreeSet<Subject> = drawn.into_iter().take(run.trusted).cloned().collect();
-        let viewpoint = Viewpoint { name: "own".to_owned(), seeds: BTreeMap::new() };
-        let ledger = Book::new(Parameters::default(), viewpoint).snapshot();
-        let mut experience = Experience::new(run.parameters.clone(), trusted.clone());
+        let mut judge = judge(trusted.clone());
         let (mut ham, mut spam) = (Vec::new(), Vec::new());
         let started = std::time::Instant::now();
         for (i, mail) in self.mails.iter().enumerate() {
-            let at_ms = i as u64 * 1_000;
-            let judged = standing(&ledger, &experience.reader(), &mail.subjects, at_ms);
+            let total = judge.standing(i, mail);
             if i >= self.mails.len() / 2 {
-                if mail.ham { ham.push(judged.total) } else { spam.push(judged.total) }
+                if mail.ham { ham.push(total) } else { spam.push(total) }
             }
-            experience.sight(&mail.subjects, at_ms);
+            judge.sight(i, mail);
             let share = if trusted.contains(&mail.recipient) { run.reported.max(0.3) } else { run.reported };
             if draw.below(share) {
-                let value = if mail.ham != liars.contains(&mail.recipient) { 100 } else { -100 };
-                let mut message = [0; 32];
-                message[..8].copy_from_slice(&(i as u64).to_be_bytes());
-                let (reporter, subjects) = (mail.recipient.clone(), mail.subjects.clone());
-                experience.report(Report { message, reporter, subjects, value, at_ms });
+                judge.report(i, mail, mail.ham != liars.contains(&mail.recipient));
             }
         }
         let events_per_second = (self.mails.len() as f64 / started.elapsed().as_secs_f64()) as u64;
@@ -114,9 +125,69 @@ impl Trace {
     }
 }
 
-/// Parameters that make R8 count plainly: every report a full vote, nobody inconsistent, no budget.
-pub(crate) fn plain_counts() -> Parameters {
-    Parameters { own_base: 1_000_000, zone: 1_000_000, own_budget: u32::MAX, ..Parameters::default() }
+/// What is played against: the `i`-th message is judged, then seen, then perhaps reported.
+trait Judge {
+    fn standing(&self, i: usize, mail: &Mail) -> i32;
+    fn sight(&mut self, i: usize, mail: &Mail);
+    fn report(&mut self, i: usize, mail: &Mail, good: bool);
+}
+
+struct R8 {
+    ledger: Snapshot,
+    experience: Experience,
+}
+
+fn at_ms(i: usize) -> u64 {
+    i as u64 * 1_000
+}
+
+impl Judge for R8 {
+    fn standing(&self, i: usize, mail: &Mail) -> i32 {
+        standing(&self.ledger, &self.experience.reader(), &mail.subjects, at_ms(i)).total
+    }
+
+    fn sight(&mut self, i: usize, mail: &Mail) {
+        self.experience.sight(&mail.subjects, at_ms(i));
+    }
+
+    fn report(&mut self, i: usize, mail: &Mail, good: bool) {
+        let mut message = [0; 32];
+        message[..8].copy_from_slice(&(i as u64).to_be_bytes());
+        let (reporter, subjects) = (mail.recipient.clone(), mail.subjects.clone());
+        let value = if good { 100 } else { -100 };
+        self.experience.report(Report { message, reporter, subjects, value, at_ms: at_ms(i) });
+    }
+}
+
+/// Every report counts one for each subject of its message: log-odds with ¼ pseudo-counts within ±3, a subject never seen
+/// counts −.5, one seen but never reported −.25 (the plain counts of the reference).
+#[derive(Default)]
+struct PlainCounts {
+    /// Reports for and against every subject seen.
+    seen: HashMap<Subject, [f64; 2]>,
+}
+
+impl Judge for PlainCounts {
+    fn standing(&self, _: usize, mail: &Mail) -> i32 {
+        let part = |subject| match self.seen.get(subject) {
+            None => -0.5,
+            Some([0.0, 0.0]) => -0.25,
+            Some([good, bad]) => ((good + 0.25) / (bad + 0.25)).ln().clamp(-3.0, 3.0),
+        };
+        mail.subjects.iter().map(|subject| (part(subject) * 1_000.0).floor() as i32).sum()
+    }
+
+    fn sight(&mut self, _: usize, mail: &Mail) {
+        for subject in &mail.subjects {
+            self.seen.entry(subject.clone()).or_default();
+        }
+    }
+
+    fn report(&mut self, _: usize, mail: &Mail, good: bool) {
+        mail.subjects
+            .iter()
+            .for_each(|subject| self.seen.entry(subject.clone()).or_default()[usize::from(!good)] += 1.0);
+    }
 }
 
 fn tag(text: &str) -> Tag {

@@ -1,0 +1,72 @@
+//! How well the operator's users know a subject by sight, and what that changes.
+
+use ostrakon_ledger::Subject;
+
+use crate::fixed::{MILLION, ONE, Share, ratio};
+
+/// `⌊log₂(1 + n)⌋` of a subject that n messages had before. Doublings, not messages: what a sender gains by sending more
+/// ends soon, and readers need to hear of it seldom.
+pub(super) fn familiarity(sightings: u32) -> u32 {
+    sightings.saturating_add(1).ilog2()
+}
+
+/// What is left of the sign that a first sight is, in thousandths of a nat: `newcomer / (1 + familiarity)`.
+pub(crate) fn by_sight(newcomer: i32, familiarity: u32) -> i32 {
+    newcomer / (1 + familiarity.cast_signed())
+}
+
+/// For how much of a message each of its subjects answers: `(spread + s) / (spread + max s)`, where
+/// `s = 1 / (1 + familiarity)` goes by the messages before this one. A stranger in the house explains what happened
+/// better than the house does. Content is new by nature: it answers in full and excuses nobody.
+///
+/// `subjects`: each with the messages it was seen in, this one among them. `spread` in millionths.
+pub(super) fn shares<'a>(subjects: impl Iterator<Item = (&'a Subject, u32)> + Clone, spread: u32) -> Vec<Share> {
+    let spread = (u64::from(spread) << 30) / MILLION;
+    let strange = |(subject, sightings): (&Subject, u32)| match subject {
+        Subject::Content(_) => None,
+        _ => Some(u64::from(ONE / (1 + familiarity(sightings.saturating_sub(1))))),
+    };
+    let strangest = subjects.clone().filter_map(strange).max().unwrap_or_default();
+    let share = |subject| strange(subject).map_or(ONE, |strange| ratio(spread + strange, spread + strangest));
+    subjects.map(share).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ostrakon_ledger::Tag;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(sightings: &[u32]) -> Vec<Share> {
+        let account = Subject::Account(Tag([0; 32]));
+        shares(sightings.iter().map(|n| (&account, *n)), 500_000)
+    }
+
+    #[test]
+    fn a_first_sight_fades_with_every_doubling() {
+        let parts = [0, 1, 2, 3, 6, 7, 1_000, u32::MAX].map(|n| by_sight(-500, familiarity(n)));
+        assert_eq!(parts, [-500, -250, -250, -166, -166, -125, -50, -15]);
+    }
+
+    #[test]
+    fn the_strangest_answers_in_full_and_content_excuses_nobody() {
+        // Seen 79 times before: s = 1/7; (½ + 1/7) / (½ + 1) = .4286.
+        let [house, rest @ ..] = &of(&[80, 1, 1, 1])[..] else { panic!("four") };
+        assert_eq!(((u64::from(*house) * 10_000) >> 30, rest), (4285, &[ONE; 3][..]));
+        assert_eq!(of(&[80, 80, 80]), [ONE; 3]);
+        assert_eq!(of(&[0, 0]), [ONE; 2], "forgotten, and reported late");
+        let (peer, content) = (Subject::Account(Tag([0; 32])), Subject::Content(Tag([1; 32])));
+        assert_eq!(shares([(&peer, 80), (&content, 1)].into_iter(), 500_000), [ONE; 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn shares_lie_between_a_third_and_one_and_the_strangest_has_one(sightings in proptest::collection::vec(0u32.., 1..6)) {
+            let shares = of(&sightings);
+            prop_assert!(shares.iter().all(|share| (ONE / 3..=ONE).contains(share)));
+            let (at, _) = sightings.iter().enumerate().min_by_key(|(_, n)| **n).unwrap_or((0, &0));
+            prop_assert_eq!(shares[at], ONE);
+        }
+    }
+}
