@@ -163,7 +163,7 @@ facts! {
         links (0, i64::MAX) = "How many links the adapter counted; 0 if it did not look.";
         score (-1000, 1000) = "The peer's score in thousandths: −1000 (all bad) to 1000 (all good).";
         confidence (0, 1000) = "How much is known about the peer, in thousandths: 0 is nothing, 1000 is certainty.";
-        standing (-STANDING_MAX, STANDING_MAX) = "All subjects of the message together, in milli-nats: below 0 counts against it. Each subject adds −3000 to 3000; one never seen −500, one seen and not voted on −250, content 0 unless voted on.";
+        standing (-STANDING_MAX, STANDING_MAX) = "All subjects of the message together, in milli-nats: below 0 counts against it. Each subject adds −3000 to 3000; one not voted on −500 if never seen, −250 after one message, less with every doubling; content 0 unless voted on.";
         net_score (-1000, 1000) = "The network's score, as `score`.";
         net_confidence (0, 1000) = "The network's confidence, as `confidence`.";
         domain_score (-1000, 1000) = "The sender domain's score.";
