@@ -52,6 +52,13 @@ pub(crate) fn measure(entries: u64) -> Growth {
     Growth { entries, short, long, open: opens[STARTS / 2], first_ready, ready, node }
 }
 
+/// A node, not served yet, whose ledger has this many entries and at most a batch more.
+pub(crate) fn grown(entries: u64) -> TestNode {
+    let node = TestNode::new();
+    Grower::new(&node).grow(entries);
+    node
+}
+
 struct Grower {
     registrar: Registrar,
     peers: Vec<TestPeer>,

@@ -31,7 +31,7 @@ fn main() {
         Some("ledger") => return ledger_lines(ENTRIES),
         Some("long") => return ledger_lines(ENTRIES_LONG),
         Some("witness") => return witness_line(),
-        Some("mirror") => return mirror::lines(ENTRIES),
+        Some("mirror") => return mirror::lines(std::env::args().nth(2).map_or(ENTRIES, |it| it.parse().unwrap())),
         _ => {}
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     decisions::question,
-    growth::{self, AUTHORS},
+    growth::{AUTHORS, grown},
     http::connect,
     print,
 };
@@ -23,13 +23,13 @@ const FOLLOWED: &str = "node.example";
 const CHECKS_PER_SECOND: f64 = 200.0;
 const CONNECTIONS: usize = 16;
 /// How long an idle node is asked.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the copy is there.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The lines of `bench mirror`, of a ledger with `entries` and a few more.
+/// The lines of `bench mirror`, about a ledger of that many entries.
 pub(crate) fn lines(entries: u64) {
-    let mut followed = growth::measure(entries).node;
+    let mut followed = grown(entries);
     let on_disk = bytes_in(&followed.home().join("ledger"));
     followed.serve();
     let note = followed.public_get("/checkpoint").body;
