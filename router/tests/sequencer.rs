@@ -175,6 +175,18 @@ impl World {
         Asked::new(async move { sequencer.submit(record).await })
     }
 
+    /// As [`Self::submit`], as soon as there is room.
+    fn submit_when_there_is_room(&self, record: &Verified<SignedRecord>) -> Asked<Appended> {
+        loop {
+            let mut asked = self.submit(record.clone());
+            if asked.waits() {
+                return asked;
+            }
+            assert!(matches!(asked.answer(), Err(Error::PoolFull)));
+            std::thread::yield_now();
+        }
+    }
+
     fn admit(&self, author: &Author) -> Asked<Appended> {
         let (sequencer, name, key) = (self.sequencer.clone(), author.name.clone(), author.key.public());
         Asked::new(async move { sequencer.admit(name, key).await })
@@ -403,13 +415,13 @@ fn what_waits_when_everyone_has_gone_is_done_before_the_end() {
 
 #[test]
 fn a_window_gathers_until_the_batch_is_full() {
-    let mut world = World::new(Limits { batch_max: 3, batch_window: ENDLESS, ..LIMITS });
-    let mut votes = [world.vote(0), world.vote(1)];
+    // One at a time fits into the pool: each is taken from there before the next one can come.
+    let mut world = World::new(Limits { pool_max: 1, batch_max: 64, batch_window: ENDLESS });
+    let records: Vec<_> = (0..64).map(|n| world.authors[n % PEERS.len()].vote()).collect();
+    let mut votes: Vec<_> = records.iter().map(|record| world.submit_when_there_is_room(record)).collect();
     assert!(votes.iter_mut().all(Asked::waits));
-    let third = world.vote(2);
-    world.gate.expect(&[3]);
-    let [first, second] = votes;
-    assert_eq!([first, second, third].map(index), [0, 1, 2].map(|n| FIRST + n));
+    world.gate.expect(&[64]);
+    assert_eq!(votes.into_iter().map(index).collect::<Vec<_>>(), (FIRST..FIRST + 64).collect::<Vec<_>>());
 }
 
 #[test]
