@@ -12,7 +12,8 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::error::{Malformed, Unproven};
+use crate::error::Unproven;
+use crate::malformed::Malformed;
 use crate::merkle::Hash;
 use crate::name::PeerName;
 use crate::note::{KeyKind, Note, NoteKey};

@@ -7,8 +7,8 @@
 //!
 //! The signed text does not name the witness, so that one key must not serve two cosigners.
 
-use crate::error::Malformed;
 use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::malformed::Malformed;
 use crate::note::{NoteKey, NoteSignature};
 
 /// Latest time that may be signed, 2^63 − 1.

@@ -14,8 +14,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use crate::error::{Malformed, Refusal};
+use crate::error::Refusal;
 use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::malformed::Malformed;
 use crate::record::{Body, EQUIVOCATE_BYTES_MAX, Record, RecordId, RecordType};
 use crate::text::with_hex;
 

@@ -9,8 +9,8 @@
 //! in both.
 
 use crate::dsse::SignedRecord;
-use crate::error::Malformed;
 use crate::keys::Signature;
+use crate::malformed::Malformed;
 use crate::name::{NAME_BYTES_MAX, PeerName};
 use crate::record::{EQUIVOCATE_BYTES_MAX, RecordType};
 

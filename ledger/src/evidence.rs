@@ -4,7 +4,7 @@
 //! whether a guess at the body is right, so that erasing salt and body leaves nothing of it behind; the record, and every
 //! proof about it, stays as it is.
 
-use crate::error::Malformed;
+use crate::malformed::Malformed;
 use crate::record::Digest;
 
 /// Length of the salt.

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 
-use crate::error::Malformed;
+use crate::malformed::Malformed;
 use crate::text::{parse_hex, with_hex};
 
 /// An Ed25519 public key that is canonically encoded, not weak and free of torsion.

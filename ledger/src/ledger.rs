@@ -23,11 +23,13 @@ use self::pending::{Heads, Pending, Sequenced};
 pub use self::reader::{LedgerReader, Published};
 pub use self::restore::{Preview, RESTORE_ENTRIES_MAX, Restorer};
 use self::tree::Tree;
+use crate::author::AuthorHead;
 use crate::checkpoint::{Checkpoint, origin};
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::Provenance;
-use crate::error::{LedgerError, Malformed, Refusal};
+use crate::error::{LedgerError, Refusal};
 use crate::keys::{PublicKey, SecretKey};
+use crate::malformed::Malformed;
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
 use crate::record::{Admit, Body, Header, Record, RecordId};
@@ -38,29 +40,6 @@ use crate::tables::{HEAD_KEY, Head, META};
 
 /// Most records in one batch: what one sync to disk and one signature are shared by.
 pub const BATCH_RECORDS_MAX: usize = 1024;
-
-/// An admitted peer and where its sequence ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AuthorHead {
-    /// The key that it signs with.
-    pub key: PublicKey,
-    /// `seq` of its last record, 0 when it has none.
-    pub seq: u64,
-    /// Id of its last record, zero when it has none.
-    pub id: RecordId,
-    /// Whether it stands for a third party who did not sign.
-    pub imported: bool,
-    /// Where it was admitted.
-    pub admitted_at_index: u64,
-    /// Where its last record stands; where it was admitted when it has none.
-    pub head_index: u64,
-}
-
-impl AuthorHead {
-    pub(crate) fn admitted(key: PublicKey, imported: bool, index: u64) -> Self {
-        Self { key, seq: 0, id: RecordId::ZERO, imported, admitted_at_index: index, head_index: index }
-    }
-}
 
 /// Where a record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,6 +15,7 @@
 mod text;
 
 pub mod archive;
+pub mod author;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod dsse;
@@ -24,6 +25,7 @@ pub mod evidence;
 pub mod files;
 pub mod keys;
 pub mod ledger;
+pub mod malformed;
 pub mod merkle;
 pub mod name;
 pub mod note;
@@ -39,16 +41,18 @@ pub mod tile;
 pub mod verify;
 pub mod witness;
 
+pub use author::AuthorHead;
 pub use dsse::{Signed, SignedRecord, Verified};
 pub use entry::{Effect, Entry, Provenance};
-pub use error::{Blame, LedgerError, Malformed, Refusal, Unproven};
+pub use error::{Blame, LedgerError, Refusal, Unproven};
 pub use evidence::Evidence;
 pub use files::{FetchError, LogFiles};
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use ledger::{
-    Appended, AuthorHead, BATCH_RECORDS_MAX, Conflict, Followed, Healed, Ledger, LedgerReader, Mirror, MirrorError,
-    Missing, Preview, Published, RESTORE_ENTRIES_MAX, Restorer, heal,
+    Appended, BATCH_RECORDS_MAX, Conflict, Followed, Healed, Ledger, LedgerReader, Mirror, MirrorError, Missing,
+    Preview, Published, RESTORE_ENTRIES_MAX, Restorer, heal,
 };
+pub use malformed::Malformed;
 pub use name::PeerName;
 pub use quorum::Quorum;
 pub use receipt::Receipt;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
-use crate::error::Malformed;
+use crate::malformed::Malformed;
 
 /// Longest name in bytes (RFC 1035 §2.3.4, without the root's dot).
 pub const NAME_BYTES_MAX: usize = 253;

@@ -14,8 +14,9 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::cosignature;
-use crate::error::{Malformed, Unproven};
+use crate::error::Unproven;
 use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::malformed::Malformed;
 use crate::text::parse_hex;
 
 /// Longest note. Post-quantum signatures take about 5 kB each, hence not 1 kB.

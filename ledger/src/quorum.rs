@@ -12,7 +12,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use crate::error::{Malformed, Unproven};
+use crate::error::Unproven;
+use crate::malformed::Malformed;
 use crate::note::{KeyKind, Note, NoteKey};
 
 /// Longest file.

@@ -19,7 +19,8 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::checkpoint::Checkpoint;
 use crate::entry::{ENTRY_BYTES_MAX, Entry};
-use crate::error::{Malformed, Unproven};
+use crate::error::Unproven;
+use crate::malformed::Malformed;
 use crate::merkle::{Hash, leaf_hash, verify_inclusion};
 use crate::note::{NOTE_BYTES_MAX, Note, NoteKey};
 

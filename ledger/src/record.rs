@@ -30,8 +30,8 @@ mod wire;
 pub use self::equivocate::{Contradiction, Equivocate};
 pub use self::peer::{Admit, Rotate};
 pub use self::vote::{Answer, Category, Erase, Policy, Rebut, Retract, Vote};
-use crate::error::Malformed;
 use crate::keys::PublicKey;
+use crate::malformed::Malformed;
 use crate::name::PeerName;
 
 /// Longest payload of all record types but one.

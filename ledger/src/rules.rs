@@ -14,11 +14,11 @@
 //! was copied from another ledger must keep 1 to 3, and is never the owner's own. Where 4 to 7 would have refused it, it stands
 //! here as history: inert. Only a rotation that cannot be followed is refused, since it changes what 2 means.
 
+use crate::author::AuthorHead;
 use crate::dsse::SignedRecord;
 use crate::entry::{Effect, Provenance};
 use crate::error::{LedgerError, Refusal};
 use crate::keys::PublicKey;
-use crate::ledger::AuthorHead;
 use crate::name::PeerName;
 use crate::record::{Body, Digest, Record, RecordId, RecordType, Vote};
 use crate::subject::Subject;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::Malformed;
+use crate::malformed::Malformed;
 use crate::name::{NAME_BYTES_MAX, PeerName};
 
 hex32!(

@@ -1,9 +1,9 @@
 //! The ledger's tables: what stands in which row. Integers are big-endian, so that keys sort by number.
 
+use crate::author::AuthorHead;
 use crate::entry::Chain;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
-use crate::ledger::AuthorHead;
 use crate::merkle::{Hash, empty_root};
 use crate::record::{RecordId, RecordType};
 use crate::rules::Mark;

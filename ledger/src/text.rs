@@ -1,6 +1,6 @@
 //! Text forms shared by the crate's small types: strict lower-case hex and serde through `Display`/`FromStr`.
 
-use crate::error::Malformed;
+use crate::malformed::Malformed;
 
 /// Stands for "no digit" in [`DIGITS`].
 const NO_DIGIT: u8 = 0xff;
@@ -90,7 +90,7 @@ macro_rules! hex32 {
             }
         }
         impl std::str::FromStr for $name {
-            type Err = crate::error::Malformed;
+            type Err = crate::malformed::Malformed;
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 crate::text::parse_hex($what, text).map(Self)
             }

@@ -1,7 +1,7 @@
 //! What records have ended, answered or proven, looked up by what they are about.
 
-use super::AuthorHead;
 use super::reader::{LedgerReader, stored_author, stored_index};
+use crate::author::AuthorHead;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::name::PeerName;

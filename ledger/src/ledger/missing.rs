@@ -8,8 +8,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use super::AuthorHead;
 use super::reader::LedgerReader;
+use crate::author::AuthorHead;
 use crate::dsse::SignedRecord;
 use crate::entry::Provenance;
 use crate::error::LedgerError;

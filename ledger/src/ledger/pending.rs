@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AuthorHead, marks, reader};
+use super::{marks, reader};
+use crate::author::AuthorHead;
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::{Chain, Effect, Provenance, frame};
 use crate::error::{LedgerError, Refusal};

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::marks;
 use super::recover::{load_head, open_checkpoint};
 use super::tree::{read_tile, root_at};
-use super::{AuthorHead, marks};
+use crate::author::AuthorHead;
 use crate::checkpoint::Checkpoint;
 use crate::entry::{Chain, Entry};
 use crate::error::LedgerError;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Digest, RecordId};
-use crate::error::Malformed;
+use crate::malformed::Malformed;
 use crate::subject::Subject;
 
 /// An opinion about a subject.

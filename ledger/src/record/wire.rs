@@ -6,8 +6,8 @@ use super::{
     Admit, Body, Contradiction, DERIVED_FROM_MAX, Equivocate, Erase, Header, INTEGER_MAX, NETWORK_BYTES_MAX, Policy,
     Rebut, Record, RecordId, RecordType, Retract, Rotate, Vote,
 };
-use crate::error::Malformed;
 use crate::keys::Signature;
+use crate::malformed::Malformed;
 use crate::name::PeerName;
 use crate::subject::Subject;
 use crate::text::parse_hex;

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::Disagreement;
+use crate::author::AuthorHead;
 use crate::dsse::SignedRecord;
 use crate::error::LedgerError;
-use crate::ledger::{AuthorHead, reader};
+use crate::ledger::reader;
 use crate::name::PeerName;
 use crate::record::{Digest, RecordId, RecordType};
 use crate::rules::{Place, Target};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{Disagreement, past::Past};
+use crate::author::AuthorHead;
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
-use crate::ledger::AuthorHead;
 use crate::name::PeerName;
 use crate::record::RecordId;
 use crate::rules::{self, Home, Mark, Prefix, Step, Target};

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::{WatchedLogs, WitnessRefusal};
 use crate::checkpoint::Checkpoint;
-use crate::error::Malformed;
+use crate::malformed::Malformed;
 use crate::merkle::Hash;
 use crate::note::{NOTE_BYTES_MAX, Note};
 use crate::receipt::{decimal, hash_lines};
