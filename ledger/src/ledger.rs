@@ -6,9 +6,10 @@ mod mirror;
 mod missing;
 mod pending;
 mod proofs;
-pub(crate) mod reader;
+mod reader;
 pub(crate) mod recover;
 mod restore;
+pub(crate) mod stored;
 mod tiles;
 pub(crate) mod tree;
 

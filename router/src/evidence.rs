@@ -13,8 +13,8 @@ use std::{
 use ostrakon_ledger::{Body, Digest, Evidence, LedgerReader, RecordId};
 
 use crate::{
+    durable::{file_error, sync_folder, write_durably},
     error::Error,
-    home::{file_error, sync_folder, write_durably},
 };
 
 /// Most bodies kept, so that counting them at start takes no time to speak of.

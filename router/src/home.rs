@@ -21,9 +21,6 @@ mod voice;
 mod witness;
 
 use std::{
-    fs::{File, OpenOptions},
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -37,8 +34,15 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::secrets::Secrets;
 use crate::{
-    clock::now_ms, config::Config, error::Error, evidence::EvidenceStore, journal::tables::TABLES, mirrors::Folder,
-    registrar::Registrar, scorebook::BookFile,
+    clock::now_ms,
+    config::Config,
+    durable::{file_error, write_durably},
+    error::Error,
+    evidence::EvidenceStore,
+    journal::tables::TABLES,
+    mirrors::Folder,
+    registrar::Registrar,
+    scorebook::BookFile,
 };
 
 pub use restore::Restored;
@@ -251,49 +255,6 @@ impl Drop for Announced {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
-}
-
-/// Writes a file so that after a crash there is the old one or the new one, whole.
-///
-/// # Errors
-/// [`Error::File`]
-pub fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
-    replace_durably(path, mode, |file| file.write_all(bytes))
-}
-
-/// [`write_durably`] for what is too large to hold: `write` gets the new file, block by block.
-///
-/// # Errors
-/// [`Error::File`]
-pub fn replace_durably(
-    path: &Path,
-    mode: u32,
-    write: impl FnOnce(&mut File) -> std::io::Result<()>,
-) -> Result<(), Error> {
-    let replace = || -> std::io::Result<()> {
-        let temporary = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
-        write(&mut file)?;
-        file.sync_all()?;
-        rename_durably(&temporary, path)
-    };
-    replace().map_err(|error| file_error(path, error))
-}
-
-/// Renames a file or folder within its folder, and syncs that.
-pub(crate) fn rename_durably(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::rename(from, to)?;
-    to.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes what came into a folder, or left it, survive a crash.
-pub(crate) fn sync_folder(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// An [`Error::File`] about `path`.
-pub fn file_error(path: &Path, reason: impl ToString) -> Error {
-    Error::File { path: path.display().to_string(), reason: reason.to_string() }
 }
 
 /// 32 random bytes from the system.

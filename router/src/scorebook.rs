@@ -21,8 +21,8 @@ use ostrakon_ledger::{Category, LedgerError, LedgerReader, RecordId, entry::Chai
 use ostrakon_reputation::{Book, Event, Parameters, Unreadable, Viewpoint};
 
 use crate::{
+    durable::{file_error, replace_durably},
     error::Error,
-    home::{file_error, replace_durably},
 };
 
 /// Entries read at a time.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{marks, reader};
+use super::stored;
 use crate::author::AuthorHead;
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::{Chain, Effect, Provenance, frame};
@@ -166,7 +166,7 @@ impl Prefix for Pending<'_> {
         if let Some(head) = self.heads.0.get(name) {
             return Ok(Some(*head));
         }
-        let head = reader::stored_author(self.store, name)?;
+        let head = stored::author(self.store, name)?;
         if let Some(head) = head {
             self.within(head.head_index)?;
             self.heads.0.insert(name.clone(), head);
@@ -177,7 +177,7 @@ impl Prefix for Pending<'_> {
     fn index_of(&mut self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
         match self.ids.get(id) {
             Some((index, ..)) => Ok(Some(*index)),
-            None => reader::stored_index(self.store, IDS, id.as_bytes())?.map(|index| self.within(index)).transpose(),
+            None => stored::index(self.store, IDS, id.as_bytes())?.map(|index| self.within(index)).transpose(),
         }
     }
 
@@ -185,26 +185,26 @@ impl Prefix for Pending<'_> {
         let key = tables::sequence_key(author.admitted_at_index, seq);
         match self.sequences.get(&key) {
             Some(index) => Ok(Some(*index)),
-            None => reader::stored_index(self.store, SEQUENCES, &key)?.map(|index| self.within(index)).transpose(),
+            None => stored::index(self.store, SEQUENCES, &key)?.map(|index| self.within(index)).transpose(),
         }
     }
 
     fn target(&mut self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
         match self.ids.get(id) {
             Some((_, target)) => Ok(Some(target.clone())),
-            None => reader::stored_target(self.store, id),
+            None => stored::target(self.store, id),
         }
     }
 
     fn marked(&mut self, mark: &Mark) -> Result<Option<u64>, LedgerError> {
         match self.marks.get(&tables::mark_row(mark, 0).0) {
             Some(row) => Ok(tables::index_parse(row)),
-            None => marks::stored_mark(self.store, mark),
+            None => stored::mark(self.store, mark),
         }
     }
 
     fn former_keys(&mut self, author: &AuthorHead) -> Result<Vec<PublicKey>, LedgerError> {
-        let mut keys = marks::stored_former_keys(self.store, author)?;
+        let mut keys = stored::former_keys(self.store, author)?;
         let prefix = tables::former_key_prefix(author.admitted_at_index);
         let fresh = self.marks.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(&prefix));
         keys.extend(fresh.filter_map(|(_, key)| PublicKey::from_bytes(key.as_slice().try_into().ok()?).ok()));

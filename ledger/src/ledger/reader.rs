@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::marks;
 use super::recover::{load_head, open_checkpoint};
+use super::stored::{self, author_name, for_each_row, missing, parse_entry};
 use super::tree::{read_tile, root_at};
 use crate::author::AuthorHead;
 use crate::checkpoint::Checkpoint;
@@ -15,14 +15,11 @@ use crate::keys::PublicKey;
 use crate::merkle::Hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
-use crate::rules::{Home, Target};
+use crate::rules::Home;
 use crate::signed_state::SignedState;
-use crate::store::{Store, Table};
+use crate::store::Store;
 use crate::tables::{self, AUTHORS, ENTRIES, IDS, SEQUENCES};
 use crate::tile::{TILE_WIDTH, width_at};
-
-/// Rows fetched at once when a whole table is read.
-const PAGE_ROWS: usize = 1024;
 
 /// The state that was last signed: everything a reader sees belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +73,7 @@ impl LedgerReader {
                 what: "the tiles do not have the root that was signed".into(),
             });
         }
-        let last = stored_entry(&*store, tree_size.saturating_sub(1))?;
+        let last = stored::entry(&*store, tree_size.saturating_sub(1))?;
         let chain_head = Chain::after(&last.to_bytes());
         let published = Published { tree_size, root, chain_head, received_at_ms: last.received_at_ms, checkpoint };
         Ok(Self::new(store, Arc::new(ArcSwap::from_pointee(published))))
@@ -114,7 +111,7 @@ impl LedgerReader {
         if index >= self.tree_size() {
             return Ok(None);
         }
-        stored_entry(&*self.store, index).map(Some)
+        stored::entry(&*self.store, index).map(Some)
     }
 
     /// Up to `limit` entries from an index on; fewer only at the end.
@@ -184,7 +181,7 @@ impl LedgerReader {
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn record(&self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
         let tree_size = self.tree_size();
-        Ok(stored_index(&*self.store, IDS, id.as_bytes())?.filter(|index| *index < tree_size))
+        Ok(stored::index(&*self.store, IDS, id.as_bytes())?.filter(|index| *index < tree_size))
     }
 
     /// The index of an author's record.
@@ -193,9 +190,9 @@ impl LedgerReader {
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn by_author(&self, name: &PeerName, seq: u64) -> Result<Option<u64>, LedgerError> {
         let tree_size = self.tree_size();
-        let Some(head) = stored_author(&*self.store, name)? else { return Ok(None) };
+        let Some(head) = stored::author(&*self.store, name)? else { return Ok(None) };
         let key = tables::sequence_key(head.admitted_at_index, seq);
-        Ok(stored_index(&*self.store, SEQUENCES, &key)?.filter(|index| *index < tree_size))
+        Ok(stored::index(&*self.store, SEQUENCES, &key)?.filter(|index| *index < tree_size))
     }
 
     /// An admitted peer and its last record.
@@ -204,7 +201,7 @@ impl LedgerReader {
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn author(&self, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {
         let tree_size = self.tree_size();
-        match stored_author(&*self.store, name)? {
+        match stored::author(&*self.store, name)? {
             Some(head) => self.as_published(head, tree_size),
             None => Ok(None),
         }
@@ -232,71 +229,18 @@ impl LedgerReader {
             return Ok(None);
         }
         if head.head_index >= tree_size {
-            head.key = marks::stored_key_at(self.store(), &head, tree_size.saturating_sub(1))?;
+            head.key = stored::key_at(self.store(), &head, tree_size.saturating_sub(1))?;
         }
         while head.head_index >= tree_size && head.seq > 0 {
             head.seq -= 1;
             let key = tables::sequence_key(head.admitted_at_index, head.seq);
-            let index = if head.seq == 0 { None } else { stored_index(&*self.store, SEQUENCES, &key)? };
+            let index = if head.seq == 0 { None } else { stored::index(&*self.store, SEQUENCES, &key)? };
             head.head_index = index.unwrap_or(head.admitted_at_index);
             head.id = match index {
-                Some(index) if index < tree_size => stored_entry(&*self.store, index)?.record.id(),
+                Some(index) if index < tree_size => stored::entry(&*self.store, index)?.record.id(),
                 _ => RecordId::ZERO,
             };
         }
         Ok(Some(head))
     }
-}
-
-/// Calls `row` for every row of a table, in order, a page at a time.
-pub(crate) fn for_each_row(
-    store: &dyn Store,
-    table: Table,
-    mut row: impl FnMut(&[u8], &[u8]) -> Result<(), LedgerError>,
-) -> Result<(), LedgerError> {
-    let mut from = Vec::new();
-    loop {
-        let page = store.scan(table, &from, PAGE_ROWS)?;
-        for (key, value) in &page {
-            row(key, value)?;
-        }
-        match page.last() {
-            Some((last, _)) if page.len() == PAGE_ROWS => from = [last.as_slice(), &[0]].concat(),
-            _ => return Ok(()),
-        }
-    }
-}
-
-pub(crate) fn author_name(key: &[u8]) -> Result<PeerName, LedgerError> {
-    let name = std::str::from_utf8(key).ok().and_then(|name| PeerName::parse(name).ok());
-    name.ok_or_else(|| LedgerError::Damaged { index: 0, what: "a key of the authors table is no name".into() })
-}
-
-pub(crate) fn stored_author(store: &dyn Store, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {
-    store.get(AUTHORS, name.as_str().as_bytes())?.map(|row| tables::author_parse(&row)).transpose()
-}
-
-pub(crate) fn stored_index(store: &dyn Store, table: Table, key: &[u8]) -> Result<Option<u64>, LedgerError> {
-    let Some(row) = store.get(table, key)? else { return Ok(None) };
-    let what = || format!("a row of the table {} is no index", table.0);
-    tables::index_parse(&row).map(Some).ok_or_else(|| LedgerError::Damaged { index: 0, what: what() })
-}
-
-pub(crate) fn stored_entry(store: &dyn Store, index: u64) -> Result<Entry, LedgerError> {
-    let bytes = store.get(ENTRIES, &tables::index_key(index))?.ok_or_else(|| missing(index))?;
-    parse_entry(index, &bytes)
-}
-
-pub(crate) fn stored_target(store: &dyn Store, id: &RecordId) -> Result<Option<Target>, LedgerError> {
-    let Some(index) = stored_index(store, IDS, id.as_bytes())? else { return Ok(None) };
-    let record = stored_entry(store, index)?.record;
-    Ok(Some(Target::of(record.record())))
-}
-
-fn parse_entry(index: u64, bytes: &[u8]) -> Result<Entry, LedgerError> {
-    Entry::parse(index, bytes).map_err(|fault| LedgerError::Damaged { index, what: fault.to_string() })
-}
-
-fn missing(index: u64) -> LedgerError {
-    LedgerError::Damaged { index, what: "the entry is missing".into() }
 }

@@ -1,7 +1,7 @@
 //! What has to be true before a ledger that exists may sign again.
 
 use super::{
-    reader::stored_entry,
+    stored,
     tree::{Tree, root_at},
     vkey,
 };
@@ -38,7 +38,7 @@ pub(super) fn inspect(store: &dyn Store, state: &dyn SignedState, home: &Home) -
     {
         return Err(LedgerError::Behind { store_size: head.tree_size, signed_size: signed.tree_size });
     }
-    if !is_genesis(home, &stored_entry(store, 0)?.record) {
+    if !is_genesis(home, &stored::entry(store, 0)?.record) {
         return Err(not_ours(home));
     }
     let tree = check_end(store, head)?;
@@ -87,7 +87,7 @@ pub(super) fn check_end(store: &dyn Store, head: Head) -> Result<Tree, LedgerErr
     if tree.root() != head.root {
         return Err(damaged(0, "the tiles do not have the root of the head row"));
     }
-    let entry = stored_entry(store, last)?.to_bytes();
+    let entry = stored::entry(store, last)?.to_bytes();
     if Chain::after(&entry) != head.chain {
         return Err(damaged(last, "the last entry is not the one that the head row binds"));
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::pending::{Heads, Pending, Sequenced};
-use super::reader::stored_entry;
 use super::recover::{check_end, load_head, not_ours, open_checkpoint};
+use super::stored;
 use super::tree::{Tree, root_at};
 use crate::checkpoint::Checkpoint;
 use crate::dsse::{SignedRecord, Verified};
@@ -42,7 +42,7 @@ impl Restorer {
         let home = Home { owner: owner.clone(), network: network.to_owned(), key: *key };
         let (head, tree) = match load_head(&*store)? {
             None => (Head::empty(), Tree::new()),
-            Some(_) if !is_genesis(&home, &stored_entry(&*store, 0)?.record) => return Err(not_ours(&home)),
+            Some(_) if !is_genesis(&home, &stored::entry(&*store, 0)?.record) => return Err(not_ours(&home)),
             Some(head) => (head, check_end(&*store, head)?),
         };
         Ok(Self { store, home, head, tree, heads: Heads::default() })

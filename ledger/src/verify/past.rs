@@ -6,7 +6,7 @@ use super::Disagreement;
 use crate::author::AuthorHead;
 use crate::dsse::SignedRecord;
 use crate::error::LedgerError;
-use crate::ledger::reader;
+use crate::ledger::stored;
 use crate::name::PeerName;
 use crate::record::{Digest, RecordId, RecordType};
 use crate::rules::{Place, Target};
@@ -30,15 +30,15 @@ pub(super) struct Tables<'a>(pub(super) &'a dyn Store);
 
 impl Past for Tables<'_> {
     fn index_of(&self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
-        reader::stored_index(self.0, IDS, id.as_bytes())
+        stored::index(self.0, IDS, id.as_bytes())
     }
 
     fn index_of_seq(&self, author: &AuthorHead, seq: u64) -> Result<Option<u64>, LedgerError> {
-        reader::stored_index(self.0, SEQUENCES, &tables::sequence_key(author.admitted_at_index, seq))
+        stored::index(self.0, SEQUENCES, &tables::sequence_key(author.admitted_at_index, seq))
     }
 
     fn target(&self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
-        reader::stored_target(self.0, id)
+        stored::target(self.0, id)
     }
 
     fn taken(&mut self, signed: &SignedRecord, place: &Place, index: u64) -> Result<(), Disagreement> {

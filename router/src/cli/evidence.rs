@@ -5,10 +5,7 @@ use std::{io::Write, path::Path, process::ExitCode};
 use ostrakon_ledger::{Digest, Evidence, RecordId};
 
 use super::{Place, desk::Desk};
-use crate::{
-    error::Error,
-    home::{file_error, random},
-};
+use crate::{durable::file_error, error::Error, home::random};
 
 /// Keeps a file under a fresh salt; the commitment to it, zero when there is none.
 pub(super) fn keep(desk: &mut Desk, file: Option<&Path>) -> Result<Digest, Error> {

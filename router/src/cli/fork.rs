@@ -5,10 +5,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::Args;
 use ostrakon_ledger::{Body, Contradiction, Equivocate, PeerName, SignedRecord, Verified};
 
-use crate::{
-    error::Error,
-    home::{Home, file_error},
-};
+use crate::{durable::file_error, error::Error, home::Home};
 
 /// Either a convicted peer or a proof to check.
 #[derive(Debug, Args)]

@@ -12,8 +12,8 @@ use clap::Args;
 
 use super::{Place, desk::Desk, ledger::progress};
 use crate::{
+    durable::file_error,
     error::Error,
-    home::file_error,
     import::{FILE_BYTES_MAX, Format, Input, parse},
     registrar::Receipt,
 };

@@ -12,11 +12,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use ostrakon_ledger::{Damage, LedgerError, PeerName, archive, archive::Archive, note::NoteKey, verify};
 
-use crate::{
-    error::Error,
-    home::{Home, file_error},
-    remote::RemoteLog,
-};
+use crate::{durable::file_error, error::Error, home::Home, remote::RemoteLog};
 
 /// What `--help` documents for damage.
 const DAMAGED: u8 = 4;

@@ -5,10 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use ostrakon_ledger::{Effect, Provenance, Receipt, RecordId, Unproven, Verified, checkpoint::origin, note::NoteKey};
 
-use crate::{
-    error::Error,
-    home::{Home, file_error},
-};
+use crate::{durable::file_error, error::Error, home::Home};
 
 /// Either a record to prove or a receipt to check.
 #[derive(Debug, Args)]

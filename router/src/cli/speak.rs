@@ -10,8 +10,8 @@ use super::{Place, desk::Desk, evidence};
 use crate::{
     clock::now_ms,
     decision::DecisionId,
+    durable::file_error,
     error::Error,
-    home::file_error,
     journal::Ruling,
     registrar::{Ballot, Rebuttal},
     units::Span,

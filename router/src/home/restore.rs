@@ -7,7 +7,8 @@ use ostrakon_ledger::{
     archive::Archive, heal,
 };
 
-use super::{Home, file_error, rename_durably};
+use super::Home;
+use crate::durable::{file_error, rename_durably};
 use crate::{config::Config, error::Error};
 
 /// Where a ledger grows that is being imported, until it is whole.

@@ -5,7 +5,8 @@
 
 use ostrakon_ledger::{PublicKey, SecretKey};
 
-use super::{Home, file_error, random, rename_durably};
+use super::{Home, random};
+use crate::durable::{file_error, rename_durably};
 use crate::error::Error;
 
 const CURRENT: &str = "record.key";

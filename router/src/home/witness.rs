@@ -8,7 +8,8 @@ use ostrakon_ledger::{
     witness::{WITNESS_TABLES, WatchedLogs},
 };
 
-use super::{Home, file_error};
+use super::Home;
+use crate::durable::file_error;
 use crate::error::Error;
 
 /// Derivation context of the witness's key, which must not be the ledger's.

@@ -13,8 +13,8 @@ use rayon::ThreadPool;
 
 use super::{copy::Copy, fork};
 use crate::{
+    durable::{file_error, sync_folder, write_durably},
     error::Error,
-    home::{file_error, sync_folder, write_durably},
 };
 
 /// The folder of all copies, and what it takes to check them.

@@ -7,8 +7,8 @@ use ostrakon_ledger::{Contradiction, Equivocate, Malformed, PeerName, PublicKey,
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    durable::{file_error, write_durably},
     error::Error,
-    home::{file_error, write_durably},
 };
 
 /// The name of the file.

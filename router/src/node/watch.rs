@@ -7,9 +7,10 @@ use tokio::sync::watch;
 
 use super::Node;
 use crate::{
+    durable::{file_error, write_durably},
     error::Error,
     gate::categories,
-    home::{Home, file_error, write_durably},
+    home::Home,
     http::serve::stopped,
 };
 
