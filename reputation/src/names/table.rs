@@ -1,9 +1,16 @@
-//! Names back to back in one array, found through one hash table: some sixty bytes per name, two cache misses a look-up.
+//! Names in cells, found through one hash table: some fifty bytes per name.
+//!
+//! The hash table has four bytes a slot, so that with a million names it fits the processor's outer cache. The number that it
+//! gives says where the name lies and where whatever is kept per number does: these two come at the same time.
 
 use ahash::RandomState;
 use ostrakon_ledger::{PeerName, Subject, SubjectKind, Tag};
 
-/// Names begin at multiples of this, so that four bytes say where, in up to 32 GB of names.
+/// Bytes of a cell: the code of the kind, the length, and a name that is no longer than the rest.
+const CELL: usize = 40;
+/// Longest name in a cell: most names of peers, and all tags.
+const INLINE: usize = CELL - 2;
+/// Longer names begin at multiples of this, so that four bytes say where, in up to 32 GB of them.
 const ALIGN: usize = 8;
 
 /// The kinds in the order of their codes.
@@ -13,41 +20,83 @@ const KINDS: [SubjectKind; 5] =
 /// An immutable table of subjects with the numbers 0..n.
 pub(crate) struct NameTable {
     hasher: RandomState,
-    /// Names one after the other, each behind the code of its kind and its length.
-    text: Vec<u8>,
-    /// Where the name with a number begins.
-    begins: Vec<u32>,
-    /// A power of two of them, at most three quarters in use.
-    slots: Vec<Slot>,
+    /// Per number.
+    cells: Vec<[u8; CELL]>,
+    /// Names that are longer than a cell, one after the other; their cells say where each begins.
+    long: Vec<u8>,
+    slots: Slots,
 }
 
-/// Where a hash may lead.
-#[derive(Clone, Copy)]
-struct Slot {
-    /// Part of the name's hash.
-    tag: u32,
-    /// Its number.
-    id: u32,
-    /// Where it begins.
-    begin: u32,
+/// Where a hash may lead: numbers, each with as much of its hash as fits beside it.
+struct Slots {
+    /// At most two thirds are in use.
+    slots: Vec<u32>,
+    /// How many of a slot's bits are the number.
+    number_bits: u32,
 }
 
-impl Slot {
-    /// No number is that large: numbers count names, and each takes memory.
-    const EMPTY: Self = Self { tag: 0, id: u32::MAX, begin: 0 };
+impl Slots {
+    /// All bits: no number is that large.
+    const EMPTY: u32 = u32::MAX;
+
+    /// For numbers below `names`.
+    fn with_room(names: usize) -> Self {
+        // The largest number of so many bits is no name's.
+        let number_bits = usize::BITS - (names + 1).leading_zeros();
+        assert!(number_bits <= u32::BITS, "a number has four bytes");
+        Self { slots: vec![Self::EMPTY; names + names / 2 + 1], number_bits }
+    }
+
+    /// Enters a number that is not there.
+    fn insert(&mut self, hash: u64, id: u32) {
+        let mut at = self.first_place(hash);
+        while self.slots[at] != Self::EMPTY {
+            at = self.next_place(at);
+        }
+        self.slots[at] = self.tag(hash) | id;
+    }
+
+    /// Of the numbers whose hash may be this one, the one that `is_it`.
+    fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let tag = self.tag(hash);
+        let mut at = self.first_place(hash);
+        loop {
+            let slot = self.slots[at];
+            if slot == Self::EMPTY {
+                return None;
+            }
+            let id = slot ^ tag;
+            if u64::from(id) >> self.number_bits == 0 && is_it(id) {
+                return Some(id);
+            }
+            at = self.next_place(at);
+        }
+    }
+
+    /// The lower bits of a hash, above those of a number.
+    fn tag(&self, hash: u64) -> u32 {
+        (hash << self.number_bits) as u32
+    }
+
+    /// Where to begin to look, by the upper bits of a hash.
+    fn first_place(&self, hash: u64) -> usize {
+        ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize
+    }
+
+    fn next_place(&self, at: usize) -> usize {
+        if at + 1 == self.slots.len() { 0 } else { at + 1 }
+    }
 }
 
 impl NameTable {
     /// No names.
     pub(crate) fn new(hasher: RandomState) -> Self {
-        Self { hasher, text: Vec::new(), begins: Vec::new(), slots: Vec::new() }
+        Self::with_room(hasher, 0)
     }
 
-    /// No names, and room for many.
+    /// No names, and room for some.
     pub(crate) fn with_room(hasher: RandomState, names: usize) -> Self {
-        let mut table = Self::new(hasher);
-        table.reserve(names, 0);
-        table
+        Self { hasher, cells: Vec::with_capacity(names), long: Vec::new(), slots: Slots::with_room(names) }
     }
 
     /// Appends a name from its bytes, for which there must be room; false if it is not canonical for its kind or there
@@ -63,9 +112,7 @@ impl NameTable {
 
     /// This table with `more` names, which must be new, behind its own.
     pub(crate) fn extended(&self, more: &[Subject]) -> Self {
-        let mut table = Self::new(self.hasher.clone());
-        let bytes = self.text.len() + more.iter().map(|subject| bytes_of(subject).len() + 2 * ALIGN).sum::<usize>();
-        table.reserve(self.len() + more.len(), bytes);
+        let mut table = Self::with_room(self.hasher.clone(), self.len() + more.len());
         (0..self.len() as u32).for_each(|id| table.push(self.kind(id), self.bytes(id)));
         more.iter().for_each(|subject| table.push(subject.kind(), bytes_of(subject)));
         table
@@ -73,7 +120,7 @@ impl NameTable {
 
     /// How many names there are.
     pub(crate) fn len(&self) -> usize {
-        self.begins.len()
+        self.cells.len()
     }
 
     pub(crate) fn hasher(&self) -> &RandomState {
@@ -88,12 +135,12 @@ impl NameTable {
 
     /// The kind of the name with a number below [`NameTable::len`].
     pub(crate) fn kind(&self, id: u32) -> SubjectKind {
-        KINDS[usize::from(self.name(self.begins[id as usize]).0)]
+        KINDS[usize::from(self.name(id).0)]
     }
 
     /// Its bytes: text of a name, 32 bytes of a tag.
     pub(crate) fn bytes(&self, id: u32) -> &[u8] {
-        self.name(self.begins[id as usize]).1
+        self.name(id).1
     }
 
     /// The subject.
@@ -101,16 +148,18 @@ impl NameTable {
         subject_of(self.kind(id), self.bytes(id)).expect("only what was a subject is in the table")
     }
 
-    /// Code of the kind and bytes of the name that begins somewhere.
-    fn name(&self, begin: u32) -> (u8, &[u8]) {
-        let text = &self.text[begin as usize * ALIGN..];
-        (text[0], &text[2..2 + usize::from(text[1])])
-    }
-
-    fn reserve(&mut self, names: usize, bytes: usize) {
-        self.begins.reserve_exact(names);
-        self.text.reserve_exact(bytes);
-        self.slots = vec![Slot::EMPTY; (names * 4 / 3 + 1).next_power_of_two()];
+    /// Code of the kind and bytes of the name with a number.
+    fn name(&self, id: u32) -> (u8, &[u8]) {
+        let [kind, len, name @ ..] = &self.cells[id as usize];
+        let len = usize::from(*len);
+        let bytes = match name.get(..len) {
+            Some(bytes) => bytes,
+            None => {
+                let begin = u32::from_be_bytes([name[0], name[1], name[2], name[3]]) as usize * ALIGN;
+                &self.long[begin..begin + len]
+            }
+        };
+        (*kind, bytes)
     }
 
     /// Appends a name that is not there; room was reserved.
@@ -119,42 +168,27 @@ impl NameTable {
     }
 
     fn push_hashed(&mut self, hash: u64, kind: SubjectKind, bytes: &[u8]) {
-        let mut at = hash as usize & (self.slots.len() - 1);
-        while self.slots[at].id != Slot::EMPTY.id {
-            at = (at + 1) & (self.slots.len() - 1);
-        }
-        let begin = (self.text.len() / ALIGN) as u32;
-        self.slots[at] = Slot { tag: tag(hash), id: self.begins.len() as u32, begin };
-        self.begins.push(begin);
+        let mut cell = [0; CELL];
         // A name has at most 253 bytes.
-        self.text.extend_from_slice(&[code(kind), bytes.len() as u8]);
-        self.text.extend_from_slice(bytes);
-        self.text.resize(self.text.len().next_multiple_of(ALIGN), 0);
+        [cell[0], cell[1]] = [code(kind), bytes.len() as u8];
+        if bytes.len() <= INLINE {
+            cell[2..2 + bytes.len()].copy_from_slice(bytes);
+        } else {
+            cell[2..6].copy_from_slice(&((self.long.len() / ALIGN) as u32).to_be_bytes());
+            self.long.extend_from_slice(bytes);
+            self.long.resize(self.long.len().next_multiple_of(ALIGN), 0);
+        }
+        self.slots.insert(hash, self.cells.len() as u32);
+        self.cells.push(cell);
     }
 
     fn find_hashed(&self, hash: u64, kind: SubjectKind, bytes: &[u8]) -> Option<u32> {
-        let mask = self.slots.len().checked_sub(1)?;
-        let mut at = hash as usize & mask;
-        loop {
-            let slot = self.slots[at];
-            if slot.id == Slot::EMPTY.id {
-                return None;
-            }
-            if slot.tag == tag(hash) && self.name(slot.begin) == (code(kind), bytes) {
-                return Some(slot.id);
-            }
-            at = (at + 1) & mask;
-        }
+        self.slots.find(hash, |id| self.name(id) == (code(kind), bytes))
     }
 
     fn hash(&self, kind: SubjectKind, bytes: &[u8]) -> u64 {
         self.hasher.hash_one((code(kind), bytes))
     }
-}
-
-/// The half of a hash that does not say where to begin to look.
-fn tag(hash: u64) -> u32 {
-    (hash >> 32) as u32
 }
 
 /// The byte that stands for a kind.
@@ -192,7 +226,8 @@ mod tests {
     use super::*;
 
     fn subjects() -> Vec<Subject> {
-        let name = |i: u32| PeerName::parse(&format!("n{i}.example")).unwrap();
+        // Some are longer than a cell.
+        let name = |i: u32| PeerName::parse(&format!("n{i}.{}example", "long-".repeat(i as usize % 12))).unwrap();
         let tag = |i: u32| Tag([i as u8; 32]);
         (0..50)
             .flat_map(|i| {
