@@ -13,6 +13,7 @@ pub mod lists;
 pub mod measure;
 pub mod node;
 pub mod production;
+pub mod question;
 pub mod score;
 pub mod trace;
 pub mod votes;

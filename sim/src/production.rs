@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use ostrakon_ledger::{Category, PeerName, RecordId, Subject, Vote};
 use ostrakon_reputation::{Book, Event, Parameters, Score, Trust, Viewpoint};
 
-use crate::algorithm::Question;
+use crate::question::Question;
 use crate::votes::Row;
 
 /// A book with the names that numbers have in it.

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::algorithm::{Algorithm, Question};
+use crate::algorithm::Algorithm;
 use crate::production::Engine;
+use crate::question::Question;
 use crate::votes::{self, Names};
 
 /// Score a CSV of votes with the production engine or with one of the baselines.

@@ -12,7 +12,7 @@
 
 use std::collections::VecDeque;
 
-use crate::algorithm::Question;
+use crate::question::Question;
 
 /// Occasions remembered per peer (pygossip's `MAX_PEER_OBS`).
 const OCCASIONS_MAX: usize = 100;

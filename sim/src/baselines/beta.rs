@@ -3,7 +3,7 @@
 //! The expectation of the beta distribution after r positive and s negative units of experience, scaled to [−1, 1]:
 //! (r − s) / (r + s + 2) (their equation 5). Every voter counts alike.
 
-use crate::algorithm::Question;
+use crate::question::Question;
 
 /// Scores in (−1, 1).
 pub fn scores(question: &Question) -> Vec<f64> {

@@ -6,7 +6,7 @@
 //! here. Negative votes have no say.
 
 use super::walk;
-use crate::algorithm::Question;
+use crate::question::Question;
 
 /// The share of trust that goes back to the pre-trusted at each step: a.
 const RESTART: f64 = 0.1;

@@ -5,7 +5,7 @@
 //! Both begin at 1 and are computed in turn until neither changes. There are no trusted voters in it. Who gets no vote
 //! has goodness 0 here (the paper's 1 would rank a stranger above everybody), who casts none keeps fairness 1.
 
-use crate::algorithm::Question;
+use crate::question::Question;
 use crate::votes::Row;
 
 /// It has settled when nothing changes by more than this; the paper's ε.

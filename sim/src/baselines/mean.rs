@@ -1,6 +1,6 @@
 //! The mean of the votes about a subject, whoever casts them: what star ratings do.
 
-use crate::algorithm::Question;
+use crate::question::Question;
 
 /// Scores in [−1, 1].
 pub fn scores(question: &Question) -> Vec<f64> {

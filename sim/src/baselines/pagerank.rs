@@ -5,7 +5,7 @@
 //! from whoever has no link. Negative votes have no say.
 
 use super::walk;
-use crate::algorithm::Question;
+use crate::question::Question;
 
 /// One less the damping factor.
 const RESTART: f64 = 0.15;

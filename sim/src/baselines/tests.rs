@@ -1,7 +1,8 @@
 //! Small cases worked by hand, and what the papers promise.
 
 use super::{agreement, beta, eigentrust, fairness_goodness, mean, pagerank};
-use crate::algorithm::{Algorithm, Question};
+use crate::algorithm::Algorithm;
+use crate::question::Question;
 use crate::votes::Row;
 
 /// Votes as (voter, subject, hundredths).

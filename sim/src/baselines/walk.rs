@@ -1,6 +1,6 @@
 //! A random walk with restarts: what EigenTrust and PageRank have in common.
 
-use crate::algorithm::Question;
+use crate::question::Question;
 
 /// The walk has settled when no more than this changes in a step, summed over everybody …
 const CHANGE_MAX: f64 = 1e-12;

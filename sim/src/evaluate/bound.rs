@@ -149,7 +149,7 @@ mod tests {
         // Seed 0 gives 1 a full vote and 2 (false) .3 of one: its outflow is 1.3, below w_min. 1 gives 2 and 3 a full vote each.
         let row = |voter, subject, value| Row { voter, subject, value, time_ms: 5 };
         let votes = [row(0, 1, 100), row(0, 2, 30), row(1, 2, 100), row(1, 3, 100), row(2, 3, 100)];
-        let question = crate::algorithm::Question { votes: &votes, seeds: &[0], count: 4 };
+        let question = crate::question::Question { votes: &votes, seeds: &[0], count: 4 };
         let engine = Engine::fold(&question, None);
         let p = engine.parameters();
         let (alpha, w_min) = (f64::from(p.alpha) / 1e6, f64::from(p.w_min) / 1e6);

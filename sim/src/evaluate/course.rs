@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::bound::Reach;
 use super::protocol::{Plan, Protocol, Split};
 use super::{BoundRow, Case};
-use crate::algorithm::Question;
 use crate::attackers::{Attacker, Timing};
 use crate::measure::{Mean, auc};
 use crate::production::Engine;
+use crate::question::Question;
 use crate::votes::Row;
 
 /// When to look: after so many percent of the honest votes.

@@ -9,9 +9,10 @@ use serde::Serialize;
 use super::bound::{CLEAR, Reach};
 use super::protocol::{Plan, Protocol, Split};
 use super::{BoundRow, Case, Table};
-use crate::algorithm::{Algorithm, Question};
+use crate::algorithm::Algorithm;
 use crate::measure::{self, Mean};
 use crate::production::Engine;
+use crate::question::Question;
 
 /// Resamplings of the tested votes per split, where the interval is by bootstrap.
 const RESAMPLES: usize = 40;
