@@ -15,12 +15,12 @@ use super::multiples::Multiples;
 /// author must not pay for it again.
 const SCREENED_MAX: usize = 1 << 14;
 /// Keys whose multiples are remembered, 41 kB each.
-const MULTIPLES_MAX: usize = 512;
+const MULTIPLES_MAX: usize = 1024;
 /// Good signatures of a key before its multiples are computed. They take as long as three checks and save a third of each
-/// from then on; when more keys than there is room for sign in turn, checks take a twentieth longer than without.
-const CHECKS_BEFORE_MULTIPLES: u32 = 32;
+/// from then on; when more keys than there is room for sign in turn, checks take a tenth longer than without.
+const CHECKS_BEFORE_MULTIPLES: u32 = 16;
 /// Up to how many more it takes, by the key's first byte: so that of keys that sign in step not all are due at once.
-const CHECKS_MORE: u32 = 64;
+const CHECKS_MORE: u32 = 32;
 
 static SCREENED: LazyLock<Cache<[u8; 32], Arc<Screened>>> = LazyLock::new(|| Cache::new(SCREENED_MAX));
 static MULTIPLES: LazyLock<Cache<[u8; 32], Arc<Multiples>>> = LazyLock::new(|| Cache::new(MULTIPLES_MAX));
