@@ -129,9 +129,9 @@ impl Cosigning {
         pursued.note = pursued.note.clone().with_signature(line);
         if self.quorum.check(&pursued.note).is_ok() {
             pursued.met = true;
-            self.cosigned.latest.store(Some(Arc::new((tree_size, pursued.note.clone()))));
             #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 entries are out of reach")]
             metrics::gauge!("ostrakon_cosigned_entries").set(tree_size as f64);
+            self.cosigned.latest.store(Some(Arc::new((tree_size, pursued.note.clone()))));
         }
     }
 }

@@ -75,10 +75,13 @@ impl Copy {
     /// # Errors
     /// The ledger's.
     pub(super) fn renew(&self) -> Result<(), Error> {
-        let reader = self.mirror.reader()?;
-        self.change(|view| view.entries = reader.as_ref().map_or(0, LedgerReader::tree_size));
-        self.reader.store(reader.map(Arc::new));
+        self.reader.store(self.mirror.reader()?.map(Arc::new));
         Ok(())
+    }
+
+    /// Entries that it serves.
+    pub(super) fn served(&self) -> u64 {
+        self.reader.load().as_deref().map_or(0, LedgerReader::tree_size)
     }
 
     /// The proof that it signed two histories, once there is one: for good.

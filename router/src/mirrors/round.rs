@@ -73,17 +73,19 @@ impl Rounds {
         }
         let taken_in = self.take_in(outcome.as_ref().ok());
         self.copy.change(|view| {
+            view.entries = self.copy.served();
             view.note(State::of(&outcome, self.ours.entries_max), &outcome, now_ms());
             if let Err(error) = &taken_in {
                 view.fail(error);
             }
+            // Before anybody sees the new state.
+            measure(self.copy.peer.to_string(), view);
         });
         let view = self.copy.view();
         if view.state != before {
             let reason = view.reason.as_deref().unwrap_or_default();
             tracing::info!(peer = %self.copy.peer, state = view.state.as_str(), reason, "following its ledger");
         }
-        measure(self.copy.peer.to_string(), &view);
         match view.state {
             State::Copying => Duration::ZERO,
             State::Current | State::Behind => {
@@ -133,7 +135,7 @@ impl Rounds {
 
     /// Serves what is new in the copy, and offers it to our ledger.
     fn take_in(&mut self, followed: Option<&Followed>) -> Result<(), Error> {
-        if followed.is_some_and(|it| it.to == it.seen && it.to != self.copy.view().entries) {
+        if followed.is_some_and(|it| it.to == it.seen && it.to != self.copy.served()) {
             self.copy.renew()?;
         }
         let Some(copied) = self.copy.reader() else { return Ok(()) };
