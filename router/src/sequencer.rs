@@ -138,24 +138,28 @@ fn run(
 ) {
     let mut next = None;
     while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
-        let outcome = match job {
+        match job {
             Job::Submit(record, reply) => {
                 let batch = collect((*record, reply), limits, inbox, &mut next);
-                submit(&mut registrar, batch)
+                submit(&mut registrar, batch, stopped);
             }
-            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms())),
-            Job::Say(statement, reply) => answer(reply, registrar.say(statement, now_ms())),
-            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, now_ms())),
-            Job::Copy(records, reply) => answer(reply, registrar.copy(records, now_ms())),
-        };
+            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms()), stopped),
+            Job::Say(statement, reply) => answer(reply, registrar.say(statement, now_ms()), stopped),
+            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, now_ms()), stopped),
+            Job::Copy(records, reply) => answer(reply, registrar.copy(records, now_ms()), stopped),
+        }
         committed();
-        if let Err(reason) = outcome {
-            tracing::error!(%reason, "the ledger's store failed; no further vote is taken until a restart");
-            metrics::counter!("ostrakon_store_failures_total", "store" => "ledger").increment(1);
-            let _ = stopped.set(reason);
+        if stopped.get().is_some() {
             return;
         }
     }
+}
+
+/// Ends the thread after this job. Before anybody is answered: who hears of it finds the node not ready.
+fn stop(stopped: &OnceLock<String>, reason: String) {
+    tracing::error!(%reason, "the ledger's store failed; no further vote is taken until a restart");
+    metrics::counter!("ostrakon_store_failures_total", "store" => "ledger").increment(1);
+    let _ = stopped.set(reason);
 }
 
 type Waiting = (Verified<SignedRecord>, Reply<Appended>);
@@ -182,7 +186,7 @@ fn collect(first: Waiting, limits: Limits, inbox: &Receiver<Job>, next: &mut Opt
     batch
 }
 
-fn submit(registrar: &mut Registrar, batch: Vec<Waiting>) -> Result<(), String> {
+fn submit(registrar: &mut Registrar, batch: Vec<Waiting>, stopped: &OnceLock<String>) {
     let (records, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
     metrics::histogram!("ostrakon_ledger_batch_size").record(f64::from(u32::try_from(records.len()).unwrap_or(0)));
     let start = Instant::now();
@@ -199,24 +203,21 @@ fn submit(registrar: &mut Registrar, batch: Vec<Waiting>) -> Result<(), String> 
                 metrics::counter!("ostrakon_records_total", "outcome" => word).increment(1);
                 let _ = reply.send(outcome.map_err(Error::from));
             }
-            Ok(())
         }
         Err(error) => {
             let reason = error.to_string();
+            stop(stopped, reason.clone());
             for reply in replies {
                 let _ = reply.send(Err(Error::Stopped { part: "ledger", reason: reason.clone() }));
             }
-            Err(reason)
         }
     }
 }
 
 /// Replies; an error of the ledger's own (not a refusal) also ends the thread.
-fn answer<T>(reply: Reply<T>, outcome: Result<T, Error>) -> Result<(), String> {
-    let fatal = match &outcome {
-        Err(error @ (Error::Ledger(_) | Error::Store(_))) => Err(error.to_string()),
-        _ => Ok(()),
-    };
+fn answer<T>(reply: Reply<T>, outcome: Result<T, Error>, stopped: &OnceLock<String>) {
+    if let Err(error @ (Error::Ledger(_) | Error::Store(_))) = &outcome {
+        stop(stopped, error.to_string());
+    }
     let _ = reply.send(outcome);
-    fatal
 }
