@@ -15,7 +15,7 @@ use crate::{r2_credibility, r3_budget, r4_consistency};
 
 pub(crate) use ballot::{Ballot, Said, X_PER_MILLIONTH, voice};
 pub(crate) use ballots::{Activity, Ballots};
-pub(crate) use tiles::{SPAN, Tiles};
+pub(crate) use tiles::{SPAN, Tiles, by_stripe};
 
 /// What an epoch found out about a voter from one viewpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,10 +30,15 @@ pub(crate) fn times(a: Share, b: Share) -> Share {
     ((u64::from(a) * u64::from(b)) >> 30) as Share
 }
 
+/// Millionths with [`ONE`] for a million, however many.
+pub(crate) fn scaled(millionths: u32) -> u64 {
+    // As `ratio`, but by a constant: no division.
+    (u64::from(millionths) << 30) / MILLION
+}
+
 /// Millionths as a [`Share`]; more than a million counts as one.
 pub(crate) fn from_millionths(value: u32) -> Share {
-    // As `ratio`, but by a constant: no division.
-    ((u64::from(value).min(MILLION) << 30) / MILLION) as Share
+    scaled(value.min(MILLION as u32)) as Share
 }
 
 /// Root tables: entry `i` of table `t` is 2^(−i/2^(8·(t+1))), scaled by 2⁶².

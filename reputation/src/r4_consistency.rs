@@ -13,7 +13,7 @@ mod record;
 use rayon::prelude::*;
 
 use crate::bits::Bits;
-use crate::engine::{Activity, Ballots, SPAN, Tiles, weight};
+use crate::engine::{Activity, Ballots, SPAN, Tiles, by_stripe, weight};
 use crate::fixed::{ONE, Share, times};
 use crate::parameters::Parameters;
 use crate::threads::shared_by;
@@ -105,7 +105,7 @@ pub(crate) fn judge(ballots: &Ballots<'_>, activity: &[Activity], seeds: &[(u32,
 
 /// Adds up what the judges say about every subject.
 fn hear(opinions: &Tiles, judges: &[Share], heard: &mut [Heard]) {
-    heard.par_chunks_mut(SPAN).enumerate().with_min_len(shared_by(1)).for_each(|(stripe, heard)| {
+    by_stripe(heard, |stripe, heard| {
         heard.fill(Heard::default());
         for (first, tile) in opinions.about(stripe) {
             let judges = &judges[first..];
@@ -120,7 +120,7 @@ fn hear(opinions: &Tiles, judges: &[Share], heard: &mut [Heard]) {
 
 /// Notes in the voters' records what their votes bring them, as if nobody were a judge.
 fn sentence(ballots: &Ballots<'_>, verdicts: &[Verdict], records: &mut [Record]) {
-    records.par_chunks_mut(SPAN).enumerate().with_min_len(shared_by(1)).for_each(|(stripe, records)| {
+    by_stripe(records, |stripe, records| {
         records.fill(Record::default());
         for (first, tile) in ballots.tiles.by(stripe) {
             let verdicts = &verdicts[first..];

@@ -1,11 +1,8 @@
 //! What an epoch sees of the live votes, the same for every viewpoint: who voted how about whom, eight bytes a vote.
 
-use rayon::prelude::*;
-
 use super::ballot::{Ballot, heard, voice};
-use super::tiles::{SPAN, Tiles};
+use super::tiles::{Tiles, by_stripe};
 use crate::r5_decay::Decay;
-use crate::threads::shared_by;
 use crate::votes::{Base, Row};
 
 /// What a voter did, whoever looks at it.
@@ -55,7 +52,7 @@ impl<'a> Ballots<'a> {
     /// What every voter did.
     pub(crate) fn activity(&self) -> Vec<Activity> {
         let mut activity = vec![Activity::default(); self.count()];
-        activity.par_chunks_mut(SPAN).enumerate().with_min_len(shared_by(1)).for_each(|(stripe, activity)| {
+        by_stripe(&mut activity, |stripe, activity| {
             for (first, tile) in self.tiles.by(stripe) {
                 let is_peer = &self.is_peer[first..];
                 for cast in tile {

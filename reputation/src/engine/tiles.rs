@@ -17,6 +17,12 @@ use crate::threads::shared_by;
 /// Numbers in a stripe: sixteen bytes for each of two stripes are half of what a core has for itself.
 pub(crate) const SPAN: usize = 1 << 14;
 
+/// Calls `each` with every stripe of `values`, which has one per number, and with which stripe it is; on the caller's threads.
+pub(crate) fn by_stripe<T: Send>(values: &mut [T], each: impl Fn(usize, &mut [T]) + Sync) {
+    let stripes = values.par_chunks_mut(SPAN).enumerate().with_min_len(shared_by(1));
+    stripes.for_each(|(stripe, values)| each(stripe, values));
+}
+
 /// A ballot in its tile: eight bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cast {

@@ -1,6 +1,6 @@
 //! One voter's record with the judges.
 
-use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
+use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, scaled, times};
 use crate::parameters::Parameters;
 
 /// Judgements at which half of a record counts: as much as one vote that everybody contradicts or shares.
@@ -65,7 +65,7 @@ impl Record {
     /// `clamp(1 − max(0, d − zone) / ramp, 0, 1)` with `d = (against + r · usual) / (against + along + r)`, where
     /// `usual` is the contradiction to be expected of a voter nothing is known about.
     pub(crate) fn consistency(&self, p: &Parameters, usual: Share) -> Share {
-        let forgiven = (u64::from(p.r) << 30) / MILLION;
+        let forgiven = scaled(p.r);
         let expected = forgiven * u64::from(usual) / u64::from(ONE);
         if self.against + expected == 0 {
             return ONE;

@@ -2,7 +2,7 @@
 
 use ostrakon_ledger::Subject;
 
-use crate::fixed::{MILLION, ONE, Share, ratio};
+use crate::fixed::{ONE, Share, ratio, scaled};
 
 /// `⌊log₂(1 + n)⌋` of a subject that n messages had before. Doublings, not messages: what a sender gains by sending more
 /// ends soon, and readers need to hear of it seldom.
@@ -21,7 +21,7 @@ pub(crate) fn by_sight(newcomer: i32, familiarity: u32) -> i32 {
 ///
 /// `subjects`: each with the messages it was seen in, this one among them. `spread` in millionths.
 pub(super) fn shares<'a>(subjects: impl Iterator<Item = (&'a Subject, u32)> + Clone, spread: u32) -> Vec<Share> {
-    let spread = (u64::from(spread) << 30) / MILLION;
+    let spread = scaled(spread);
     let strange = |(subject, sightings): (&Subject, u32)| match subject {
         Subject::Content(_) => None,
         _ => Some(u64::from(ONE / (1 + familiarity(sightings.saturating_sub(1))))),
