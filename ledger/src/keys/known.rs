@@ -2,6 +2,7 @@
 //!
 //! Both are pure functions of a key's 32 bytes: to remember them saves time and changes no answer.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
@@ -49,12 +50,7 @@ impl Screened {
 
 /// The key of 32 bytes, or why they are none that may be used.
 pub(super) fn screened(bytes: &[u8; 32]) -> Result<VerifyingKey, &'static str> {
-    if let Some(known) = SCREENED.get(bytes) {
-        return Ok(known.key);
-    }
-    let key = screen(bytes)?;
-    SCREENED.insert(*bytes, Screened::new(key));
-    Ok(key)
+    SCREENED.get_or_insert_with(bytes, || screen(bytes).map(Screened::new)).map(|known| known.key)
 }
 
 /// Whether the signature is that of a key that may be used.
@@ -65,11 +61,7 @@ pub(super) fn verifies(key: &VerifyingKey, message: &[u8], signature: &Signature
     }
     let good = key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(&signature.0)).is_ok();
     if good {
-        let known = SCREENED.get(bytes).unwrap_or_else(|| {
-            let known = Screened::new(*key);
-            SCREENED.insert(*bytes, Arc::clone(&known));
-            known
-        });
+        let Ok(known) = SCREENED.get_or_insert_with(bytes, || Ok::<_, Infallible>(Screened::new(*key)));
         if known.count() {
             MULTIPLES.insert(*bytes, Arc::new(Multiples::of(key)));
         }

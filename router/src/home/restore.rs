@@ -8,8 +8,11 @@ use ostrakon_ledger::{
 };
 
 use super::Home;
-use crate::durable::{file_error, rename_durably};
-use crate::{config::Config, error::Error};
+use crate::{
+    config::Config,
+    durable::{file_error, rename_durably},
+    error::Error,
+};
 
 /// Where a ledger grows that is being imported, until it is whole.
 const IMPORTING: &str = "ledger.import";

@@ -73,9 +73,9 @@ fn copied(node: &Node, peer: &str, path: &str, gzip: bool) -> Result<Response, E
 }
 
 /// `GET /tile/…`: tiles of hashes and bundles of entries, full or partial.
-fn tile(path: &str, file: impl FnOnce(TilePath) -> Result<Option<File>, Error>) -> Result<Response, Error> {
+fn tile(path: &str, file: impl FnOnce(TilePath) -> Result<File, Error>) -> Result<Response, Error> {
     let path: TilePath = format!("tile/{path}").parse()?;
-    let File { bytes, packed } = file(path)?.ok_or(Error::NoSuchTile)?;
+    let File { bytes, packed } = file(path)?;
     let mut response = respond(StatusCode::OK, "application/octet-stream", bytes);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, IMMUTABLE);

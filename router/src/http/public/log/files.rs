@@ -46,32 +46,31 @@ impl Files {
     }
 
     /// As [`read`], from memory if it can be.
-    pub(super) fn get(&self, path: TilePath, gzip: bool) -> Result<Option<File>, Error> {
-        if path.width() < TILE_WIDTH {
-            return read(&self.reader, path, gzip);
-        }
-        if let Some(file) = self.kept.get(&(path, gzip)) {
-            return Ok(Some(file));
-        }
-        let file = read(&self.reader, path, gzip)?;
-        if let Some(file) = &file {
-            self.kept.insert((path, gzip), file.clone());
-        }
-        Ok(file)
+    pub(super) fn get(&self, path: TilePath, gzip: bool) -> Result<File, Error> {
+        // Hashes are the same bytes whoever asks.
+        let gzip = gzip && matches!(path, TilePath::Entries { .. });
+        let file = || read(&self.reader, path, gzip);
+        if path.width() < TILE_WIDTH { file() } else { self.kept.get_or_insert_with(&(path, gzip), file) }
     }
 }
 
 /// A file of the published ledger; bundles are packed for those who take that, hashes never, since they do not shrink.
-/// `None`: there is none yet.
-pub(super) fn read(reader: &LedgerReader, path: TilePath, gzip: bool) -> Result<Option<File>, Error> {
-    let plain = |bytes: Vec<u8>| File { bytes: bytes.into(), packed: false };
-    Ok(match path {
-        TilePath::Hashes { level, n, width } => reader.tile(level, n, width)?.map(plain),
-        TilePath::Entries { n, width } => reader.entry_bundle(n, width)?.map(|bytes| {
-            let packed = if gzip { pack(&bytes) } else { None };
-            packed.map_or_else(|| plain(bytes), |bytes| File { bytes: bytes.into(), packed: true })
-        }),
-    })
+///
+/// # Errors
+/// [`Error::NoSuchTile`] when there is none yet, and the ledger's.
+pub(super) fn read(reader: &LedgerReader, path: TilePath, gzip: bool) -> Result<File, Error> {
+    let (bytes, packed) = match path {
+        TilePath::Hashes { level, n, width } => (reader.tile(level, n, width)?, None),
+        TilePath::Entries { n, width } => {
+            let bytes = reader.entry_bundle(n, width)?;
+            let packed = bytes.as_deref().filter(|_| gzip).and_then(pack);
+            (bytes, packed)
+        }
+    };
+    match packed {
+        Some(packed) => Ok(File { bytes: packed.into(), packed: true }),
+        None => Ok(File { bytes: bytes.ok_or(Error::NoSuchTile)?.into(), packed: false }),
+    }
 }
 
 /// The bytes under gzip; `None` if that fails, which memory does not.

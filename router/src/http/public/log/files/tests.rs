@@ -30,11 +30,11 @@ fn a_kept_file_is_what_the_ledger_holds_in_the_coding_that_was_asked_for() {
     let (hashes, bundle) = (TilePath::Hashes { level: 0, n: 0, width: 256 }, TilePath::Entries { n: 0, width: 256 });
     // The second time from memory.
     for _ in 0..2 {
-        let tile = files.get(hashes, true).unwrap().unwrap();
+        let tile = files.get(hashes, true).unwrap();
         assert!(!tile.packed);
         assert_eq!(tile.bytes, reader.tile(0, 0, 256).unwrap().unwrap());
 
-        let (plain, packed) = (files.get(bundle, false).unwrap().unwrap(), files.get(bundle, true).unwrap().unwrap());
+        let (plain, packed) = (files.get(bundle, false).unwrap(), files.get(bundle, true).unwrap());
         assert_eq!((plain.packed, packed.packed), (false, true));
         assert_eq!(plain.bytes, reader.entry_bundle(0, 256).unwrap().unwrap());
         let mut unpacked = Vec::new();
@@ -50,11 +50,11 @@ fn a_file_that_grows_is_never_kept() {
     grow(&mut registrar, 300);
     let files = Files::of(registrar.ledger().reader());
     let at = |width| TilePath::Hashes { level: 0, n: 1, width };
-    assert_eq!(files.get(at(44), false).unwrap().unwrap().bytes.len(), 44 * 32);
+    assert_eq!(files.get(at(44), false).unwrap().bytes.len(), 44 * 32);
     // What is not there yet is not remembered as missing.
-    assert!(files.get(at(256), false).unwrap().is_none());
+    assert!(matches!(files.get(at(256), false), Err(Error::NoSuchTile)));
     assert_eq!(files.kept.len(), 0);
     grow(&mut registrar, 512);
-    assert_eq!(files.get(at(256), false).unwrap().unwrap().bytes.len(), 256 * 32);
+    assert_eq!(files.get(at(256), false).unwrap().bytes.len(), 256 * 32);
     assert_eq!(files.kept.len(), 1);
 }
