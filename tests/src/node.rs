@@ -199,6 +199,12 @@ impl TestNode {
         post(&format!("{}{path}", self.public()), body)
     }
 
+    /// Entries under the checkpoint that it shows.
+    pub fn tree_size(&self) -> u64 {
+        let note = self.public_get("/checkpoint").body;
+        note.as_str().unwrap().lines().nth(1).unwrap().parse().unwrap()
+    }
+
     /// Asks for the verdict on a small mail from `peer`.
     pub fn check(&self, id: &str, peer: &str) -> Value {
         let sender = format!("someone@{peer}");
@@ -287,6 +293,16 @@ pub fn try_get_bytes(url: &str) -> Result<Vec<u8>, String> {
         return Err(format!("{url}: {}", response.status()));
     }
     response.body_mut().read_to_vec().map_err(|error| format!("{url}: {error}"))
+}
+
+/// The entries of a bundle.
+pub fn bundle_entries(mut bundle: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = bundle.split_first_chunk::<2>()?;
+        let (entry, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)));
+        bundle = rest;
+        Some(entry)
+    })
 }
 
 /// POSTs `body` as JSON.

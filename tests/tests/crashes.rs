@@ -13,7 +13,7 @@ use ostrakon_ledger::{Entry, merkle::leaf_hash, tile::TilePath};
 use ostrakon_tests::{
     TestNode,
     binary::path,
-    node::{OPEN_POLICY, get_bytes, wait_for},
+    node::{OPEN_POLICY, bundle_entries, get_bytes, wait_for},
 };
 
 /// Cycles of kill and restart; `make soak` asks for more.
@@ -106,8 +106,7 @@ struct Bundles {
 impl Bundles {
     /// Each record stands at the index of its receipt.
     fn check(&mut self, node: &TestNode, receipts: &[Receipt]) {
-        let note = node.public_get("/checkpoint").body;
-        let size: u64 = note.as_str().unwrap().lines().nth(1).unwrap().parse().unwrap();
+        let size = node.tree_size();
         let expected: BTreeMap<u64, &str> = receipts.iter().map(|it| (it.index, &*it.id)).collect();
         assert!(expected.keys().all(|index| *index < size), "{size} entries are fewer than were acknowledged");
         for n in 0..size.div_ceil(256) {
@@ -120,7 +119,7 @@ impl Bundles {
                     continue;
                 }
             }
-            for (index, entry) in (n * 256..).zip(split(&bundle)) {
+            for (index, entry) in (n * 256..).zip(bundle_entries(&bundle)) {
                 if let Some(id) = expected.get(&index) {
                     assert_eq!(Entry::parse(index, entry).unwrap().record.id().to_string(), *id, "index {index}");
                 }
@@ -130,16 +129,6 @@ impl Bundles {
             }
         }
     }
-}
-
-/// The entries of a bundle.
-fn split(mut bundle: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, rest) = bundle.split_first_chunk::<2>()?;
-        let (entry, rest) = rest.split_at(usize::from(u16::from_be_bytes(*length)));
-        bundle = rest;
-        Some(entry)
-    })
 }
 
 #[test]

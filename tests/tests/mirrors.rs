@@ -7,7 +7,7 @@ use ostrakon_ledger::{Entry, RecordId, tile::TilePath};
 use ostrakon_tests::{
     TestNode, TestPeer,
     binary::{ostrakon, ostrakon_ok},
-    node::{OPEN_POLICY, get_bytes},
+    node::{OPEN_POLICY, bundle_entries, get_bytes},
 };
 use serde_json::{Value, json};
 
@@ -44,23 +44,15 @@ fn wait_for_state(mirror: &TestNode, state: &str, entries: u64) {
     });
 }
 
-fn size(node: &TestNode) -> u64 {
-    let note = get_bytes(&format!("{}/checkpoint", node.public()));
-    String::from_utf8(note).unwrap().lines().nth(1).unwrap().parse().unwrap()
-}
-
 /// All entries of a served ledger.
 fn entries(node: &TestNode) -> Vec<Entry> {
-    let size = size(node);
+    let size = node.tree_size();
     let mut entries = Vec::new();
     for n in 0..size.div_ceil(256) {
         let width = u16::try_from((size - n * 256).min(256)).unwrap();
         let bundle = get_bytes(&format!("{}/{}", node.public(), TilePath::Entries { n, width }));
-        let mut rest = bundle.as_slice();
-        while let Some((length, after)) = rest.split_first_chunk::<2>() {
-            let (entry, after) = after.split_at(usize::from(u16::from_be_bytes(*length)));
+        for entry in bundle_entries(&bundle) {
             entries.push(Entry::parse(entries.len() as u64, entry).unwrap());
-            rest = after;
         }
     }
     entries
@@ -165,22 +157,22 @@ fn what_admitted_authors_say_there_counts_here_once_and_says_where_it_was_found(
     let proven = ostrakon_ok(&["ledger", "proof", "--verify", receipt.to_str().unwrap(), "--vkey", &vkey]);
     assert!(proven.contains(&format!("copied from index {} of b.example/ostrakon", there.index)), "{proven}");
     // Sent here, too, it is known already; and the author goes on at either place.
-    let before = size(&mirror);
+    let before = mirror.tree_size();
     let second = voter.cast(&mirror, "peer:y.example", 10);
     let envelope = there.record.to_envelope();
     assert_eq!(mirror.public_post("/v1/votes", &envelope).body["new"], false);
-    assert_eq!(size(&mirror), before + 1);
+    assert_eq!(mirror.tree_size(), before + 1);
     // Who is admitted later enters with all that was said.
     admit(&mirror, "s.example", &stranger.key.public().to_string());
     mirror.wait_for("the stranger's record", || said(&mirror, "s.example").len() == 1);
     mirror.wait_for("no strangers", || follows(&mirror)["strangers"] == 0);
     // A restart finds nothing to do again.
-    let before = size(&mirror);
+    let before = mirror.tree_size();
     mirror.kill();
     mirror.serve();
     let third = stranger.cast(&followed, "peer:z.example", 5);
     mirror.wait_for("the next record", || said(&mirror, "s.example").last() == Some(&third));
-    assert_eq!((size(&mirror), said(&mirror, "a.example")), (before + 1, vec![vote, second]));
+    assert_eq!((mirror.tree_size(), said(&mirror, "a.example")), (before + 1, vec![vote, second]));
     mirror.verify();
 }
 
@@ -204,8 +196,8 @@ fn two_that_follow_each_other_come_to_rest_and_heal_from_each_other() {
     let settled = |node: &TestNode| said(node, MIRROR).len() == 7 && said(node, FOLLOWED).len() == 7;
     mirror.wait_for("both to have all", || settled(&mirror) && settled(&followed));
     // The owner's admission of itself and of the other, and five votes of each, in both.
-    mirror.wait_for("copies to be whole", || follows(&mirror)["entries"] == size(&followed));
-    assert_eq!((size(&mirror), size(&followed)), (14, 14));
+    mirror.wait_for("copies to be whole", || follows(&mirror)["entries"] == followed.tree_size());
+    assert_eq!((mirror.tree_size(), followed.tree_size()), (14, 14));
     assert_eq!(said(&mirror, FOLLOWED), said(&followed, FOLLOWED));
     assert_eq!(said(&mirror, MIRROR), said(&followed, MIRROR));
 
@@ -369,7 +361,7 @@ fn a_peer_that_shows_two_histories_to_two_mirrors_is_convicted_by_either() {
     std::fs::remove_dir_all(mirror.home().join("mirrors").join(FOLLOWED)).unwrap();
     mirror.run(&["peer", "unfollow", "c.example"]);
     mirror.run(&["peer", "follow", FOLLOWED, followed.public()]);
-    wait_for_state(&mirror, "current", size(&followed));
+    wait_for_state(&mirror, "current", followed.tree_size());
     assert!(mirror.get(&format!("/v1/peers/{FOLLOWED}")).body["convicted_at_index"].is_u64());
 }
 
@@ -411,7 +403,7 @@ fn a_mirror_that_is_killed_while_it_copies_loses_and_doubles_nothing() {
     }
     mirror.wait_for("all votes", || said(&mirror, "a.example").len() >= votes.len());
     assert_eq!(said(&mirror, "a.example"), votes);
-    wait_for_state(&mirror, "current", size(&followed));
+    wait_for_state(&mirror, "current", followed.tree_size());
     let copy = format!("{}/mirror/{FOLLOWED}", mirror.public());
     let vkey = followed.public_get("/.well-known/ostrakon").body["ledger"]["vkey"].as_str().unwrap().to_owned();
     ostrakon_ok(&["ledger", "verify", "--url", &copy, "--vkey", &vkey]);

@@ -201,13 +201,10 @@ fn a_policy_in_force_is_announced_if_the_operator_wants_that() {
     node.reconfigure("announce_policy = false", "announce_policy = true");
     node.write("policy.toml", OPEN_POLICY);
     node.serve();
-    let size = |node: &TestNode| -> u64 {
-        node.public_get("/checkpoint").body.as_str().unwrap().lines().nth(1).unwrap().parse().unwrap()
-    };
-    node.wait_for("the announcement", || size(&node) == 2);
+    node.wait_for("the announcement", || node.tree_size() == 2);
     node.terminate();
     node.serve();
     node.write("policy.toml", "# the same rules, other bytes\n");
-    node.wait_for("the next announcement", || size(&node) == 3);
+    node.wait_for("the next announcement", || node.tree_size() == 3);
     assert_eq!(node.verify(), 3);
 }

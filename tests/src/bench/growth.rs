@@ -19,8 +19,8 @@ const SHORT: u64 = 10_000;
 const BATCHES: usize = 41;
 /// Times that the node is started.
 const STARTS: usize = 3;
-/// How often a node is asked whether it is ready.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often a node is asked how far it is: seldom enough to leave it its core.
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// What was measured.
 pub(crate) struct Growth {

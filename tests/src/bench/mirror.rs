@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     decisions::question,
-    growth::{AUTHORS, grown},
+    growth::{AUTHORS, LOOK, grown},
     http::connect,
     print,
 };
@@ -24,16 +24,13 @@ const CHECKS_PER_SECOND: f64 = 200.0;
 const CONNECTIONS: usize = 16;
 /// How long an idle node is asked.
 const IDLE: Duration = Duration::from_secs(5);
-/// How often it is looked whether the copy is there.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// The lines of `bench mirror`, about a ledger of that many entries.
 pub(crate) fn lines(entries: u64) {
     let mut followed = grown(entries);
     let on_disk = bytes_in(&followed.home().join("ledger"));
     followed.serve();
-    let note = followed.public_get("/checkpoint").body;
-    let entries: u64 = note.as_str().unwrap().lines().nth(1).unwrap().parse().unwrap();
+    let entries = followed.tree_size();
     let rate = |time: Duration| format!("{:.0}/s ({entries} in {time:.1?})", entries as f64 / time.as_secs_f64());
 
     let mut mirror = mirror_of(&followed);
