@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ostrakon_ledger::Category;
 
 pub(crate) use base::Base;
+use base::lay_over;
 use expiry::Expiry;
 pub(crate) use row::Row;
 
@@ -117,16 +118,7 @@ impl Votes {
         changes.extend(self.open.iter().map(|(place, change)| (*place, *change)));
         let mut changes = changes.into_iter().peekable();
         for (subject, row) in self.base.by_subject() {
-            for vote in row {
-                let place = (subject, vote.voter, vote.category as u8);
-                while let Some(((about, ..), change)) = changes.next_if(|(changed, _)| *changed < place) {
-                    change.iter().for_each(|vote| each(vote.vote_about(about)));
-                }
-                match changes.next_if(|(changed, _)| *changed == place) {
-                    Some((_, change)) => change.iter().for_each(|vote| each(vote.vote_about(subject))),
-                    None => each(vote.vote_about(subject)),
-                }
-            }
+            lay_over(subject, row, &mut changes, |vote| each(vote.vote_about(subject)));
         }
         changes.for_each(|((about, ..), change)| change.iter().for_each(|vote| each(vote.vote_about(about))));
     }

@@ -59,7 +59,7 @@ struct Candidate {
 /// Steps: (1) how many votes everybody has, (2) who may follow whom, (3) what those repeat, (4) chains.
 pub(crate) fn leaders(base: &Base, count: usize) -> Vec<u32> {
     let mut cast = vec![0u32; count];
-    base.rows().iter().for_each(|vote| cast[vote.voter as usize] += 1);
+    base.rows().for_each(|vote| cast[vote.voter as usize] += 1);
     let mut suspects = suspects(base, &cast);
     count_repetitions(base, count, &mut suspects);
     let mut direct = vec![NOBODY; count];

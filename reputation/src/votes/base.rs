@@ -1,66 +1,85 @@
-//! The votes at rest: rows of 24 bytes, ordered by subject, voter and category, merged with changes in place.
+//! The votes at rest: rows of 24 bytes, ordered by subject, voter and category.
+//!
+//! They stand on shelves, one for every so many subjects. Changes are merged shelf by shelf, each into a new one: for that
+//! moment one shelf is there twice, not all votes.
+
+use std::iter::Peekable;
 
 use super::{Layer, Place, Row};
 
-/// Rows of votes. Subject `s` has `rows[begins[s]..begins[s + 1]]`; subjects beyond the end have none.
+/// Subjects on a shelf.
+const SHELF: usize = 1 << 14;
+
+/// Rows of votes, for subjects from 0; those beyond the end have none.
+#[derive(Default)]
 pub(crate) struct Base {
+    /// All but the last are full.
+    shelves: Vec<Shelf>,
+}
+
+/// The votes about some subjects in succession.
+struct Shelf {
+    /// The votes about the `i`-th subject are `rows[begins[i]..begins[i + 1]]`.
     begins: Vec<u32>,
     rows: Vec<Row>,
     /// No vote ends before this moment.
     first_end_ms: u64,
 }
 
-impl Default for Base {
-    fn default() -> Self {
-        Self { begins: vec![0], rows: Vec::new(), first_end_ms: u64::MAX }
-    }
-}
-
 impl Base {
-    /// Rows that are ordered by subject, voter and category, and where each subject's begin; `None` if they are not so.
-    pub(crate) fn from_rows(begins: Vec<u32>, rows: Vec<Row>) -> Option<Self> {
-        let covered = begins.first() == Some(&0) && begins.last().is_some_and(|end| *end as usize == rows.len());
-        if !covered || !begins.is_sorted() {
-            return None;
+    /// Reads the base in which subject `i` has `counts[i]` votes, ordered by subject, voter and category; `None` if they are
+    /// not so.
+    ///
+    /// # Errors
+    /// The first error of `next`, which gives the votes.
+    pub(crate) fn read<E>(counts: &[u32], mut next: impl FnMut() -> Result<Row, E>) -> Result<Option<Self>, E> {
+        let mut base = Self::default();
+        for counts in counts.chunks(SHELF) {
+            let count = counts.iter().map(|count| *count as usize).sum();
+            let mut shelf = Shelf::with_room(counts.len(), count);
+            for count in counts {
+                for _ in 0..*count {
+                    shelf.push(next()?);
+                }
+                if !shelf.end_subject().is_sorted_by(|a, b| (a.voter, a.category) < (b.voter, b.category)) {
+                    return Ok(None);
+                }
+            }
+            base.shelves.push(shelf);
         }
-        let first_end_ms = rows.iter().map(Row::end_ms).min().unwrap_or(u64::MAX);
-        let base = Self { begins, rows, first_end_ms };
-        let ascending = |row: &[Row]| row.is_sorted_by(|a, b| (a.voter, a.category) < (b.voter, b.category));
-        let in_order = base.by_subject().all(|(_, row)| ascending(row));
-        in_order.then_some(base)
+        Ok(Some(base))
     }
 
     /// How many votes there are.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.shelves.iter().map(|shelf| shelf.rows.len()).sum()
     }
 
     /// Subjects there is a place for; those beyond have no votes.
     pub(crate) fn subjects(&self) -> usize {
-        self.begins.len() - 1
+        self.shelves.iter().map(Shelf::subjects).sum()
     }
 
     /// All votes, ordered by subject, voter and category.
-    pub(crate) fn rows(&self) -> &[Row] {
-        &self.rows
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.shelves.iter().flat_map(|shelf| &shelf.rows)
     }
 
     /// No vote ends before this moment; `u64::MAX`: none ends.
     pub(crate) fn first_end_ms(&self) -> u64 {
-        self.first_end_ms
+        self.shelves.iter().map(|shelf| shelf.first_end_ms).min().unwrap_or(u64::MAX)
     }
 
     /// Each subject with the votes about it, ascending; there may be none.
     pub(crate) fn by_subject(&self) -> impl Iterator<Item = (u32, &[Row])> {
-        (0..).zip(self.begins.windows(2)).map(|(subject, at)| (subject, &self.rows[at[0] as usize..at[1] as usize]))
+        (0..).zip(self.shelves.iter().flat_map(|shelf| (0..shelf.subjects()).map(|place| shelf.about(place))))
     }
 
     /// The votes about one subject, ordered by voter and category.
     pub(crate) fn about(&self, subject: u32) -> &[Row] {
-        match self.begins.get(subject as usize..subject as usize + 2) {
-            Some(at) => &self.rows[at[0] as usize..at[1] as usize],
-            None => &[],
-        }
+        let (shelf, place) = (subject as usize / SHELF, subject as usize % SHELF);
+        let shelf = self.shelves.get(shelf).filter(|shelf| place < shelf.subjects());
+        shelf.map_or(&[], |shelf| shelf.about(place))
     }
 
     /// One voter's votes about one subject, ordered by category.
@@ -72,98 +91,95 @@ impl Base {
     }
 
     /// Lays `changes` over the rows and leaves out votes that have ended at `now_ms`; returns how many had.
-    ///
-    /// In place: first what goes is closed up from the front, then what comes is fitted in from the back.
     pub(super) fn merge(&mut self, changes: Layer, now_ms: u64) -> usize {
-        if changes.is_empty() && self.first_end_ms > now_ms {
-            return 0;
-        }
-        let mut expired = self.close_up(&changes, now_ms);
-        let mut additions = Vec::with_capacity(changes.len());
-        for (place, change) in changes {
-            match change {
-                Some(row) if row.is_live(now_ms) => additions.push((place, row)),
-                Some(_) => expired += 1,
-                None => {}
+        let last = changes.last_key_value().map_or(0, |((subject, ..), _)| *subject as usize + 1);
+        let subjects = self.subjects().max(last);
+        let mut changes = changes.into_iter().peekable();
+        let mut expired = 0;
+        for (number, first) in (0..subjects).step_by(SHELF).enumerate() {
+            let last = subjects.min(first + SHELF);
+            if number == self.shelves.len() {
+                self.shelves.push(Shelf::with_room(0, 0));
+            }
+            let shelf = &mut self.shelves[number];
+            shelf.widen(last - first);
+            let on_shelf = |change: &(Place, Option<Row>)| (change.0.0 as usize) < last;
+            let changes: Vec<_> = std::iter::from_fn(|| changes.next_if(on_shelf)).collect();
+            if !changes.is_empty() || shelf.first_end_ms <= now_ms {
+                let (merged, ended) = shelf.merged(first as u32, changes, now_ms);
+                *shelf = merged;
+                expired += ended;
             }
         }
-        self.first_end_ms = additions.iter().map(|(_, row)| row.end_ms()).fold(self.first_end_ms, u64::min);
-        self.fit_in(&additions);
         expired
     }
+}
 
-    /// Drops the rows that have ended or lie under a change; returns how many had ended only.
-    fn close_up(&mut self, changes: &Layer, now_ms: u64) -> usize {
-        let mut changed = changes.keys().peekable();
-        let (mut write, mut expired, mut first_end_ms) = (0, 0, u64::MAX);
-        for subject in 0..self.begins.len() - 1 {
-            let (begin, end) = (self.begins[subject] as usize, self.begins[subject + 1] as usize);
-            self.begins[subject] = write as u32;
-            let touched = changed.peek().is_some_and(|change| change.0 as usize == subject);
-            for read in begin..end {
-                let row = self.rows[read];
-                if touched {
-                    let place = (subject as u32, row.voter, row.category as u8);
-                    while changed.next_if(|change| **change < place).is_some() {}
-                    if changed.peek().is_some_and(|change| **change == place) {
-                        continue;
-                    }
-                }
-                if !row.is_live(now_ms) {
-                    expired += 1;
-                    continue;
-                }
-                first_end_ms = first_end_ms.min(row.end_ms());
-                self.rows[write] = row;
-                write += 1;
-            }
-            while changed.next_if(|change| change.0 as usize <= subject).is_some() {}
-        }
-        if let Some(last) = self.begins.last_mut() {
-            *last = write as u32;
-        }
-        self.rows.truncate(write);
-        self.first_end_ms = first_end_ms;
-        expired
+impl Shelf {
+    /// No subjects and no votes, and room for some.
+    fn with_room(subjects: usize, votes: usize) -> Self {
+        let mut begins = Vec::with_capacity(subjects + 1);
+        begins.push(0);
+        Self { begins, rows: Vec::with_capacity(votes), first_end_ms: u64::MAX }
     }
 
-    /// Adds ordered rows at places that are free.
-    fn fit_in(&mut self, additions: &[(Place, Row)]) {
-        let Some(((last_subject, ..), filler)) = additions.last().copied() else { return };
-        let mut read = self.rows.len();
-        let mut write = read + additions.len();
-        // A little more than is needed, so that not every merge moves all rows; doubling would waste half the memory.
-        if self.rows.capacity() < write {
-            self.rows.reserve_exact(additions.len() + write / 32);
-        }
-        self.rows.resize(write, filler);
-        let subjects = (self.begins.len() - 1).max(last_subject as usize + 1);
-        self.begins.resize(subjects + 1, read as u32);
-        let mut left = additions;
-        for subject in (0..subjects).rev() {
-            let begin = self.begins[subject] as usize;
-            self.begins[subject + 1] = write as u32;
-            while let Some(((about, voter, category), row)) =
-                left.last().filter(|(place, _)| place.0 as usize == subject)
-            {
-                debug_assert_eq!(*about as usize, subject);
-                // What stands behind the new row moves up in one piece.
-                let behind =
-                    self.rows[begin..read].partition_point(|at| (at.voter, at.category as u8) < (*voter, *category));
-                let moved = read - begin - behind;
-                self.rows.copy_within(begin + behind..read, write - moved);
-                (read, write) = (begin + behind, write - moved - 1);
-                self.rows[write] = *row;
-                left = &left[..left.len() - 1];
-            }
-            if left.is_empty() && read == write {
-                break;
-            }
-            self.rows.copy_within(begin..read, write - (read - begin));
-            write -= read - begin;
-            read = begin;
-        }
+    fn subjects(&self) -> usize {
+        self.begins.len() - 1
     }
+
+    fn about(&self, place: usize) -> &[Row] {
+        &self.rows[self.begins[place] as usize..self.begins[place + 1] as usize]
+    }
+
+    /// Makes place for more subjects, without votes.
+    fn widen(&mut self, subjects: usize) {
+        self.begins.resize(subjects + 1, self.rows.len() as u32);
+    }
+
+    /// Adds a vote about the subject after the last.
+    fn push(&mut self, row: Row) {
+        self.first_end_ms = self.first_end_ms.min(row.end_ms());
+        self.rows.push(row);
+    }
+
+    /// Now all votes about the subject after the last are there: these.
+    fn end_subject(&mut self) -> &[Row] {
+        self.begins.push(self.rows.len() as u32);
+        self.about(self.subjects() - 1)
+    }
+
+    /// This shelf, whose subjects begin at `first`, under `changes`, and how many votes had ended at `now_ms`.
+    fn merged(&self, first: u32, changes: Vec<(Place, Option<Row>)>, now_ms: u64) -> (Self, usize) {
+        // Changes that take votes away leave some of the room unused until the next merge.
+        let mut merged = Self::with_room(self.subjects(), self.rows.len() + changes.len());
+        let mut changes = changes.into_iter().peekable();
+        let mut expired = 0;
+        for (place, subject) in (0..self.subjects()).zip(first..) {
+            let put = |row: Row| if row.is_live(now_ms) { merged.push(row) } else { expired += 1 };
+            lay_over(subject, self.about(place), &mut changes, put);
+            merged.end_subject();
+        }
+        (merged, expired)
+    }
+}
+
+/// Calls `each` with the votes about a subject, in order, when `changes` lie over them; takes those changes, which are
+/// the next ones.
+pub(super) fn lay_over(
+    subject: u32,
+    row: &[Row],
+    changes: &mut Peekable<impl Iterator<Item = (Place, Option<Row>)>>,
+    mut each: impl FnMut(Row),
+) {
+    let mut rest = row;
+    while let Some(((_, voter, category), change)) = changes.next_if(|((about, ..), _)| *about == subject) {
+        let before = rest.partition_point(|vote| (vote.voter, vote.category as u8) < (voter, category));
+        rest[..before].iter().for_each(|vote| each(*vote));
+        let replaced = rest.get(before).is_some_and(|vote| (vote.voter, vote.category as u8) == (voter, category));
+        rest = &rest[before + usize::from(replaced)..];
+        change.into_iter().for_each(&mut each);
+    }
+    rest.iter().for_each(|vote| each(*vote));
 }
 
 #[cfg(test)]
@@ -184,8 +200,15 @@ mod tests {
         }
     }
 
+    fn read(counts: &[u32], rows: &[Row]) -> Option<Base> {
+        let mut rows = rows.iter();
+        Base::read(counts, || rows.next().copied().ok_or(())).unwrap()
+    }
+
     fn layers() -> impl Strategy<Value = Vec<Vec<(Place, Option<u64>)>>> {
-        let change = ((0u32..9, 0u32..9, 0u8..3), prop::option::of(0u64..20));
+        // Subjects at both ends of a shelf.
+        let subject = prop_oneof![0u32..6, SHELF as u32 - 2..SHELF as u32 + 2];
+        let change = ((subject, 0u32..9, 0u8..3), prop::option::of(0u64..20));
         prop::collection::vec(prop::collection::vec(change, 0..40), 1..6)
     }
 
@@ -215,7 +238,10 @@ mod tests {
                     let pair = base.of_pair(*voter, *subject);
                     prop_assert!(pair.iter().any(|found| Some(*found) == *row && found.category as u8 == *category));
                 }
-                prop_assert!(Base::from_rows(base.begins.clone(), base.rows.clone()).is_some());
+                let counts: Vec<u32> = base.by_subject().map(|(_, row)| row.len() as u32).collect();
+                let again = read(&counts, &base.rows().copied().collect::<Vec<_>>()).expect("it is in order");
+                prop_assert!(again.by_subject().eq(base.by_subject()));
+                prop_assert_eq!((again.len(), again.first_end_ms()), (base.len(), base.first_end_ms()));
             }
         }
     }
@@ -223,14 +249,11 @@ mod tests {
     #[test]
     fn rows_out_of_order_are_refused() {
         let (a, b) = (row((0, 1, 0), 1, 0), row((0, 2, 0), 2, 0));
-        assert!(Base::from_rows(vec![0, 2], vec![a, b]).is_some());
-        assert!(Base::from_rows(vec![0, 1, 2], vec![b, a]).is_some());
-        assert!(Base::from_rows(vec![0, 2], vec![b, a]).is_none());
-        assert!(Base::from_rows(vec![0, 2], vec![a, a]).is_none());
-        assert!(Base::from_rows(vec![0, 1], vec![a, b]).is_none());
-        assert!(Base::from_rows(vec![1, 2], vec![a, b]).is_none());
-        assert!(Base::from_rows(vec![0, 2, 1, 2], vec![a, b]).is_none());
-        assert!(Base::from_rows(vec![], vec![a]).is_none());
-        assert!(Base::from_rows(vec![0], vec![]).is_some());
+        assert!(read(&[2], &[a, b]).is_some());
+        assert!(read(&[1, 1], &[b, a]).is_some());
+        assert!(read(&[2], &[b, a]).is_none());
+        assert!(read(&[2], &[a, a]).is_none());
+        assert!(read(&[0, 0, 2, 0], &[b, a]).is_none());
+        assert!(read(&[], &[]).is_some());
     }
 }

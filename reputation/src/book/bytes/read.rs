@@ -148,25 +148,18 @@ fn read_convicted(source: &mut Source<impl Read>, names: &Names) -> Result<BTree
 
 fn read_votes(source: &mut Source<impl Read>, names: &Names, next_index: u64) -> Result<Base, Unreadable> {
     let count = source.count(VOTE)?;
-    let mut begins = Vec::with_capacity(names.len() + 1);
-    let mut begin = 0u32;
-    begins.push(begin);
-    for _ in 0..names.len() {
-        begin = begin.checked_add(source.u32()?).ok_or(Unreadable::Damaged("it has too many votes"))?;
-        begins.push(begin);
-    }
-    if begin as usize != count {
+    let counts: Vec<u32> = (0..names.len()).map(|_| source.u32()).collect::<Result<_, _>>()?;
+    if counts.iter().map(|count| u64::from(*count)).sum::<u64>() != count as u64 {
         return Err(Unreadable::Damaged("its votes are not as many as it says"));
     }
-    let mut rows = Vec::with_capacity(count);
-    for _ in 0..count {
+    let next = || {
         let row = row_of(&source.array()?).filter(|row| {
             let by_peer = names.is_peer().get(row.voter as usize) == Some(&true);
             by_peer && row.index.widened() < next_index && row.value.unsigned_abs() <= 100
         });
-        rows.push(row.ok_or(Unreadable::Damaged("a vote is out of range"))?);
-    }
-    Base::from_rows(begins, rows).ok_or(Unreadable::Damaged("its votes are out of order"))
+        row.ok_or(Unreadable::Damaged("a vote is out of range"))
+    };
+    Base::read(&counts, next)?.ok_or(Unreadable::Damaged("its votes are out of order"))
 }
 
 fn row_of(bytes: &[u8; VOTE as usize]) -> Option<Row> {

@@ -16,8 +16,9 @@ fn lists() -> impl Strategy<Value = Vec<Said>> {
 
 /// Each list entry a row, some said in two categories.
 fn base(lists: &[Said]) -> Base {
-    let (mut begins, mut rows) = (vec![0], Vec::new());
+    let (mut counts, mut rows) = (Vec::new(), Vec::new());
     for (subject, said) in (0u64..).zip(lists) {
+        let before = rows.len();
         for (voter, said) in (0u32..).zip(said) {
             let Some((when, along, other)) = said else { continue };
             for category in 0..=*other {
@@ -29,15 +30,16 @@ fn base(lists: &[Said]) -> Base {
                 rows.push(Row { voter, index, since_ms, expires_at_ms, value, category });
             }
         }
-        begins.push(rows.len() as u32);
+        counts.push((rows.len() - before) as u32);
     }
-    Base::from_rows(begins, rows).unwrap()
+    let mut rows = rows.into_iter();
+    Base::read(&counts, || rows.next().ok_or(())).unwrap().unwrap()
 }
 
 /// The rule as it is written, every pair of voters looked at.
 fn by_definition(base: &Base) -> Vec<u32> {
     let count = VOTERS as usize;
-    let cast = |voter: u32| base.rows().iter().filter(|vote| vote.voter == voter).count() as u64;
+    let cast = |voter: u32| base.rows().filter(|vote| vote.voter == voter).count() as u64;
     let since = since(base, count);
     let mut direct = vec![NOBODY; count];
     for voter in 0..VOTERS {
