@@ -63,14 +63,12 @@ fn main() -> std::io::Result<()> {
     row("write the book, s", written);
     let digest = book.digest();
     drop(book);
-    let before = memory();
     let len_bytes = std::fs::metadata(&path)?.len();
     let start = Instant::now();
     let book = Book::read_from(parameters, graph.viewpoint(), Vec::new(), File::open(&path)?, len_bytes);
     row("read and check the book, s", start.elapsed().as_secs_f64());
     let book = book.expect("what was written");
     row("its bytes per live vote", len_bytes as f64 / live);
-    row("memory per live vote after reading, bytes", (memory().now - before.now) / live);
     assert!(book.digest() == digest, "the book that was read is another");
     std::fs::remove_file(&path)
 }

@@ -15,4 +15,33 @@ impl Bits {
     pub(crate) fn has(&self, number: u32) -> bool {
         self.0[number as usize / 64] >> (number % 64) & 1 == 1
     }
+
+    /// Adds numbers, or none of them if one is there already or comes twice; whether it did.
+    pub(crate) fn insert_all(&mut self, numbers: impl Iterator<Item = u32> + Clone) -> bool {
+        for (done, number) in numbers.clone().enumerate() {
+            if self.has(number) {
+                numbers.take(done).for_each(|number| self.flip(number));
+                return false;
+            }
+            self.flip(number);
+        }
+        true
+    }
+
+    fn flip(&mut self, number: u32) {
+        self.0[number as usize / 64] ^= 1 << (number % 64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bits;
+
+    #[test]
+    fn all_or_none_go_in() {
+        let mut bits = Bits::of(200, [3, 64]);
+        assert!(!bits.insert_all([5, 199, 64].into_iter()) && !bits.insert_all([5, 5].into_iter()));
+        assert!(bits.insert_all([5, 199].into_iter()));
+        assert!((0..200).all(|number| bits.has(number) == [3, 5, 64, 199].contains(&number)));
+    }
 }

@@ -111,7 +111,8 @@ impl Book {
             let pair = self.votes.of_pair(voter, subject);
             let (before, after) = (self.said(subject, &pair, before_ms), self.said(subject, &pair, now_ms));
             if before != after {
-                self.views.iter_mut().for_each(|view| view.change((voter, subject), &before, &after));
+                let place = self.names.place(subject);
+                self.views.iter_mut().for_each(|view| view.change((voter, subject), place, &before, &after));
             }
         }
     }
@@ -312,8 +313,8 @@ impl Book {
     /// A voter has a new last word about a subject, where it said `before`.
     fn recast(&mut self, pair: VoterAndSubject, before: &Said) {
         let after = self.said(pair.1, &self.votes.of_pair(pair.0, pair.1), self.clock.now_ms);
-        let derived = self.lineage.is_derived(pair);
-        self.views.iter_mut().for_each(|view| view.recast(pair, before, &after, derived));
+        let (place, derived) = (self.names.place(pair.1), self.lineage.is_derived(pair));
+        self.views.iter_mut().for_each(|view| view.recast(pair, place, before, &after, derived));
     }
 
     /// An epoch closes: from now on tallies count from the ledger's time, and the votes are what it will see.
@@ -345,7 +346,7 @@ impl Book {
             drop(ballots);
             ballots = Ballots::new(base, is_peer, &decay, now_ms);
         }
-        self.views.iter_mut().for_each(|view| view.tally(&ballots));
+        self.views.iter_mut().for_each(|view| view.tally(&ballots, &self.names));
         drop(ballots);
         self.votes.look_ahead_from(now_ms);
         let categories = self.views[0].set_aside();
@@ -363,7 +364,7 @@ impl Book {
         if !kept.is_empty() {
             self.votes.for_each_pair(|(voter, subject), pair| {
                 let said = Said::of(subject, pair, now_ms, &decay);
-                kept.add(subject, &said, |ballot| view.weight((voter, subject), ballot));
+                kept.add(self.names.place(subject), &said, |ballot| view.weight((voter, subject), ballot));
             });
         }
         self.views[0].take_up(kept);
@@ -372,6 +373,6 @@ impl Book {
     /// Tallies of what is live now, when all votes rest in the base.
     fn add_up(&mut self) {
         let ballots = Ballots::new(self.votes.base(), self.names.is_peer(), &self.decay(), self.clock.now_ms);
-        self.views.iter_mut().for_each(|view| view.tally(&ballots));
+        self.views.iter_mut().for_each(|view| view.tally(&ballots, &self.names));
     }
 }

@@ -8,7 +8,7 @@ use ostrakon_ledger::Category;
 use crate::engine::{Ballot, Said, Tally};
 use crate::pages::Pages;
 
-/// Per category that is asked for, the tally of every subject, at the epoch's reference time.
+/// Per category that is asked for, the tally of every subject by the place of its name, at the epoch's reference time.
 #[derive(Clone, Default)]
 pub(crate) struct Categories {
     tallies: [Option<Pages<Tally>>; Category::ALL.len()],
@@ -33,25 +33,25 @@ impl Categories {
         self.tallies.iter_mut().flatten().for_each(|tallies| *tallies = Pages::new());
     }
 
-    /// What the votes about a subject in a category add up to; `None` if that category is not kept.
-    pub(crate) fn tally_of(&self, category: Category, subject: u32) -> Option<Tally> {
-        self.tallies[category as usize].as_ref().map(|tallies| tallies.at(subject))
+    /// What the votes about the subject at a place add up to in a category; `None` if that category is not kept.
+    pub(crate) fn tally_at(&self, category: Category, place: u32) -> Option<Tally> {
+        self.tallies[category as usize].as_ref().map(|tallies| tallies.at(place))
     }
 
-    /// Adds what a voter says about a subject; `weight` as of its ballots.
-    pub(crate) fn add(&mut self, subject: u32, said: &Said, weight: impl Fn(Ballot) -> u64) {
-        self.each(subject, said, |tally, ballot| tally.add(ballot.x(), weight(ballot)));
+    /// Adds what a voter says about the subject at a place; `weight` as of its ballots.
+    pub(crate) fn add(&mut self, place: u32, said: &Said, weight: impl Fn(Ballot) -> u64) {
+        self.each(place, said, |tally, ballot| tally.add(ballot.x(), weight(ballot)));
     }
 
     /// Takes back what [`Categories::add`] added.
-    pub(crate) fn remove(&mut self, subject: u32, said: &Said, weight: impl Fn(Ballot) -> u64) {
-        self.each(subject, said, |tally, ballot| tally.remove(ballot.x(), weight(ballot)));
+    pub(crate) fn remove(&mut self, place: u32, said: &Said, weight: impl Fn(Ballot) -> u64) {
+        self.each(place, said, |tally, ballot| tally.remove(ballot.x(), weight(ballot)));
     }
 
-    fn each(&mut self, subject: u32, said: &Said, mut change: impl FnMut(&mut Tally, Ballot)) {
+    fn each(&mut self, place: u32, said: &Said, mut change: impl FnMut(&mut Tally, Ballot)) {
         for (tallies, ballot) in self.tallies.iter_mut().zip(said.in_category) {
             if let (Some(tallies), Some(ballot)) = (tallies, ballot) {
-                change(tallies.at_mut(subject), ballot);
+                change(tallies.at_mut(place), ballot);
             }
         }
     }

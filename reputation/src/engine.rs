@@ -8,7 +8,6 @@ mod ballots;
 mod tiles;
 
 use crate::fixed::{MILLION, ONE, Share};
-use crate::pages::Pages;
 use crate::parameters::{Parameters, VOTE_NV};
 use crate::r1_flow::{self, FLOW_ONE, UNREACHED};
 use crate::{r2_credibility, r3_budget, r4_consistency};
@@ -76,9 +75,10 @@ pub(crate) fn weight(credibility: Share, x: u64) -> u64 {
     (u64::from(credibility) * x * (VOTE_NV / MILLION / X_PER_MILLIONTH)) >> 30
 }
 
-/// The tally of every subject, from what voters weigh.
-pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: &[Share]) -> Pages<Tally> {
-    Pages::filled(ballots.count(), SPAN, |stripe, tallies: &mut [Tally]| {
+/// The tally of every subject, from what voters weigh; per number.
+pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: &[Share]) -> Vec<Tally> {
+    let mut tallies = vec![Tally::default(); ballots.count()];
+    by_stripe(&mut tallies, |stripe, tallies| {
         for (first, tile) in ballots.tiles.about(stripe) {
             let credibility = &credibility[first..];
             for cast in tile {
@@ -89,7 +89,8 @@ pub(crate) fn tallies(ballots: &Ballots<'_>, credibility: &[Share]) -> Pages<Tal
                 tally.voters += 1;
             }
         }
-    })
+    });
+    tallies
 }
 
 /// Computes an epoch from one viewpoint: what everybody weighs.

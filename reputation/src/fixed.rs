@@ -75,29 +75,45 @@ const fn roots() -> [[u64; 256]; 3] {
     tables
 }
 
-/// `amount · 2^(−elapsed/half_life)`, rounded down; a negative `elapsed_ms` lets the amount grow, at most fourfold.
+/// What some time leaves of every amount: `2^(−elapsed/half_life)`.
 ///
-/// The exponent is taken to 24 binary places: the result is exact to about one part in 10⁷. `half_life_ms` > 0.
-pub(crate) fn halved(amount: u64, elapsed_ms: i64, half_life_ms: u64) -> u64 {
-    // Elapsed half-lives with 24 binary places; within ±17 years a 64-bit division does.
-    const NARROW: i64 = 1 << 39;
-    let half_lives = match i64::try_from(half_life_ms.max(1)) {
-        Ok(half_life) if (-NARROW..NARROW).contains(&elapsed_ms) => {
-            i128::from((elapsed_ms << 24).div_euclid(half_life))
+/// The exponent is taken to 24 binary places: what is left is exact to about one part in 10⁷.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Halving {
+    /// Scaled by 2^`places`.
+    factor: u64,
+    places: u32,
+}
+
+impl Halving {
+    /// After `elapsed_ms`; if that is negative, amounts grow, at most fourfold. `half_life_ms` > 0.
+    pub(crate) fn after(elapsed_ms: i64, half_life_ms: u64) -> Self {
+        // Elapsed half-lives with 24 binary places; within ±17 years a 64-bit division does.
+        const NARROW: i64 = 1 << 39;
+        let half_lives = match i64::try_from(half_life_ms.max(1)) {
+            Ok(half_life) if (-NARROW..NARROW).contains(&elapsed_ms) => (elapsed_ms << 24).div_euclid(half_life),
+            _ => {
+                let half_lives = (i128::from(elapsed_ms) << 24).div_euclid(i128::from(half_life_ms.max(1)));
+                half_lives.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+            }
+        };
+        // Moved up by two so that growth is a smaller halving.
+        let exponent = half_lives.saturating_add(2 << 24).max(0);
+        let whole = (exponent >> 24) as u64;
+        if whole >= 66 {
+            return Self { factor: 0, places: 0 };
         }
-        _ => (i128::from(elapsed_ms) << 24).div_euclid(i128::from(half_life_ms.max(1))),
-    };
-    // Moved up by two so that growth is a smaller halving.
-    let exponent = (half_lives + (2 << 24)).max(0);
-    let whole = (exponent >> 24) as u64;
-    if whole >= 66 {
-        return 0;
+        let fraction = (exponent & 0xff_ffff) as usize;
+        let mut factor = u128::from(ROOTS[0][fraction >> 16]);
+        factor = (factor * u128::from(ROOTS[1][fraction >> 8 & 0xff])) >> 62;
+        factor = (factor * u128::from(ROOTS[2][fraction & 0xff])) >> 62;
+        Self { factor: factor as u64, places: 60 + whole as u32 }
     }
-    let fraction = (exponent & 0xff_ffff) as usize;
-    let mut factor = u128::from(ROOTS[0][fraction >> 16]);
-    factor = (factor * u128::from(ROOTS[1][fraction >> 8 & 0xff])) >> 62;
-    factor = (factor * u128::from(ROOTS[2][fraction & 0xff])) >> 62;
-    u64::try_from((u128::from(amount) * factor) >> (60 + whole)).unwrap_or(u64::MAX)
+
+    /// What is left of an amount, rounded down.
+    pub(crate) fn of(self, amount: u64) -> u64 {
+        u64::try_from((u128::from(amount) * u128::from(self.factor)) >> self.places).unwrap_or(u64::MAX)
+    }
 }
 
 /// ln(a / b) in thousandths of a nat, rounded down; `a`, `b` > 0.
@@ -131,6 +147,10 @@ fn log2(x: u64) -> i64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn halved(amount: u64, elapsed_ms: i64, half_life_ms: u64) -> u64 {
+        Halving::after(elapsed_ms, half_life_ms).of(amount)
+    }
 
     proptest! {
         #[test]

@@ -1,8 +1,12 @@
-//! Subjects as dense numbers, in the order in which the ledger first names them.
+//! Subjects as dense numbers, in the order in which the ledger first names them, and as places, by their hashes.
+//!
+//! The engine's arrays go by number. What readers see goes by *place*: a reader who knows a name's hash knows where to look,
+//! before it has looked the name up.
 //!
 //! Most names rest in an immutable table that readers share; those that came since it was made are in a small
 //! persistent map beside it. A new table is made at an epoch, once the new names are worth the copy.
 
+mod places;
 mod table;
 
 use std::sync::Arc;
@@ -11,7 +15,7 @@ use ahash::RandomState;
 use ostrakon_ledger::{PeerName, Subject, SubjectKind};
 use rpds::HashTrieMapSync;
 
-pub(crate) use table::{NameTable, code, kind_of};
+pub(crate) use table::{NameTable, code, kind_of, subject_of};
 
 /// The numbers are part of no answer; they only make the engine's arrays dense. A number is never reused.
 pub(crate) struct Names {
@@ -21,7 +25,7 @@ pub(crate) struct Names {
     is_peer: Vec<bool>,
 }
 
-/// What readers need: a subject's number. Immutable once shared, cheap to clone.
+/// What readers need: a subject's place. Immutable once shared, cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Lookup {
     table: Arc<NameTable>,
@@ -34,10 +38,26 @@ impl Lookup {
         Self { table: Arc::new(table), recent }
     }
 
+    /// Where what is known about a subject is kept.
+    pub(crate) fn find_place(&self, subject: &Subject) -> Option<u32> {
+        self.table.find_place(subject).or_else(|| self.find_recent(subject).map(|number| self.place(number)))
+    }
+
     /// The number of a subject.
-    pub(crate) fn find(&self, subject: &Subject) -> Option<u32> {
-        let recent = || if self.recent.is_empty() { None } else { self.recent.get(subject).copied() };
-        self.table.find(subject).or_else(recent)
+    fn find(&self, subject: &Subject) -> Option<u32> {
+        self.table.find(subject).or_else(|| self.find_recent(subject))
+    }
+
+    fn find_recent(&self, subject: &Subject) -> Option<u32> {
+        if self.recent.is_empty() { None } else { self.recent.get(subject).copied() }
+    }
+
+    /// The place of a number that was given out: new names have theirs behind those of the table.
+    fn place(&self, number: u32) -> u32 {
+        match (number as usize).checked_sub(self.table.len()) {
+            None => self.table.place(number),
+            Some(i) => (self.table.places() + i) as u32,
+        }
     }
 }
 
@@ -85,6 +105,25 @@ impl Names {
         self.lookup.find(subject)
     }
 
+    /// The place of a number that was given out, until [`Names::settle`].
+    pub(crate) fn place(&self, number: u32) -> u32 {
+        self.lookup.place(number)
+    }
+
+    /// How many places there are.
+    pub(crate) fn places(&self) -> usize {
+        self.lookup.table.places() + self.recent.len()
+    }
+
+    /// The number at a place below [`Names::places`]; `None` if it is free.
+    pub(crate) fn number_at(&self, place: u32) -> Option<u32> {
+        let table = &self.lookup.table;
+        match (place as usize).checked_sub(table.places()) {
+            None => Some(table.number_at(place)).filter(|number| *number != u32::MAX),
+            Some(i) => Some((table.len() + i) as u32),
+        }
+    }
+
     /// The subject with a number that was given out.
     pub(crate) fn subject(&self, id: u32) -> Subject {
         let table = &self.lookup.table;
@@ -111,7 +150,8 @@ impl Names {
         self.lookup.clone()
     }
 
-    /// Moves new names into the table once they are an eighth of it: each name is copied some nine times in all.
+    /// Moves new names into the table once they are an eighth of it: each name is copied some nine times in all. Then
+    /// every name has another place.
     pub(crate) fn settle(&mut self) {
         let table = &self.lookup.table;
         if self.recent.len() * 8 > table.len() {

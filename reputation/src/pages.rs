@@ -52,22 +52,19 @@ impl<T: Copy + Default> Pages<T> {
 }
 
 impl<T: Copy + Default + Send + Sync> Pages<T> {
-    /// The first `len` values, in parts of `span`, a multiple of a chapter: `fill` changes those of a part, by its number,
-    /// from default, on the caller's [`crate::threads`].
-    pub(crate) fn filled(len: usize, span: usize, fill: impl Fn(usize, &mut [T]) + Sync) -> Self {
-        debug_assert!(span.is_multiple_of(PAGE * CHAPTER));
-        let page = |values: &[T]| {
+    /// An array of `len` values, each from its place, on the caller's [`crate::threads`].
+    pub(crate) fn filled(len: usize, value: impl Fn(u32) -> T + Sync) -> Self {
+        let page = |begin: usize| {
             let mut page = [T::default(); PAGE];
-            page[..values.len()].copy_from_slice(values);
+            page.iter_mut().zip(begin..len).for_each(|(it, place)| *it = value(place as u32));
             Arc::new(page)
         };
-        let part = |number: usize| -> Vec<Chapter<T>> {
-            let mut values = vec![T::default(); span.min(len - number * span)];
-            fill(number, &mut values);
-            values.chunks(PAGE * CHAPTER).map(|values| Arc::new(values.chunks(PAGE).map(page).collect())).collect()
+        let chapter = |number: usize| {
+            let begin = number * PAGE * CHAPTER;
+            Arc::new((begin..len.min(begin + PAGE * CHAPTER)).step_by(PAGE).map(page).collect())
         };
-        let parts = (0..len.div_ceil(span)).into_par_iter().with_min_len(shared_by(1));
-        Self { chapters: Arc::new(parts.flat_map_iter(part).collect()) }
+        let chapters = (0..len.div_ceil(PAGE * CHAPTER)).into_par_iter().with_min_len(shared_by(1));
+        Self { chapters: Arc::new(chapters.map(chapter).collect()) }
     }
 }
 
@@ -82,17 +79,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PART: usize = PAGE * CHAPTER;
-
     proptest! {
         #[test]
         fn it_is_an_array_and_copies_stay(start in prop::collection::vec(any::<u32>(), 0..18_000),
                                           changes in prop::collection::vec((0u32..20_000, any::<u32>()), 0..40)) {
             let mut model = start.clone();
             model.resize(20_000, 0);
-            let mut pages: Pages<u32> = Pages::filled(start.len(), PART, |part, values| {
-                values.copy_from_slice(&start[part * PART..][..values.len()]);
-            });
+            let mut pages: Pages<u32> = Pages::filled(start.len(), |place| start[place as usize]);
             for (place, value) in changes {
                 let before = pages.clone();
                 let was = pages.at(place);

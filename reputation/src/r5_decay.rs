@@ -2,14 +2,16 @@
 //!
 //! One half-life for all votes, so that tallies decay as one: a reader ages a tally without looking at its votes.
 
-use crate::fixed::{MILLION, halved};
+use crate::fixed::{Halving, MILLION};
 
 /// `amount` at `at_ms`, when it was whole at `since_ms`; a moment in the future gives more, at most fourfold.
 pub(crate) fn aged(amount: u64, since_ms: u64, at_ms: u64, half_life_ms: Option<u64>) -> u64 {
-    match half_life_ms {
-        None => amount,
-        Some(half_life) => halved(amount, at_ms as i64 - since_ms as i64, half_life),
-    }
+    aging(since_ms, at_ms, half_life_ms).map_or(amount, |left| left.of(amount))
+}
+
+/// What the time from `since_ms` to `at_ms` leaves of every amount; `None`: all.
+pub(crate) fn aging(since_ms: u64, at_ms: u64, half_life_ms: Option<u64>) -> Option<Halving> {
+    half_life_ms.map(|half_life| Halving::after(at_ms as i64 - since_ms as i64, half_life))
 }
 
 /// Decay up to one moment.

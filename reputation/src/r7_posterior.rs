@@ -25,10 +25,8 @@ impl Score {
 
     /// The posterior of two tallies; `k_nv` is k in nano-votes, greater than 0.
     pub fn of(positive_nv: u64, negative_nv: u64, k_nv: u64, known: bool) -> Self {
-        let score = fraction(i128::from(positive_nv) - i128::from(negative_nv), positive_nv, negative_nv, k_nv, 1_000);
-        let confidence =
-            fraction(i128::from(positive_nv) + i128::from(negative_nv), positive_nv, negative_nv, k_nv, 1_000);
-        Self { score: score as i16, confidence: confidence as u16, known, positive_nv, negative_nv }
+        let (score, confidence) = thousandths(positive_nv, negative_nv, k_nv);
+        Self { score, confidence, known, positive_nv, negative_nv }
     }
 
     /// Score and confidence in billionths: the same two fractions, for ranking and research. `k_nv` as in [`Score::of`].
@@ -37,6 +35,19 @@ impl Score {
         let fraction = |part| fraction(part, self.positive_nv, self.negative_nv, k_nv, 1_000_000_000) as i64;
         (fraction(p - n), fraction(p + n))
     }
+}
+
+/// Score and confidence in thousandths.
+fn thousandths(p: u64, n: u64, k: u64) -> (i16, u16) {
+    // Below 2⁵⁰, a million votes each, two thousand times their sum has a word; readers wait for this.
+    if (p | n | k) >> 50 == 0 {
+        let total = k.max(1) + p + n;
+        let rounded = |part: u64| (2_000 * part + total) / (2 * total);
+        let size = rounded(p.abs_diff(n)) as i16;
+        return (if p < n { -size } else { size }, rounded(p + n) as u16);
+    }
+    let fraction = |part| fraction(part, p, n, k, 1_000);
+    (fraction(i128::from(p) - i128::from(n)) as i16, fraction(i128::from(p) + i128::from(n)) as u16)
 }
 
 /// `part / (k + P + N)` in units of `1/scale`, rounded to nearest, halves away from zero.
@@ -54,4 +65,25 @@ fn fraction(part: i128, p: u64, n: u64, k: u64, scale: i128) -> i128 {
 pub(crate) fn share(p: u64, n: u64, k_nv: u64) -> i64 {
     let size = i64::from(ratio(p.abs_diff(n), k_nv + p + n));
     if p >= n { size } else { -size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Amounts on both sides of what one word can hold.
+    fn amount() -> impl Strategy<Value = u64> {
+        prop_oneof![0u64..5, 0u64..1 << 36, (1u64 << 50) - 3..(1 << 50) + 3, 0u64..1 << 62]
+    }
+
+    proptest! {
+        #[test]
+        fn one_word_gives_what_two_give(p in amount(), n in amount(), k in amount()) {
+            let score = Score::of(p, n, k, true);
+            let (sum, difference) = (i128::from(p) + i128::from(n), i128::from(p) - i128::from(n));
+            let by_two = |part| fraction(part, p, n, k, 1_000);
+            prop_assert_eq!((i128::from(score.score), i128::from(score.confidence)), (by_two(difference), by_two(sum)));
+        }
+    }
 }

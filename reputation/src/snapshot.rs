@@ -9,7 +9,7 @@ use crate::engine::Tally;
 use crate::names::Lookup;
 use crate::pages::Pages;
 use crate::parameters::Parameters;
-use crate::r5_decay::aged;
+use crate::r5_decay::aging;
 use crate::r7_posterior::Score;
 
 /// From where the scores of a book are seen.
@@ -40,23 +40,24 @@ impl Snapshot {
     ///
     /// Votes that expire after the snapshot was taken still count: take a new one after `Book::advance`.
     pub fn score(&self, subject: &Subject, now_ms: u64) -> Score {
-        let Some(id) = self.names.find(subject) else { return Score::UNKNOWN };
-        self.posterior(self.tallies.at(id), now_ms)
+        let Some(place) = self.names.find_place(subject) else { return Score::UNKNOWN };
+        self.posterior(self.tallies.at(place), now_ms)
     }
 
     /// The score by the votes of one category alone; `None` if its tallies are not kept ([`crate::Book::watch`]).
     ///
     /// A voter speaks in each category it voted in; otherwise as [`Snapshot::score`].
     pub fn score_in(&self, category: Category, subject: &Subject, now_ms: u64) -> Option<Score> {
-        // An unknown subject's number reads as an empty tally.
-        let id = self.names.find(subject).unwrap_or(u32::MAX);
-        self.categories.tally_of(category, id).map(|tally| self.posterior(tally, now_ms))
+        // An unknown subject's place reads as an empty tally.
+        let place = self.names.find_place(subject).unwrap_or(u32::MAX);
+        self.categories.tally_at(category, place).map(|tally| self.posterior(tally, now_ms))
     }
 
     /// R7 over a tally, with decay.
     fn posterior(&self, tally: Tally, now_ms: u64) -> Score {
         let now_ms = now_ms.max(self.reference_ms);
-        let aged = |amount| aged(amount, self.reference_ms, now_ms, self.parameters.half_life_ms);
+        let aging = aging(self.reference_ms, now_ms, self.parameters.half_life_ms);
+        let aged = |amount| aging.map_or(amount, |left| left.of(amount));
         Score::of(aged(tally.positive), aged(tally.negative), self.parameters.k_nv(), tally.voters > 0)
     }
 

@@ -25,7 +25,7 @@ pub(crate) struct View {
     standings: Vec<Standing>,
     /// R6: who says nothing until the next epoch, because a copy is not another voice.
     silent: BTreeSet<Pair>,
-    /// Per number, at the epoch's reference time.
+    /// Per place of a name, at the epoch's reference time.
     tallies: Pages<Tally>,
     /// The same per category, where asked for.
     categories: Categories,
@@ -60,9 +60,9 @@ impl View {
         self.standings.get(id as usize).copied().unwrap_or_else(|| Standing::newcomer(seed()))
     }
 
-    /// What the votes about a subject add up to.
-    pub(crate) fn tally_of(&self, subject: u32) -> Tally {
-        self.tallies.at(subject)
+    /// What the votes about the subject at a place add up to.
+    pub(crate) fn tally_at(&self, place: u32) -> Tally {
+        self.tallies.at(place)
     }
 
     /// R6: who says nothing, ascending.
@@ -91,18 +91,21 @@ impl View {
     }
 
     /// Adds up the ballots about each subject.
-    pub(crate) fn tally(&mut self, ballots: &Ballots<'_>) {
+    pub(crate) fn tally(&mut self, ballots: &Ballots<'_>, names: &Names) {
         self.tallies = Pages::new();
         let credibility: Vec<Share> =
             (0..ballots.count() as u32).map(|voter| self.standing(voter).credibility).collect();
-        self.tallies = engine::tallies(ballots, &credibility);
+        let mut tallies = engine::tallies(ballots, &credibility);
         for (voter, subject) in &self.silent {
             let Some(ballot) = ballots.find(*voter, *subject) else { continue };
-            let weight = weight(self.standing(*voter).credibility, ballot.size());
-            let tally = self.tallies.at_mut(*subject);
+            let weight = weight(credibility[*voter as usize], ballot.size());
+            let tally = &mut tallies[*subject as usize];
             tally.remove(ballot.x(), weight);
             tally.add(ballot.x(), 0);
         }
+        self.tallies = Pages::filled(names.places(), |place| {
+            names.number_at(place).map_or_else(Tally::default, |number| tallies[number as usize])
+        });
     }
 
     /// Gives away the tallies per category, which then do not follow what changes …
@@ -120,29 +123,36 @@ impl View {
         if self.silent.contains(&pair) { 0 } else { weight(self.standing(pair.0).credibility, ballot.size()) }
     }
 
-    /// A voter says something else about a subject.
-    pub(crate) fn change(&mut self, pair: Pair, before: &Said, after: &Said) {
-        self.replace(pair, before, after, |_| {});
+    /// A voter says something else about a subject, whose name is at `place`.
+    pub(crate) fn change(&mut self, pair: Pair, place: u32, before: &Said, after: &Said) {
+        self.replace(pair, place, (before, after), |_| {});
     }
 
-    /// A voter has a new last word about a subject; if that is `derived`, it weighs nothing until the next epoch.
-    pub(crate) fn recast(&mut self, pair: Pair, before: &Said, after: &Said, derived: bool) {
-        self.replace(pair, before, after, |silent| {
+    /// A voter has a new last word about a subject, whose name is at `place`; if that is `derived`, it weighs nothing until
+    /// the next epoch.
+    pub(crate) fn recast(&mut self, pair: Pair, place: u32, before: &Said, after: &Said, derived: bool) {
+        self.replace(pair, place, (before, after), |silent| {
             let _ = if derived { silent.insert(pair) } else { silent.remove(&pair) };
         });
     }
 
-    fn replace(&mut self, pair: Pair, before: &Said, after: &Said, silence: impl FnOnce(&mut BTreeSet<Pair>)) {
+    fn replace(
+        &mut self,
+        pair: Pair,
+        place: u32,
+        (before, after): (&Said, &Said),
+        silence: impl FnOnce(&mut BTreeSet<Pair>),
+    ) {
         let credibility = self.standing(pair.0).credibility;
         let speaks = |silent: &BTreeSet<Pair>| if silent.contains(&pair) { 0 } else { credibility };
         let then = speaks(&self.silent);
         silence(&mut self.silent);
         let now = speaks(&self.silent);
-        let tally = self.tallies.at_mut(pair.1);
+        let tally = self.tallies.at_mut(place);
         before.voice.iter().for_each(|ballot| tally.remove(ballot.x(), weight(then, ballot.size())));
         after.voice.iter().for_each(|ballot| tally.add(ballot.x(), weight(now, ballot.size())));
-        self.categories.remove(pair.1, before, |ballot| weight(then, ballot.size()));
-        self.categories.add(pair.1, after, |ballot| weight(now, ballot.size()));
+        self.categories.remove(place, before, |ballot| weight(then, ballot.size()));
+        self.categories.add(place, after, |ballot| weight(now, ballot.size()));
     }
 }
 

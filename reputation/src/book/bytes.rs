@@ -70,7 +70,7 @@ impl Book {
         self.write_lineage(&mut sink)?;
         for view in &self.views {
             for id in 0..count as u32 {
-                let (standing, tally) = (view.standing(id), view.tally_of(id));
+                let (standing, tally) = (view.standing(id), view.tally_at(self.names.place(id)));
                 sink.u64(standing.flow)?;
                 sink.u32(standing.credibility)?;
                 sink.u32(standing.consistency)?;

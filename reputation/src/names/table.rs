@@ -1,15 +1,15 @@
-//! Names in cells, found through one hash table: some fifty bytes per name.
+//! Names in cells, each where its hash says: some fifty bytes per name.
 //!
-//! The hash table has four bytes a slot, so that with a million names it fits the processor's outer cache. The number that it
-//! gives says where the name lies and where whatever is kept per number does: these two come at the same time.
+//! Whatever readers want to know of a subject is kept under the place of its name. So the hash tells where both are, and
+//! memory is asked for the name and for what is known about it at the same time ([`Places`]).
 
 use ahash::RandomState;
 use ostrakon_ledger::{PeerName, Subject, SubjectKind, Tag};
 
-/// Bytes of a cell: the code of the kind, the length, and a name that is no longer than the rest.
-const CELL: usize = 40;
+use super::places::Places;
+
 /// Longest name in a cell: most names of peers, and all tags.
-const INLINE: usize = CELL - 2;
+const INLINE: usize = 34;
 /// Longer names begin at multiples of this, so that four bytes say where, in up to 32 GB of them.
 const ALIGN: usize = 8;
 
@@ -20,106 +20,87 @@ const KINDS: [SubjectKind; 5] =
 /// An immutable table of subjects with the numbers 0..n.
 pub(crate) struct NameTable {
     hasher: RandomState,
+    places: Places,
+    /// Per place.
+    cells: Vec<Cell>,
     /// Per number.
-    cells: Vec<[u8; CELL]>,
+    place_of: Vec<u32>,
     /// Names that are longer than a cell, one after the other; their cells say where each begins.
     long: Vec<u8>,
-    slots: Slots,
 }
 
-/// Where a hash may lead: numbers, each with as much of its hash as fits beside it.
-struct Slots {
-    /// At most two thirds are in use.
-    slots: Vec<u32>,
-    /// How many of a slot's bits are the number.
-    number_bits: u32,
+/// A place for a name.
+#[derive(Clone, Copy)]
+struct Cell {
+    number: u32,
+    /// [`code`] of the kind; in no use in a free place.
+    kind: u8,
+    len: u8,
+    name: [u8; INLINE],
 }
 
-impl Slots {
-    /// All bits: no number is that large.
-    const EMPTY: u32 = u32::MAX;
+const _: () = assert!(size_of::<Cell>() == 40, "a name has its place in memory");
 
-    /// For numbers below `names`.
-    fn with_room(names: usize) -> Self {
-        // The largest number of so many bits is no name's.
-        let number_bits = usize::BITS - (names + 1).leading_zeros();
-        assert!(number_bits <= u32::BITS, "a number has four bytes");
-        Self { slots: vec![Self::EMPTY; names + names / 2 + 1], number_bits }
-    }
-
-    /// Enters a number that is not there.
-    fn insert(&mut self, hash: u64, id: u32) {
-        let mut at = self.first_place(hash);
-        while self.slots[at] != Self::EMPTY {
-            at = self.next_place(at);
-        }
-        self.slots[at] = self.tag(hash) | id;
-    }
-
-    /// Of the numbers whose hash may be this one, the one that `is_it`.
-    fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let tag = self.tag(hash);
-        let mut at = self.first_place(hash);
-        loop {
-            let slot = self.slots[at];
-            if slot == Self::EMPTY {
-                return None;
-            }
-            let id = slot ^ tag;
-            if u64::from(id) >> self.number_bits == 0 && is_it(id) {
-                return Some(id);
-            }
-            at = self.next_place(at);
-        }
-    }
-
-    /// The lower bits of a hash, above those of a number.
-    fn tag(&self, hash: u64) -> u32 {
-        (hash << self.number_bits) as u32
-    }
-
-    /// Where to begin to look, by the upper bits of a hash.
-    fn first_place(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.slots.len() as u128) >> 64) as usize
-    }
-
-    fn next_place(&self, at: usize) -> usize {
-        if at + 1 == self.slots.len() { 0 } else { at + 1 }
-    }
+impl Cell {
+    /// No name is here. No kind has this code, and no name this number.
+    const FREE: Self = Self { number: u32::MAX, kind: u8::MAX, len: 0, name: [0; INLINE] };
 }
 
 impl NameTable {
     /// No names.
     pub(crate) fn new(hasher: RandomState) -> Self {
-        Self::with_room(hasher, 0)
+        Self::build(hasher, 0, |_| (0, &[]))
     }
 
-    /// No names, and room for some.
-    pub(crate) fn with_room(hasher: RandomState, names: usize) -> Self {
-        Self { hasher, cells: Vec::with_capacity(names), long: Vec::new(), slots: Slots::with_room(names) }
-    }
-
-    /// Appends a name from its bytes, for which there must be room; false if it is not canonical for its kind or there
-    /// already.
-    pub(crate) fn append(&mut self, kind: SubjectKind, bytes: &[u8]) -> bool {
-        let hash = self.hash(kind, bytes);
-        let new = subject_of(kind, bytes).is_some() && self.find_hashed(hash, kind, bytes).is_none();
-        if new {
-            self.push_hashed(hash, kind, bytes);
-        }
-        new
+    /// The table of some names; `None` if one of them is there twice.
+    pub(crate) fn of(hasher: RandomState, names: &[Subject]) -> Option<Self> {
+        let name = |number: u32| name_of(&names[number as usize]);
+        let table = Self::build(hasher, names.len(), name);
+        // Of names that are there twice neither is where a pilot leads, and the second is never found.
+        let found = |place: u32| table.place_of_name(name(table.cells[place as usize].number)) == Some(place);
+        table.places.strays().iter().all(|(_, place)| found(*place)).then_some(table)
     }
 
     /// This table with `more` names, which must be new, behind its own.
     pub(crate) fn extended(&self, more: &[Subject]) -> Self {
-        let mut table = Self::with_room(self.hasher.clone(), self.len() + more.len());
-        (0..self.len() as u32).for_each(|id| table.push(self.kind(id), self.bytes(id)));
-        more.iter().for_each(|subject| table.push(subject.kind(), bytes_of(subject)));
-        table
+        let own = self.len();
+        Self::build(self.hasher.clone(), own + more.len(), |number| {
+            match more.get((number as usize).wrapping_sub(own)) {
+                Some(subject) => name_of(subject),
+                None => self.name(number),
+            }
+        })
+    }
+
+    /// The table of `count` names; a name is the code of its kind and its bytes.
+    fn build<'a>(hasher: RandomState, count: usize, name: impl Fn(u32) -> (u8, &'a [u8])) -> Self {
+        let hashes: Vec<u64> = (0..count as u32).map(|number| hasher.hash_one(name(number))).collect();
+        let (places, place_of) = Places::of(hashes.into_iter());
+        let mut cells = vec![Cell::FREE; places.len()];
+        let mut long = Vec::new();
+        for (number, place) in (0..).zip(&place_of) {
+            let (kind, bytes) = name(number);
+            // A name has at most 253 bytes.
+            let cell = &mut cells[*place as usize];
+            *cell = Cell { number, kind, len: bytes.len() as u8, ..Cell::FREE };
+            if let Some(inline) = cell.name.get_mut(..bytes.len()) {
+                inline.copy_from_slice(bytes);
+            } else {
+                cell.name[..4].copy_from_slice(&((long.len() / ALIGN) as u32).to_be_bytes());
+                long.extend_from_slice(bytes);
+                long.resize(long.len().next_multiple_of(ALIGN), 0);
+            }
+        }
+        Self { hasher, places, cells, place_of, long }
     }
 
     /// How many names there are.
     pub(crate) fn len(&self) -> usize {
+        self.place_of.len()
+    }
+
+    /// How many places there are, free ones included.
+    pub(crate) fn places(&self) -> usize {
         self.cells.len()
     }
 
@@ -129,28 +110,47 @@ impl NameTable {
 
     /// The number of a subject.
     pub(crate) fn find(&self, subject: &Subject) -> Option<u32> {
-        let (kind, bytes) = (subject.kind(), bytes_of(subject));
-        self.find_hashed(self.hash(kind, bytes), kind, bytes)
+        self.find_place(subject).map(|place| self.cells[place as usize].number)
+    }
+
+    /// The place of a subject.
+    pub(crate) fn find_place(&self, subject: &Subject) -> Option<u32> {
+        self.place_of_name(name_of(subject))
+    }
+
+    /// The place of the name with a number below [`NameTable::len`].
+    pub(crate) fn place(&self, number: u32) -> u32 {
+        self.place_of[number as usize]
+    }
+
+    /// The number of the name at a place below [`NameTable::places`]; `u32::MAX` if it is free.
+    pub(crate) fn number_at(&self, place: u32) -> u32 {
+        self.cells[place as usize].number
     }
 
     /// The kind of the name with a number below [`NameTable::len`].
-    pub(crate) fn kind(&self, id: u32) -> SubjectKind {
-        KINDS[usize::from(self.name(id).0)]
+    pub(crate) fn kind(&self, number: u32) -> SubjectKind {
+        KINDS[usize::from(self.name(number).0)]
     }
 
     /// Its bytes: text of a name, 32 bytes of a tag.
-    pub(crate) fn bytes(&self, id: u32) -> &[u8] {
-        self.name(id).1
+    pub(crate) fn bytes(&self, number: u32) -> &[u8] {
+        self.name(number).1
     }
 
     /// The subject.
-    pub(crate) fn subject(&self, id: u32) -> Subject {
-        subject_of(self.kind(id), self.bytes(id)).expect("only what was a subject is in the table")
+    pub(crate) fn subject(&self, number: u32) -> Subject {
+        subject_of(self.kind(number), self.bytes(number)).expect("only what was a subject is in the table")
     }
 
     /// Code of the kind and bytes of the name with a number.
-    fn name(&self, id: u32) -> (u8, &[u8]) {
-        let [kind, len, name @ ..] = &self.cells[id as usize];
+    fn name(&self, number: u32) -> (u8, &[u8]) {
+        self.name_at(self.place(number))
+    }
+
+    /// Code of the kind and bytes of the name at a place.
+    fn name_at(&self, place: u32) -> (u8, &[u8]) {
+        let Cell { kind, len, name, .. } = &self.cells[place as usize];
         let len = usize::from(*len);
         let bytes = match name.get(..len) {
             Some(bytes) => bytes,
@@ -162,32 +162,8 @@ impl NameTable {
         (*kind, bytes)
     }
 
-    /// Appends a name that is not there; room was reserved.
-    fn push(&mut self, kind: SubjectKind, bytes: &[u8]) {
-        self.push_hashed(self.hash(kind, bytes), kind, bytes);
-    }
-
-    fn push_hashed(&mut self, hash: u64, kind: SubjectKind, bytes: &[u8]) {
-        let mut cell = [0; CELL];
-        // A name has at most 253 bytes.
-        [cell[0], cell[1]] = [code(kind), bytes.len() as u8];
-        if bytes.len() <= INLINE {
-            cell[2..2 + bytes.len()].copy_from_slice(bytes);
-        } else {
-            cell[2..6].copy_from_slice(&((self.long.len() / ALIGN) as u32).to_be_bytes());
-            self.long.extend_from_slice(bytes);
-            self.long.resize(self.long.len().next_multiple_of(ALIGN), 0);
-        }
-        self.slots.insert(hash, self.cells.len() as u32);
-        self.cells.push(cell);
-    }
-
-    fn find_hashed(&self, hash: u64, kind: SubjectKind, bytes: &[u8]) -> Option<u32> {
-        self.slots.find(hash, |id| self.name(id) == (code(kind), bytes))
-    }
-
-    fn hash(&self, kind: SubjectKind, bytes: &[u8]) -> u64 {
-        self.hasher.hash_one((code(kind), bytes))
+    fn place_of_name(&self, name: (u8, &[u8])) -> Option<u32> {
+        self.places.find(self.hasher.hash_one(name), |place| self.name_at(place) == name)
     }
 }
 
@@ -209,7 +185,13 @@ pub(crate) fn bytes_of(subject: &Subject) -> &[u8] {
     }
 }
 
-fn subject_of(kind: SubjectKind, bytes: &[u8]) -> Option<Subject> {
+/// What a subject's cell holds.
+fn name_of(subject: &Subject) -> (u8, &[u8]) {
+    (code(subject.kind()), bytes_of(subject))
+}
+
+/// The subject of a kind from its bytes; `None` if they are not canonical.
+pub(crate) fn subject_of(kind: SubjectKind, bytes: &[u8]) -> Option<Subject> {
     let name = || PeerName::parse(std::str::from_utf8(bytes).ok()?).ok();
     let tag = || Some(Tag(bytes.try_into().ok()?));
     Some(match kind {
@@ -246,26 +228,32 @@ mod tests {
     fn what_goes_in_is_found_under_its_number() {
         let all = subjects();
         let (first, second) = all.split_at(70);
-        let table = NameTable::new(RandomState::with_seeds(1, 2, 3, 4)).extended(first).extended(second);
-        for (id, subject) in (0..).zip(&all) {
-            assert_eq!((table.find(subject), table.subject(id)), (Some(id), subject.clone()));
+        let table = NameTable::of(RandomState::with_seeds(1, 2, 3, 4), first).unwrap().extended(second);
+        for (number, subject) in (0..).zip(&all) {
+            assert_eq!((table.find(subject), table.subject(number)), (Some(number), subject.clone()));
+            assert_eq!(table.find_place(subject), Some(table.place(number)));
+            assert_eq!(table.number_at(table.place(number)), number);
             assert_eq!(kind_of(code(subject.kind())), Some(subject.kind()));
         }
+        let free = (0..table.places() as u32).filter(|place| table.number_at(*place) == u32::MAX);
+        assert_eq!(free.count(), table.places() - all.len());
         assert_eq!(table.find(&Subject::Peer(PeerName::parse("other.example").unwrap())), None);
         assert_eq!(NameTable::new(RandomState::with_seeds(1, 2, 3, 4)).find(&all[0]), None);
     }
 
     #[test]
-    fn only_canonical_names_come_back_and_each_once() {
-        let read = |names: Vec<(SubjectKind, &[u8])>| {
-            let mut table = NameTable::with_room(RandomState::with_seeds(1, 2, 3, 4), names.len());
-            names.into_iter().all(|(kind, bytes)| table.append(kind, bytes))
-        };
+    fn a_name_is_there_once() {
+        let mut all = subjects();
+        assert!(NameTable::of(RandomState::with_seeds(1, 2, 3, 4), &all).is_some());
+        all.push(all[17].clone());
+        assert!(NameTable::of(RandomState::with_seeds(1, 2, 3, 4), &all).is_none());
+    }
+
+    #[test]
+    fn only_canonical_bytes_are_a_subject() {
         let (peer, account) = (SubjectKind::Peer, SubjectKind::Account);
-        assert!(read(vec![(peer, b"a.example"), (SubjectKind::Domain, b"a.example"), (account, &[0; 32])]));
-        assert!(!read(vec![(peer, b"a.example"), (peer, b"a.example")]));
-        assert!(!read(vec![(peer, b"A.example")]));
-        assert!(!read(vec![(peer, &[0xff])]));
-        assert!(!read(vec![(account, &[0; 31])]));
+        assert!(subject_of(peer, b"a.example").is_some() && subject_of(account, &[0; 32]).is_some());
+        assert!(subject_of(peer, b"A.example").is_none() && subject_of(peer, &[0xff]).is_none());
+        assert!(subject_of(account, &[0; 31]).is_none());
     }
 }

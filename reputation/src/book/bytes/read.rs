@@ -11,7 +11,7 @@ use crate::book::Book;
 use crate::engine::{Activity, Standing, Tally};
 use crate::error::Unreadable;
 use crate::fixed::ONE;
-use crate::names::{NameTable, Names, kind_of};
+use crate::names::{NameTable, Names, kind_of, subject_of};
 use crate::parameters::{Parameters, Viewpoint};
 use crate::r6_lineage::{Lineage, NOBODY, Pair, Root};
 use crate::u48::U48;
@@ -112,8 +112,10 @@ impl Book {
             tallies.push(written);
         }
         self.add_up();
-        let as_written =
-            |(view, written): (&View, Vec<Tally>)| (0..).zip(&written).all(|(id, tally)| view.tally_of(id) == *tally);
+        let names = &self.names;
+        let as_written = |(view, written): (&View, Vec<Tally>)| {
+            (0..).zip(&written).all(|(id, tally)| view.tally_at(names.place(id)) == *tally)
+        };
         let right = self.views.iter().zip(tallies).all(as_written);
         if right { Ok(self) } else { Err(Unreadable::Damaged("its tallies are not those of its votes")) }
     }
@@ -121,14 +123,14 @@ impl Book {
 
 fn read_names(source: &mut Source<impl Read>, hasher: &ahash::RandomState) -> Result<Names, Unreadable> {
     let count = source.count(NAME_HEAD)?;
-    let mut table = NameTable::with_room(hasher.clone(), count);
+    let mut names = Vec::with_capacity(count);
     for _ in 0..count {
         let [kind, length] = source.array()?;
         let kind = kind_of(kind).ok_or(Unreadable::Damaged("a name is of no kind"))?;
-        if !table.append(kind, source.bytes(usize::from(length))?) {
-            return Err(Unreadable::Damaged("a name is not canonical or there twice"));
-        }
+        let name = subject_of(kind, source.bytes(usize::from(length))?);
+        names.push(name.ok_or(Unreadable::Damaged("a name is not canonical"))?);
     }
+    let table = NameTable::of(hasher.clone(), &names).ok_or(Unreadable::Damaged("a name is there twice"))?;
     Ok(Names::from_table(table))
 }
 
