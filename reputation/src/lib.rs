@@ -47,6 +47,6 @@ pub use explain::{
 };
 pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
 pub use r7_posterior::Score;
-pub use r8_experience::{Experience, ExperienceReader, Own, REPORTS_MAX, Report, SEEN_MAX, SUBJECTS_MAX};
+pub use r8_experience::{Experience, ExperienceReader, Memory, Own, Report, SUBJECTS_MAX, Weighing};
 pub use snapshot::{Label, Snapshot};
 pub use standing::{Standing, standing};

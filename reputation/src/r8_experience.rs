@@ -3,8 +3,12 @@
 //! A report is about a message and counts for each of its subjects, the more the less familiar the subject is beside
 //! the others ([`familiarity`]). An ordinary reporter weighs `own_base`, rising to `own_proven` with its record, times
 //! its consistency (R4), spread over its reports beyond `own_budget` (R3); a trusted one (moderator, spam trap) weighs
-//! a full vote, always. What reporters weigh is recomputed from the live reports every so many sightings and reports;
-//! in between a report changes the tallies of its subjects only.
+//! a full vote, always. What reporters weigh is recomputed from the live reports every so many rows of the log; in
+//! between a report changes the tallies of its subjects only.
+//!
+//! Messages and reports are rows of the caller's log, which drops the oldest in time. An experience depends on nothing
+//! but the rows that are left, the familiarity that a report has written down, and the latest [`Weighing`]: so it can
+//! be folded again, with the same bytes, whatever the log no longer has.
 
 mod familiarity;
 mod places;
@@ -16,26 +20,38 @@ use std::sync::Arc;
 use ostrakon_ledger::Subject;
 use serde::Serialize;
 
-pub(crate) use familiarity::by_sight;
-pub use places::SEEN_MAX;
-pub use reports::REPORTS_MAX;
-
 use crate::engine::Tally;
 use crate::fixed::Share;
 use crate::parameters::{HALF_LIFE_MS_MIN, Parameters};
 use crate::r5_decay::aged;
 use crate::table::{Table, hasher};
+pub(crate) use familiarity::by_sight;
+pub use places::SUBJECTS_MAX;
 use places::{Place, Places};
 use reports::{LiveReport, Reports};
 
-/// Most subjects of one message: peer, network, domain, account, content and one to spare.
-pub const SUBJECTS_MAX: usize = 6;
-/// Reporters are weighed again after this many sightings and reports (reference: every 500 messages) …
-const EPOCH_EVENTS: usize = 500;
-/// … or a sixteenth of the live reports if that is more, so that an event pays for sixteen reports at most …
+/// Reporters are weighed again after this many rows (reference: every 500 messages) …
+const EPOCH_ROWS: u64 = 500;
+/// … or a sixteenth of the live reports if that is more, so that a row pays for sixteen reports at most.
 const EPOCH_REPORTS: usize = 16;
-/// … or a 64th of the remembered subjects, so that it pays for 64 of them at most.
-const EPOCH_PLACES: usize = 64;
+
+/// How much an [`Experience`] remembers at most; what is older is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Messages in the last so many rows of the log; a million take 32 MB.
+    pub rows: u64,
+    /// Subjects of messages: half a million are the senders of some weeks on a busy server and take about 150 MB.
+    pub subjects: usize,
+    /// Live reports: a hundred thousand are some months of one busy server's feedback, take about 25 MB, and keep a
+    /// recomputation near ten milliseconds.
+    pub reports: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { rows: 1_000_000, subjects: 1 << 19, reports: 1 << 17 }
+    }
+}
 
 /// How a message turned out, as one of the operator's users says. Times in unix ms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,11 +60,21 @@ pub struct Report {
     pub message: [u8; 32],
     /// The account that reports.
     pub reporter: Subject,
-    /// The message's subjects; the first [`SUBJECTS_MAX`] count.
-    pub subjects: Vec<Subject>,
+    /// The message's subjects, each with its [`Experience::familiarity`] when the report came; the first
+    /// [`SUBJECTS_MAX`] count.
+    pub subjects: Vec<(Subject, u32)>,
     /// +100 wanted, −100 unwanted, anything between; 0 takes an earlier report back.
     pub value: i8,
     /// When it was made.
+    pub at_ms: u64,
+}
+
+/// When reporters were weighed: all that has to be kept of reports that the log drops.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weighing {
+    /// From the reports in the rows before this one.
+    pub row: u64,
+    /// When the latest report had been made, unix ms: the time for which weights are at face value.
     pub at_ms: u64,
 }
 
@@ -73,17 +99,17 @@ struct Known {
     reference_ms: u64,
 }
 
-/// Sightings and reports. A value that is driven: the same calls give the same bytes.
+/// Messages seen and reports. A value that is driven: the same calls give the same bytes.
 pub struct Experience {
     parameters: Arc<Parameters>,
     trusted: BTreeSet<Subject>,
+    memory: Memory,
     places: Places,
     reports: Reports,
-    /// Sightings and reports since reporters were weighed.
-    events: usize,
+    /// When the latest report was made.
     now_ms: u64,
-    /// When tallies stand at face value.
-    reference_ms: u64,
+    /// When reporters were weighed, and tallies stand at face value.
+    weighed: Weighing,
     table: Table<Known>,
 }
 
@@ -98,16 +124,11 @@ pub struct ExperienceReader {
 impl Experience {
     /// No experience yet. `trusted`: the accounts whose reports are taken as given.
     pub fn new(parameters: Parameters, trusted: BTreeSet<Subject>) -> Self {
-        Self::with_limits(parameters, trusted, SEEN_MAX, REPORTS_MAX)
+        Self::with_memory(parameters, trusted, Memory::default())
     }
 
-    /// As [`Experience::new`], remembering less: at most `seen_max` subjects and `reports_max` reports.
-    pub fn with_limits(
-        parameters: Parameters,
-        trusted: BTreeSet<Subject>,
-        seen_max: usize,
-        reports_max: usize,
-    ) -> Self {
+    /// As [`Experience::new`], remembering more or less.
+    pub fn with_memory(parameters: Parameters, trusted: BTreeSet<Subject>, memory: Memory) -> Self {
         let mut key = blake3::Hasher::new_derive_key("ostrakon reputation experience v1");
         for subject in &trusted {
             key.update(subject.to_string().as_bytes()).update(b"\n");
@@ -116,56 +137,89 @@ impl Experience {
         Self {
             parameters: Arc::new(parameters.bounded()),
             trusted,
-            places: Places::new(hasher.clone(), seen_max.min(SEEN_MAX)),
-            reports: Reports::new(hasher.clone(), reports_max.min(REPORTS_MAX)),
-            events: 0,
+            memory,
+            places: Places::new(hasher.clone(), memory.subjects),
+            reports: Reports::new(hasher.clone(), memory.reports),
             now_ms: 0,
-            reference_ms: 0,
+            weighed: Weighing::default(),
             table: Table::new(hasher),
         }
     }
 
-    /// Notes that a message with these subjects came; the first [`SUBJECTS_MAX`] count.
-    pub fn sight(&mut self, subjects: &[Subject], at_ms: u64) {
-        for subject in subjects.iter().take(SUBJECTS_MAX) {
-            let id = self.places.intern(subject);
-            if self.places.see(id) {
-                self.publish(id);
-            }
-        }
-        while let Some(id) = self.places.forget_one() {
-            self.publish(id);
-            self.places.release(id);
-        }
-        self.passed(at_ms);
+    /// Row `row` of the log is a message with these subjects, of which the first [`SUBJECTS_MAX`] count. Rows of
+    /// messages ascend.
+    pub fn sight(&mut self, row: u64, subjects: &[Subject]) {
+        let (table, at_ms) = (&self.table, self.weighed.at_ms);
+        self.places.see(row, subjects, |place| publish(table, place, at_ms));
+        self.catch_up(row + 1);
     }
 
-    /// Takes a report; a later one of the same reporter about the same message replaces it.
-    pub fn report(&mut self, report: Report) {
-        self.weigh_if_stale(report.at_ms);
+    /// How familiar the subjects of a message are that is reported on: `⌊log₂(1 + n)⌋` of the n messages that each was
+    /// seen in besides this one. To be kept with the report, since nobody will know later.
+    pub fn familiarity(&self, subjects: &[Subject]) -> Vec<u32> {
+        let others = |subject| self.places.find(subject).map_or(0, |place| place.sightings.saturating_sub(1));
+        subjects.iter().map(|subject| familiarity::familiarity(others(subject))).collect()
+    }
+
+    /// Row `row` of the log is this report; a later one of the same reporter about the same message replaces it. Rows
+    /// of reports ascend.
+    pub fn report(&mut self, row: u64, report: Report) {
+        self.catch_up(row);
+        self.now_ms = self.now_ms.max(report.at_ms);
+        self.weigh_if_stale(row);
         let trusted = self.trusted.contains(&report.reporter);
         let reporter = self.reports.intern(&report.reporter, trusted, &self.parameters);
         if let Some(replaced) = self.reports.take(&report.message, reporter) {
             self.count(&replaced, Tally::remove);
         }
         if report.value != 0 {
-            let mut places = Vec::with_capacity(report.subjects.len().min(SUBJECTS_MAX));
-            for subject in report.subjects.iter().take(SUBJECTS_MAX) {
-                let id = self.places.intern(subject);
-                if !places.contains(&id) {
-                    places.push(id);
-                }
-            }
-            let places = self.answering(places);
+            let places = self.answering(&report.subjects);
             let value = report.value.clamp(-100, 100);
             let live = LiveReport { message: report.message, reporter, places, value, at_ms: report.at_ms };
             self.count(&live, Tally::add);
-            self.reports.push(live);
+            self.reports.push(row, live);
         }
-        while let Some(oldest) = self.reports.take_surplus() {
-            self.count(&oldest, Tally::remove);
+        self.reports.release(reporter);
+        self.drop_reports(0);
+        self.catch_up(row + 1);
+    }
+
+    /// The log has this many rows, of which it may have dropped some.
+    pub fn catch_up(&mut self, rows: u64) {
+        self.forget_sightings(self.first_row(rows));
+        let passed = rows.saturating_sub(self.weighed.row);
+        let epoch = EPOCH_ROWS.max((self.reports.len() / EPOCH_REPORTS) as u64);
+        if passed >= epoch {
+            self.weigh(Weighing { row: rows - passed % epoch, at_ms: self.now_ms });
         }
-        self.passed(report.at_ms);
+    }
+
+    /// The first row whose message is remembered when the log has this many.
+    pub fn first_row(&self, rows: u64) -> u64 {
+        rows.saturating_sub(self.memory.rows)
+    }
+
+    /// The log drops all messages before row `first`.
+    pub fn forget_sightings(&mut self, first: u64) {
+        let (table, at_ms) = (&self.table, self.weighed.at_ms);
+        self.places.forget(first, |place| publish(table, place, at_ms));
+    }
+
+    /// The log drops all reports before row `first`, and keeps the [`Experience::weighing`] without them.
+    pub fn drop_reports_before(&mut self, first: u64, weighing: Weighing) {
+        self.drop_reports(first);
+        self.resume(weighing);
+    }
+
+    /// A weighing now, when the log has this many rows.
+    pub fn weighing(&self, rows: u64) -> Weighing {
+        Weighing { row: rows, at_ms: self.now_ms }
+    }
+
+    /// Goes on from a weighing: to be called between the reports before and behind its row, when a log is folded again.
+    pub fn resume(&mut self, weighing: Weighing) {
+        self.now_ms = weighing.at_ms;
+        self.weigh(weighing);
     }
 
     /// For those who ask from other threads.
@@ -183,98 +237,97 @@ impl Experience {
         let mut out = b"ostrakon experience v1\n".to_vec();
         let mut put = |bytes: &[u8]| out.extend_from_slice(bytes);
         put(&self.parameters.digest());
-        [self.now_ms, self.reference_ms, self.events as u64].iter().for_each(|n| put(&n.to_be_bytes()));
+        [self.now_ms, self.weighed.row, self.weighed.at_ms].iter().for_each(|n| put(&n.to_be_bytes()));
         let mut put_text = |text: String| {
             put(&(text.len() as u64).to_be_bytes());
             put(text.as_bytes());
         };
-        for id in self.places.by_sight() {
-            let place = self.places.place(id);
-            put_text(format!("{} {}", place.subject, place.sightings));
+        for (row, places) in self.places.sightings() {
+            put_text(row.to_string());
+            places.for_each(|place| put_text(place.subject.to_string()));
         }
         put_text(String::new());
-        for report in self.reports.iter() {
-            put_text(self.reports.reporter(report.reporter).subject.to_string());
+        for (row, report) in self.reports.by_row() {
+            put_text(format!("{row} {}", self.reports.reporter(report.reporter).subject));
             for (at, share) in &report.places {
                 put_text(format!("{} {share}", self.places.place(*at).subject));
             }
             put_text(format!("{} {} {:?}", report.value, report.at_ms, report.message));
         }
         put_text(String::new());
-        for reporter in self.reports.reporters() {
+        let mut reporters: Vec<_> = self.reports.reporters().collect();
+        reporters.sort_by_key(|reporter| &reporter.subject);
+        for reporter in reporters {
             put_text(format!("{} {} {}", reporter.subject, reporter.consistency, reporter.credibility));
         }
-        let mut tallies: Vec<_> = self.places.iter().filter(|place| place.tally.voters > 0).collect();
-        tallies.sort_by_key(|place| &place.subject);
-        tallies.iter().for_each(|place| put_text(format!("{} {:?}", place.subject, place.tally)));
+        let known = |place: &&Place| place.sightings > 0 || place.tally.voters > 0;
+        let mut places: Vec<_> = self.places.iter().filter(known).collect();
+        places.sort_by_key(|place| &place.subject);
+        places.iter().for_each(|place| put_text(format!("{} {} {:?}", place.subject, place.sightings, place.tally)));
         out
     }
 
-    /// Each place with the share of a message that it answers for, as things stand.
-    fn answering(&self, places: Vec<u32>) -> Vec<(u32, Share)> {
-        let seen = places.iter().map(|id| self.places.place(*id)).map(|place| (&place.subject, place.sightings));
+    /// The places of a message's subjects, each with the share of the message that it answers for.
+    fn answering(&mut self, subjects: &[(Subject, u32)]) -> Vec<(u32, Share)> {
+        let subjects = &subjects[..subjects.len().min(SUBJECTS_MAX)];
+        let seen = subjects.iter().map(|(subject, familiarity)| (subject, *familiarity));
         let shares = familiarity::shares(seen, self.parameters.own_spread);
-        places.into_iter().zip(shares).collect()
+        let mut places: Vec<(u32, Share)> = Vec::with_capacity(subjects.len());
+        for ((subject, _), share) in subjects.iter().zip(shares) {
+            let id = self.places.intern(subject);
+            if places.iter().all(|(other, _)| *other != id) {
+                places.push((id, share));
+            }
+        }
+        places
     }
 
     /// Adds a report to the tallies of its subjects, or takes it out.
     fn count(&mut self, report: &LiveReport, change: fn(&mut Tally, i32, u64)) {
         let credibility = self.reports.reporter(report.reporter).credibility;
-        let weight = report.weight(credibility, self.reference_ms, &self.parameters);
+        let weight = report.weight(credibility, self.weighed.at_ms, &self.parameters);
         for (id, share) in &report.places {
             let weight = part(weight, *share);
-            change(&mut self.places.place_mut(*id).tally, i32::from(report.value), weight);
-            self.publish(*id);
+            let place = self.places.place_mut(*id);
+            change(&mut place.tally, i32::from(report.value), weight);
+            publish(&self.table, place, self.weighed.at_ms);
             self.places.release(*id);
         }
     }
 
-    /// Shows readers how a subject stands.
-    fn publish(&self, id: u32) {
-        let Place { subject, seen, sightings, tally } = self.places.place(id);
-        if seen.is_none() && tally.voters == 0 {
-            self.table.remove(subject);
-        } else {
-            let familiarity = familiarity::familiarity(*sightings);
-            self.table.set(subject, Known { familiarity, tally: *tally, reference_ms: self.reference_ms });
-        }
-    }
-
-    fn passed(&mut self, at_ms: u64) {
-        self.now_ms = self.now_ms.max(at_ms);
-        self.events += 1;
-        let epoch = EPOCH_EVENTS.max(self.reports.len() / EPOCH_REPORTS).max(self.places.len() / EPOCH_PLACES);
-        if self.events >= epoch {
-            self.weigh();
+    /// Drops the reports before row `first`, and the oldest beyond what is remembered.
+    fn drop_reports(&mut self, first: u64) {
+        while let Some(oldest) = self.reports.take_oldest(first) {
+            self.count(&oldest, Tally::remove);
+            self.reports.release(oldest.reporter);
         }
     }
 
     /// Weights may grow at most fourfold beyond the reference time (R5), so that must not lie too far back.
-    fn weigh_if_stale(&mut self, at_ms: u64) {
-        self.now_ms = self.now_ms.max(at_ms);
-        if self.parameters.half_life_ms.is_some() && self.now_ms - self.reference_ms > HALF_LIFE_MS_MIN {
-            self.weigh();
+    fn weigh_if_stale(&mut self, row: u64) {
+        if self.parameters.half_life_ms.is_some() && self.now_ms - self.weighed.at_ms > HALF_LIFE_MS_MIN {
+            self.weigh(Weighing { row, at_ms: self.now_ms });
         }
     }
 
     /// Steps: (1) weigh the reporters from the live reports, (2) tally anew, (3) publish. Only what is reported on is
     /// looked at: however many subjects were seen, they cost nothing here.
-    fn weigh(&mut self) {
-        self.events = 0;
-        self.reference_ms = self.now_ms;
-        self.reports.weigh_reporters(self.places.len(), self.reference_ms, &self.parameters);
+    fn weigh(&mut self, weighing: Weighing) {
+        self.weighed = weighing;
+        let at_ms = weighing.at_ms;
+        self.reports.weigh_reporters(self.places.len(), at_ms, &self.parameters);
         for report in self.reports.iter() {
             report.places.iter().for_each(|(at, _)| self.places.place_mut(*at).tally = Tally::default());
         }
         for report in self.reports.iter() {
             let credibility = self.reports.reporter(report.reporter).credibility;
-            let weight = report.weight(credibility, self.reference_ms, &self.parameters);
+            let weight = report.weight(credibility, at_ms, &self.parameters);
             for (at, share) in &report.places {
                 self.places.place_mut(*at).tally.add(i32::from(report.value), part(weight, *share));
             }
         }
         for report in self.reports.iter() {
-            report.places.iter().for_each(|(at, _)| self.publish(*at));
+            report.places.iter().for_each(|(at, _)| publish(&self.table, self.places.place(*at), at_ms));
         }
     }
 }
@@ -291,6 +344,16 @@ impl ExperienceReader {
             positive_nv: aged(known.tally.positive),
             negative_nv: aged(known.tally.negative),
         }
+    }
+}
+
+/// Shows readers how a subject stands.
+fn publish(table: &Table<Known>, place: &Place, reference_ms: u64) {
+    if place.sightings == 0 && place.tally.voters == 0 {
+        table.remove(&place.subject);
+    } else {
+        let familiarity = familiarity::familiarity(place.sightings);
+        table.set(&place.subject, Known { familiarity, tally: place.tally, reference_ms });
     }
 }
 

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ostrakon_ledger::{Subject, Tag};
-use ostrakon_reputation::{Book, Experience, Parameters, Report, Snapshot, Standing, Viewpoint, standing};
+use ostrakon_reputation::{
+    Book, Experience, Memory, Own, Parameters, Report, Snapshot, Standing, Viewpoint, Weighing, standing,
+};
 use proptest::prelude::*;
 
 const NOW_MS: u64 = 1_000_000;
@@ -25,16 +27,38 @@ fn no_votes() -> Snapshot {
     Book::new(Parameters::default(), Viewpoint { name: "own".to_owned(), seeds: BTreeMap::new() }).snapshot()
 }
 
-fn trusting(reporters: &[Subject]) -> Experience {
-    Experience::new(Parameters::default(), reporters.iter().cloned().collect())
+/// An experience with the log it follows.
+struct Followed {
+    experience: Experience,
+    rows: u64,
 }
 
-fn report(n: u8, reporter: &Subject, subjects: &[Subject], value: i8) -> Report {
-    Report { message: [n; 32], reporter: reporter.clone(), subjects: subjects.to_vec(), value, at_ms: NOW_MS }
+fn trusting(reporters: &[Subject]) -> Followed {
+    let experience = Experience::new(Parameters::default(), reporters.iter().cloned().collect());
+    Followed { experience, rows: 0 }
 }
 
-fn judged(experience: &Experience, subjects: &[Subject]) -> Standing {
-    standing(&no_votes(), &experience.reader(), subjects, NOW_MS)
+impl Followed {
+    fn sight(&mut self, subjects: &[Subject]) {
+        self.experience.sight(self.rows, subjects);
+        self.rows += 1;
+    }
+
+    fn report(&mut self, n: u8, reporter: &Subject, subjects: &[Subject], value: i8) {
+        let familiarity = self.experience.familiarity(subjects);
+        let subjects = subjects.iter().cloned().zip(familiarity).collect();
+        let report = Report { message: [n; 32], reporter: reporter.clone(), subjects, value, at_ms: NOW_MS };
+        self.experience.report(self.rows, report);
+        self.rows += 1;
+    }
+
+    fn own(&self, subject: &Subject) -> Own {
+        self.experience.reader().own(subject, NOW_MS)
+    }
+
+    fn judged(&self, subjects: &[Subject]) -> Standing {
+        standing(&no_votes(), &self.experience.reader(), subjects, NOW_MS)
+    }
 }
 
 #[test]
@@ -44,12 +68,12 @@ fn what_speaks_against_a_stranger_fades_with_every_doubling() {
     let mut totals = Vec::new();
     for n in 0..8 {
         if [0, 1, 3, 7].contains(&n) {
-            totals.push(judged(&experience, &subjects).total);
+            totals.push(experience.judged(&subjects).total);
         }
-        experience.sight(&subjects, NOW_MS);
+        experience.sight(&subjects);
     }
     assert_eq!(totals, [-500, -250, -166, -125]);
-    assert_eq!(judged(&experience, &[content(2)]).total, 0, "content is new by nature");
+    assert_eq!(experience.judged(&[content(2)]).total, 0, "content is new by nature");
 }
 
 #[test]
@@ -57,17 +81,16 @@ fn a_stranger_in_the_house_answers_before_the_house() {
     let moderator = account(0);
     let mut experience = trusting(std::slice::from_ref(&moderator));
     for n in 1..=64 {
-        experience.sight(&[peer("house"), account(n)], NOW_MS);
+        experience.sight(&[peer("house"), account(n)]);
     }
     let subjects = [peer("house"), account(65), content(9)];
-    experience.sight(&subjects, NOW_MS);
-    experience.report(report(1, &moderator, &subjects, -100));
-    let weights: Vec<u64> =
-        subjects.iter().map(|subject| experience.reader().own(subject, NOW_MS).negative_nv).collect();
+    experience.sight(&subjects);
+    experience.report(1, &moderator, &subjects, -100);
+    let weights: Vec<u64> = subjects.iter().map(|subject| experience.own(subject).negative_nv).collect();
     // s = 1/7: (½ + 1/7) / (½ + 1) of a vote.
     assert!((428_571_000..428_572_000).contains(&weights[0]) && weights[1..] == [1_000_000_000; 2], "{weights:?}");
     // So a single report about a newcomer does not make a known server's standing bad (decision 7: confidence over 700).
-    let parts = judged(&experience, &subjects).parts;
+    let parts = experience.judged(&subjects).parts;
     assert!(parts[0].1.confidence < 700 && parts[1].1.confidence > 700, "{parts:?}");
 }
 
@@ -75,22 +98,52 @@ fn a_stranger_in_the_house_answers_before_the_house() {
 fn a_record_is_worth_more_than_none_and_less_than_trust() {
     let (moderator, user) = (account(0), account(1));
     let mut experience = trusting(std::slice::from_ref(&moderator));
-    let weight_of_next = |experience: &mut Experience, n: u8| {
+    let weight_of_next = |experience: &mut Followed, n: u8| {
         let subject = peer(&format!("new{n}"));
-        experience.report(report(n, &user, std::slice::from_ref(&subject), -100));
-        experience.reader().own(&subject, NOW_MS).negative_nv
+        experience.report(n, &user, std::slice::from_ref(&subject), -100);
+        experience.own(&subject).negative_nv
     };
     assert_eq!(weight_of_next(&mut experience, 200), 300_000_000 - 1, "2³⁰ has no tenths");
     for n in 0..100 {
         let subject = [peer(&format!("spam{n}"))];
-        experience.report(report(n, &moderator, &subject, -100));
-        experience.report(report(n, &user, &subject, -100));
+        experience.report(n, &moderator, &subject, -100);
+        experience.report(n, &user, &subject, -100);
     }
-    (0..500).for_each(|_| experience.sight(&[peer("any")], NOW_MS));
+    (0..500).for_each(|_| experience.sight(&[peer("any")]));
     let proven = weight_of_next(&mut experience, 201);
     assert!((440_000_000..450_000_000).contains(&proven), "{proven}");
-    let confidence = judged(&experience, &[peer("new201")]).parts[0].1.confidence;
+    let confidence = experience.judged(&[peer("new201")]).parts[0].1.confidence;
     assert!(confidence < 700, "one user alone closes no door: {confidence}");
+}
+
+#[test]
+fn what_was_familiar_when_a_report_came_counts_and_not_what_is_now() {
+    let moderator = account(0);
+    let mut experience = trusting(std::slice::from_ref(&moderator));
+    let subjects = [peer("house"), account(65)];
+    let familiarity = [6, 0];
+    let subjects_then: Vec<(Subject, u32)> = subjects.iter().cloned().zip(familiarity).collect();
+    let report = Report { message: [1; 32], reporter: moderator, subjects: subjects_then, value: -100, at_ms: NOW_MS };
+    experience.experience.report(0, report);
+    let weights = subjects.map(|subject| experience.own(&subject).negative_nv);
+    assert!((428_571_000..428_572_000).contains(&weights[0]) && weights[1] == 1_000_000_000, "{weights:?}");
+}
+
+#[test]
+fn the_oldest_messages_are_forgotten_and_what_is_seen_again_counts_from_there() {
+    let memory = Memory { rows: 4, subjects: 3, reports: 2 };
+    let mut experience = Experience::with_memory(Parameters::default(), BTreeSet::new(), memory);
+    let familiar = |experience: &Experience, name: &str| experience.reader().own(&peer(name), NOW_MS).familiarity;
+    (0..3).for_each(|row| experience.sight(row, &[peer("a")]));
+    assert_eq!(familiar(&experience, "a"), 2);
+    experience.sight(3, &[peer("b"), peer("c")]);
+    assert_eq!(["a", "b", "c"].map(|name| familiar(&experience, name)), [2, 1, 1]);
+    experience.sight(4, &[peer("d")]);
+    assert_eq!(["a", "b", "d"].map(|name| familiar(&experience, name)), [0, 1, 1], "three subjects, the latest");
+    experience.forget_sightings(4);
+    assert_eq!(["b", "c", "d"].map(|name| familiar(&experience, name)), [0, 0, 1]);
+    experience.catch_up(9);
+    assert_eq!(familiar(&experience, "d"), 0, "four rows, the latest");
 }
 
 proptest! {
@@ -102,17 +155,65 @@ proptest! {
         let mut without = trusting(&[]);
         let reporter = account(1);
         for experience in [&mut with, &mut without] {
-            before.iter().for_each(|n| experience.sight(&of(*n), NOW_MS));
-            experience.report(report(8, &reporter, &of(1), 100));
+            before.iter().for_each(|n| experience.sight(&of(*n)));
+            experience.report(8, &reporter, &of(1), 100);
         }
-        with.report(report(7, &reporter, &of(0), -100));
+        with.report(7, &reporter, &of(0), -100);
         for experience in [&mut with, &mut without] {
-            between.iter().for_each(|n| experience.sight(&of(*n), NOW_MS));
+            between.iter().for_each(|n| experience.sight(&of(*n)));
         }
-        with.report(report(7, &reporter, &of(0), 0));
+        with.report(7, &reporter, &of(0), 0);
         let subjects: BTreeSet<Subject> = (0..6).flat_map(of).collect();
         for subject in subjects {
-            prop_assert_eq!(with.reader().own(&subject, NOW_MS), without.reader().own(&subject, NOW_MS));
+            prop_assert_eq!(with.own(&subject), without.own(&subject));
         }
+    }
+
+    /// Folded again from whatever is left, with the weighing that was kept, an experience is the same.
+    #[test]
+    fn an_experience_depends_on_nothing_that_its_log_dropped(
+        rows in proptest::collection::vec(proptest::option::weighted(0.3, (0u8..4, any::<bool>())), 1..1200),
+        dropped in 0.0..1.0,
+        behind in 0.0..1.0,
+    ) {
+        let memory = Memory { rows: 700, subjects: 12, reports: 90 };
+        let new = || Experience::with_memory(Parameters { half_life_ms: Some(90 * 86_400_000), ..Parameters::default() }, [account(0)].into(), memory);
+        let subjects = |row: usize| [peer(&format!("house{}", row % 3)), account((row % 17) as u8 + 10)];
+        let first = (rows.len() as f64 * dropped) as usize;
+        let expired_at = first + ((rows.len() - first) as f64 * behind) as usize;
+        let mut reports = Vec::new();
+        let (mut whole, mut weighing) = (new(), Weighing::default());
+        for (row, said) in rows.iter().enumerate() {
+            if row == expired_at {
+                weighing = whole.weighing(row as u64);
+                whole.forget_sightings(first as u64);
+                whole.drop_reports_before(first as u64, weighing);
+            }
+            match said {
+                None => whole.sight(row as u64, &subjects(row)),
+                Some((reporter, good)) => {
+                    let familiarity = whole.familiarity(&subjects(row));
+                    let subjects = subjects(row).into_iter().zip(familiarity).collect();
+                    let report = Report { message: [(row % 50) as u8; 32], reporter: account(*reporter), subjects,
+                        value: if *good { 100 } else { -100 }, at_ms: NOW_MS + row as u64 * 60_000 };
+                    whole.report(row as u64, report.clone());
+                    reports.push((row as u64, report));
+                }
+            }
+        }
+        let mut again = new();
+        let left = |row: u64| row >= first as u64;
+        for (row, report) in reports.iter().filter(|(row, _)| left(*row) && *row < weighing.row) {
+            again.report(*row, report.clone());
+        }
+        again.resume(weighing);
+        for (row, report) in reports.iter().filter(|(row, _)| left(*row) && *row >= weighing.row) {
+            again.report(*row, report.clone());
+        }
+        for row in (first..rows.len()).filter(|row| rows[*row].is_none()) {
+            again.sight(row as u64, &subjects(row));
+        }
+        again.catch_up(rows.len() as u64);
+        prop_assert!(again.to_bytes() == whole.to_bytes());
     }
 }

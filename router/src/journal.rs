@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     decision::{Decision, DecisionId},
     error::Error,
-    journal::tables::{DeadRow, HoldRow, QueueRow},
+    journal::tables::{DeadRow, DroppedRow, HoldRow, QueueRow, ReportRow},
 };
 
 /// What bounds the journal's tables, from the operator's configuration.
@@ -58,11 +58,11 @@ pub enum LogRow {
     /// A decision was made.
     Decision(Decision),
     /// A user said how a message turned out.
-    Report(Report),
+    Report(ReportRow),
 }
 
 /// A user's word on a message that was decided on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// Which message.
     pub decision_id: DecisionId,
@@ -185,6 +185,7 @@ pub struct Journal {
     bounds: Bounds,
     experience: Experience,
     next_index: u64,
+    dropped: DroppedRow,
     queued: u64,
     held: u64,
     cursors: expire::Cursors,
@@ -197,7 +198,8 @@ impl Journal {
     /// # Errors
     /// The store's, and [`Error::DamagedRow`].
     pub fn open(store: Arc<dyn Store>, bounds: Bounds, mut experience: Experience) -> Result<Self, Error> {
-        let next_index = fold::fold(store.as_ref(), &mut experience)?;
+        let dropped = fold::dropped(store.as_ref())?;
+        let next_index = fold::fold(store.as_ref(), &dropped, &mut experience)?;
         let queued = fold::count(store.as_ref(), tables::QUEUE)?;
         let held = fold::count(store.as_ref(), tables::HOLDS)?;
         let published = Arc::new(Published {
@@ -206,7 +208,8 @@ impl Journal {
             held: AtomicU64::new(held),
             decisions: Index::open(store.clone())?,
         });
-        Ok(Self { store, bounds, experience, next_index, queued, held, cursors: expire::Cursors::default(), published })
+        let cursors = expire::Cursors::default();
+        Ok(Self { store, bounds, experience, next_index, dropped, queued, held, cursors, published })
     }
 
     /// What readers see; stays valid as the journal moves on.
@@ -265,8 +268,15 @@ impl Journal {
         self.next_index = staged.next_index;
         self.queued = staged.queued;
         self.held = staged.held;
-        for row in &staged.rows {
-            learn(&mut self.experience, row);
+        for (row, lesson) in staged.lessons {
+            learn(&mut self.experience, row, lesson);
+        }
+        if let Some(expiry) = staged.expiry {
+            self.dropped = expiry.row;
+            self.experience.forget_sightings(expiry.decisions_before);
+            if expiry.reports_before > 0 {
+                self.experience.drop_reports_before(expiry.reports_before, expiry.row.weighing());
+            }
         }
         self.published.queued.store(self.queued, Ordering::Relaxed);
         self.published.held.store(self.held, Ordering::Relaxed);
@@ -275,15 +285,19 @@ impl Journal {
 }
 
 /// What a row of the log teaches: a decision is a sighting of its subjects, a report is a vote on them.
-fn learn(experience: &mut Experience, row: &stage::Lesson) {
-    match row {
-        stage::Lesson::Sighting(decision) => experience.sight(&decision.subjects, decision.at_ms),
-        stage::Lesson::Report(report) => experience.report(ExperienceReport {
-            message: report.decision_id.padded(),
-            reporter: report.reporter.clone(),
-            subjects: report.subjects.clone(),
-            value: report.value,
-            at_ms: report.at_ms,
-        }),
+fn learn(experience: &mut Experience, row: u64, lesson: stage::Lesson) {
+    match lesson {
+        stage::Lesson::Sighting(decision) => experience.sight(row, &decision.subjects),
+        stage::Lesson::Report(report) => {
+            let familiarity = report.familiarity.into_iter().chain(std::iter::repeat(0));
+            let report = ExperienceReport {
+                message: report.decision_id.padded(),
+                reporter: report.reporter,
+                subjects: report.subjects.into_iter().zip(familiarity).collect(),
+                value: report.value,
+                at_ms: report.at_ms,
+            };
+            experience.report(row, report);
+        }
     }
 }

@@ -1,10 +1,14 @@
-//! The score book across restarts: its file saves time, and scores are those of the ledger whatever becomes of it.
+//! Scores across restarts. The book's file saves time, and scores are those of the ledger whatever becomes of it; what
+//! the node's own users said weighs the same whatever the log has dropped meanwhile.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::os::unix::fs::PermissionsExt;
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, sync::Arc};
 
+use ostrakon_ledger::RocksStore;
+use ostrakon_reputation::{Experience, Parameters};
+use ostrakon_router::journal::{Bounds, Journal, tables};
 use ostrakon_tests::{TestNode, TestPeer, node::OPEN_POLICY};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const READ: &str = "the book was read from its file";
 const FOLDED: &str = "the book's file does not serve";
@@ -75,4 +79,46 @@ fn scores_are_the_ledgers_whatever_becomes_of_the_file() {
     node.reconfigure("[reputation.seeds]", "[reputation.seeds]\n\"friend.example\" = 500");
     node.serve();
     assert!(node.log().contains(FOLDED) && node.log().contains("other viewpoints"), "{}", node.log());
+}
+
+/// Drops all decisions from the messages of a node that is not served, as their retention would.
+fn drop_decisions(node: &TestNode) {
+    let store = Arc::new(RocksStore::open(node.home().join("messages"), tables::TABLES).unwrap());
+    let year_ms = 365 * 86_400_000;
+    let bounds = Bounds { queue_max: 1, holds_max: 1, decisions_ms: 0, reports_ms: year_ms, dead_ms: year_ms };
+    let experience = Experience::new(Parameters::default(), BTreeSet::new());
+    let mut journal = Journal::open(store, bounds, experience).unwrap();
+    let now_ms = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64 + 1;
+    while journal.expire(now_ms).unwrap() {}
+}
+
+#[test]
+fn a_report_weighs_what_it_did_when_its_decision_is_gone() {
+    let mut node = TestNode::new();
+    node.write("policy.toml", OPEN_POLICY);
+    node.reconfigure("half_life = \"90d\"", "half_life = \"none\"");
+    node.reconfigure("trusted_reporters = []", "trusted_reporters = [\"abuse@node.example\"]");
+    node.serve();
+    let check = |n: usize| {
+        let question = json!({ "id": format!("m{n}"), "peer": "house.example", "sender": format!("u{n}@house.example"),
+                               "recipients": ["user@node.example"], "kind": "mail", "size": 1 });
+        node.post("/v1/check", &question).body["decision_id"].clone()
+    };
+    (0..40).for_each(|n| drop(check(n)));
+    let report = json!({ "decision_id": check(40), "reporter": "abuse@node.example", "report": "spam" });
+    assert_eq!(node.post("/v1/feedback", &report).status, 200);
+    let against_house = |node: &TestNode| {
+        let own = node.get("/v1/subjects/peer:house.example").body["own"].clone();
+        (own["reports"].clone(), own["negative_nv"].as_u64().unwrap())
+    };
+    let before = against_house(&node);
+    // Forty messages before: s = 1/6, and the stranger's account answers in full: (½ + 1/6) / (½ + 1) of a vote.
+    assert!(before.0 == 1 && (444_000_000..445_000_000).contains(&before.1), "{before:?}");
+
+    node.kill();
+    drop_decisions(&node);
+    node.serve();
+    let id = report["decision_id"].as_str().unwrap();
+    assert_eq!(node.get(&format!("/v1/decisions/{id}")).status, 404, "the decision is gone");
+    assert_eq!(against_house(&node), before);
 }

@@ -12,10 +12,6 @@ use crate::r3_budget;
 use crate::r4_consistency::{Population, Record, judgement};
 use crate::r5_decay::{Decay, aged};
 
-/// Most live reports; beyond it the oldest are dropped. A hundred thousand are some months of one busy server's
-/// feedback, take about 25 MB, and keep a recomputation near ten milliseconds.
-pub const REPORTS_MAX: usize = 1 << 17;
-
 /// A report about a message, as held.
 #[derive(Debug, Clone)]
 pub(super) struct LiveReport {
@@ -51,13 +47,13 @@ pub(super) struct Reporter {
     pub(super) credibility: Share,
 }
 
-/// Reports in the order they came, found by message and reporter.
+/// Reports by their rows in the log, found by message and reporter, and who made them. Numbers of reporters are reused.
 pub(super) struct Reports {
     live: BTreeMap<u64, LiveReport>,
     by_message: HashMap<([u8; 32], u32), u64, RandomState>,
     reporters: Vec<Reporter>,
     reporter_ids: HashMap<Subject, u32, RandomState>,
-    received: u64,
+    free: Vec<u32>,
     reports_max: usize,
     /// A tally per place, all zero between recomputations.
     scratch: Vec<Tally>,
@@ -70,7 +66,7 @@ impl Reports {
             by_message: HashMap::with_hasher(hasher.clone()),
             reporters: Vec::new(),
             reporter_ids: HashMap::with_hasher(hasher),
-            received: 0,
+            free: Vec::new(),
             reports_max,
             scratch: Vec::new(),
         }
@@ -80,54 +76,76 @@ impl Reports {
         self.live.len()
     }
 
+    /// With their rows, oldest first.
+    pub(super) fn by_row(&self) -> impl Iterator<Item = (u64, &LiveReport)> {
+        self.live.iter().map(|(row, report)| (*row, report))
+    }
+
     /// Oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &LiveReport> {
         self.live.values()
     }
 
-    pub(super) fn reporters(&self) -> &[Reporter] {
-        &self.reporters
+    /// Those with live reports.
+    pub(super) fn reporters(&self) -> impl Iterator<Item = &Reporter> {
+        self.reporters.iter().filter(|reporter| reporter.reports > 0)
     }
 
     pub(super) fn reporter(&self, id: u32) -> &Reporter {
         &self.reporters[id as usize]
     }
 
-    /// The number of a reporter, a new one if there is none. Bounded by the operator's own users.
+    /// The number of a reporter, a new one if there is none.
     pub(super) fn intern(&mut self, subject: &Subject, trusted: bool, p: &Parameters) -> u32 {
         if let Some(id) = self.reporter_ids.get(subject) {
             return *id;
         }
-        let id = self.reporters.len() as u32;
         let credibility = if trusted { ONE } else { from_millionths(p.own_base) };
-        let subject = subject.clone();
+        let reporter = Reporter { subject: subject.clone(), trusted, reports: 0, consistency: ONE, credibility };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.reporters[id as usize] = reporter;
+                id
+            }
+            None => {
+                self.reporters.push(reporter);
+                (self.reporters.len() - 1) as u32
+            }
+        };
         self.reporter_ids.insert(subject.clone(), id);
-        self.reporters.push(Reporter { subject, trusted, reports: 0, consistency: ONE, credibility });
         id
     }
 
+    /// Forgets a reporter without live reports: what it weighed may not depend on what nobody keeps.
+    pub(super) fn release(&mut self, id: u32) {
+        let reporter = &self.reporters[id as usize];
+        if reporter.reports == 0 && self.reporter_ids.remove(&reporter.subject).is_some() {
+            self.free.push(id);
+        }
+    }
+
     /// Adds a report; the same reporter's about the same message must be taken out before.
-    pub(super) fn push(&mut self, report: LiveReport) {
-        self.received += 1;
+    pub(super) fn push(&mut self, row: u64, report: LiveReport) {
         self.reporters[report.reporter as usize].reports += 1;
-        self.by_message.insert((report.message, report.reporter), self.received);
-        self.live.insert(self.received, report);
+        self.by_message.insert((report.message, report.reporter), row);
+        self.live.insert(row, report);
     }
 
     /// Takes out a reporter's report about a message.
     pub(super) fn take(&mut self, message: &[u8; 32], reporter: u32) -> Option<LiveReport> {
-        let rank = self.by_message.remove(&(*message, reporter))?;
+        let row = self.by_message.remove(&(*message, reporter))?;
         self.reporters[reporter as usize].reports -= 1;
-        self.live.remove(&rank)
+        self.live.remove(&row)
     }
 
-    /// Takes out the oldest report, if there are too many.
-    pub(super) fn take_surplus(&mut self) -> Option<LiveReport> {
-        if self.live.len() <= self.reports_max {
+    /// Takes out the oldest report, if it is from before row `first` or there are too many.
+    pub(super) fn take_oldest(&mut self, first: u64) -> Option<LiveReport> {
+        let (row, oldest) = self.live.first_key_value()?;
+        if *row >= first && self.live.len() <= self.reports_max {
             return None;
         }
-        let oldest = self.live.values().next().map(|report| (report.message, report.reporter))?;
-        self.take(&oldest.0, oldest.1)
+        let (message, reporter) = (oldest.message, oldest.reporter);
+        self.take(&message, reporter)
     }
 
     /// R3 and R4 anew from the live reports alone: trusted reporters judge at full weight, the others at `own_judge`

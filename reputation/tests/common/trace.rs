@@ -82,7 +82,7 @@ impl Trace {
         self.play(run, |trusted| {
             let viewpoint = Viewpoint { name: "own".to_owned(), seeds: BTreeMap::new() };
             let ledger = Book::new(Parameters::default(), viewpoint).snapshot();
-            R8 { ledger, experience: Experience::new(run.parameters.clone(), trusted) }
+            R8 { ledger, experience: Experience::new(run.parameters.clone(), trusted), rows: 0 }
         })
     }
 
@@ -135,6 +135,7 @@ trait Judge {
 struct R8 {
     ledger: Snapshot,
     experience: Experience,
+    rows: u64,
 }
 
 fn at_ms(i: usize) -> u64 {
@@ -146,16 +147,20 @@ impl Judge for R8 {
         standing(&self.ledger, &self.experience.reader(), &mail.subjects, at_ms(i)).total
     }
 
-    fn sight(&mut self, i: usize, mail: &Mail) {
-        self.experience.sight(&mail.subjects, at_ms(i));
+    fn sight(&mut self, _: usize, mail: &Mail) {
+        self.experience.sight(self.rows, &mail.subjects);
+        self.rows += 1;
     }
 
     fn report(&mut self, i: usize, mail: &Mail, good: bool) {
         let mut message = [0; 32];
         message[..8].copy_from_slice(&(i as u64).to_be_bytes());
-        let (reporter, subjects) = (mail.recipient.clone(), mail.subjects.clone());
+        let familiarity = self.experience.familiarity(&mail.subjects);
+        let subjects = mail.subjects.iter().cloned().zip(familiarity).collect();
         let value = if good { 100 } else { -100 };
-        self.experience.report(Report { message, reporter, subjects, value, at_ms: at_ms(i) });
+        let report = Report { message, reporter: mail.recipient.clone(), subjects, value, at_ms: at_ms(i) };
+        self.experience.report(self.rows, report);
+        self.rows += 1;
     }
 }
 

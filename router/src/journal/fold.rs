@@ -1,40 +1,74 @@
 //! What the journal reads when it opens.
 
 use ostrakon_ledger::{Store, Table};
-use ostrakon_reputation::Experience;
+use ostrakon_reputation::{Experience, Weighing};
 
 use super::{
     LogRow,
     expire::successor,
     learn,
     stage::Lesson,
-    tables::{LOG, REPORTS, parse_index, parse_row},
+    tables::{DROPPED, DroppedRow, LOG, REPORTS, parse_index, parse_row},
 };
 use crate::error::Error;
 
 /// Rows read at a time; a thousand decisions are about half a megabyte.
 const CHUNK: usize = 1024;
 
-/// Decisions that are read again at start, the latest ones: what a larger window would add is the memory of subjects
-/// that were seen once, long ago, and never reported. Reports are read however old they are.
-const SIGHTINGS_MAX: u64 = 1_000_000;
+/// What is kept of rows that the log dropped.
+pub(super) fn dropped(store: &dyn Store) -> Result<DroppedRow, Error> {
+    let row = store.get(DROPPED, &[])?;
+    row.map_or(Ok(DroppedRow::default()), |row| parse_row(DROPPED, &row))
+}
 
 /// Folds the log into `experience` and returns the index of the next row.
-pub(super) fn fold(store: &dyn Store, experience: &mut Experience) -> Result<u64, Error> {
-    let next_index = match store.scan_back(LOG, &[0xff; 8], 1)?.first() {
-        Some((key, _)) => parse_index(LOG, key)? + 1,
-        None => 0,
+///
+/// 1. The reports before the decisions that are remembered; reports are read however old they are.
+/// 2. The log from there on.
+/// 3. In between, where it was, the weighing that followed the latest drop of reports.
+pub(super) fn fold(store: &dyn Store, dropped: &DroppedRow, experience: &mut Experience) -> Result<u64, Error> {
+    let rows = match store.scan_back(LOG, &[0xff; 8], 1)?.first() {
+        Some((key, _)) => dropped.rows.max(parse_index(LOG, key)? + 1),
+        None => dropped.rows,
     };
-    let window = next_index.saturating_sub(SIGHTINGS_MAX);
+    let window = experience.first_row(rows);
+    let mut fold = Fold { experience, weighing: Some(dropped.weighing()) };
     each(store, REPORTS, 0, |index, _| {
         if index < window {
             let row = store.get(LOG, &index.to_be_bytes())?.ok_or(Error::DamagedRow { table: LOG.0 })?;
-            learn_row(experience, &row)?;
+            fold.learn(index, &row)?;
         }
         Ok(())
     })?;
-    each(store, LOG, window, |_, row| learn_row(experience, row))?;
-    Ok(next_index)
+    each(store, LOG, window, |index, row| fold.learn(index, row))?;
+    fold.pass(rows);
+    fold.experience.catch_up(rows);
+    Ok(rows)
+}
+
+struct Fold<'a> {
+    experience: &'a mut Experience,
+    /// The weighing to go on from, until it is passed.
+    weighing: Option<Weighing>,
+}
+
+impl Fold<'_> {
+    fn learn(&mut self, index: u64, row: &[u8]) -> Result<(), Error> {
+        self.pass(index);
+        let lesson = match parse_row(LOG, row)? {
+            LogRow::Decision(decision) => Lesson::Sighting(decision.into()),
+            LogRow::Report(report) => Lesson::Report(report),
+        };
+        learn(self.experience, index, lesson);
+        Ok(())
+    }
+
+    /// The rows before `index` are folded.
+    fn pass(&mut self, index: u64) {
+        if let Some(weighing) = self.weighing.take_if(|weighing| weighing.row <= index) {
+            self.experience.resume(weighing);
+        }
+    }
 }
 
 /// How many rows `table` holds. Only for tables with a bound on their length.
@@ -49,14 +83,6 @@ pub(super) fn count(store: &dyn Store, table: Table) -> Result<u64, Error> {
             _ => return Ok(rows),
         }
     }
-}
-
-fn learn_row(experience: &mut Experience, row: &[u8]) -> Result<(), Error> {
-    match parse_row(LOG, row)? {
-        LogRow::Decision(decision) => learn(experience, &Lesson::Sighting(decision.into())),
-        LogRow::Report(report) => learn(experience, &Lesson::Report(report)),
-    }
-    Ok(())
 }
 
 fn each(

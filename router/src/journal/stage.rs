@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{
     Attempt, Command, Journal, Placement, Report, Ruling,
     tables::{
-        DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row, put_row, queue_key,
-        write_row,
+        DEAD, DROPPED, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, ReportRow,
+        parse_row, put_row, queue_key, write_row,
     },
 };
 use crate::{
@@ -20,7 +20,17 @@ use crate::{
 /// What the fold learns from a commit.
 pub(super) enum Lesson {
     Sighting(Arc<Decision>),
-    Report(Report),
+    Report(ReportRow),
+}
+
+/// What the log drops because its time is over.
+pub(super) struct Expiry {
+    /// Decisions before this row.
+    pub(super) decisions_before: u64,
+    /// Reports before this row; 0: none.
+    pub(super) reports_before: u64,
+    /// What is kept of both.
+    pub(super) row: DroppedRow,
 }
 
 /// [`LogRow`] without owning what it speaks of; the two write the same bytes.
@@ -28,7 +38,7 @@ pub(super) enum Lesson {
 #[serde(rename_all = "lowercase")]
 enum LogRowRef<'a> {
     Decision(&'a Decision),
-    Report(&'a Report),
+    Report(&'a ReportRow),
 }
 
 /// `decision` as a row of the log.
@@ -39,7 +49,10 @@ pub(super) fn decision_row(decision: &Decision) -> Result<Vec<u8>, Error> {
 /// A commit in the making.
 pub(super) struct Staged {
     pub(super) batch: Batch,
-    pub(super) rows: Vec<Lesson>,
+    /// What the fold learns, with the row of each.
+    pub(super) lessons: Vec<(u64, Lesson)>,
+    /// What it forgets after that.
+    pub(super) expiry: Option<Expiry>,
     /// Decisions with their rows, for the index.
     pub(super) decided: Vec<(DecisionId, u64)>,
     pub(super) next_index: u64,
@@ -51,7 +64,8 @@ impl Staged {
     pub(super) fn new(journal: &Journal) -> Self {
         Self {
             batch: Batch::new(),
-            rows: Vec::new(),
+            lessons: Vec::new(),
+            expiry: None,
             decided: Vec::new(),
             next_index: journal.next_index,
             queued: journal.queued,
@@ -63,7 +77,7 @@ impl Staged {
     pub(super) fn stage(&mut self, journal: &Journal, command: Command) -> Result<(), Error> {
         match command {
             Command::Decide { decision, row, message } => self.decide(journal, decision, row, message),
-            Command::Report(report) => self.report(report),
+            Command::Report(report) => self.report(journal, report),
             Command::Attempted { id, due_ms, attempt } => self.attempted(id, due_ms, attempt),
             Command::Rule { id, ruling, at_ms, expires_after_ms } => {
                 self.rule(journal, id, ruling, at_ms, expires_after_ms)
@@ -94,18 +108,37 @@ impl Staged {
         let index = self.next_index.to_be_bytes();
         self.batch.put(LOG, index.to_vec(), row);
         self.decided.push((id, self.next_index));
+        self.lessons.push((self.next_index, Lesson::Sighting(decision)));
         self.next_index += 1;
-        self.rows.push(Lesson::Sighting(decision));
         Ok(())
     }
 
-    fn report(&mut self, report: Report) -> Result<(), Error> {
+    fn report(&mut self, journal: &Journal, report: Report) -> Result<(), Error> {
+        let familiarity = journal.experience.familiarity(&report.subjects);
+        let Report { decision_id, reporter, subjects, value, at_ms } = report;
+        let row = ReportRow { decision_id, reporter, subjects, familiarity, value, at_ms };
         let index = self.next_index.to_be_bytes();
-        put_row(&mut self.batch, LOG, &index, &LogRowRef::Report(&report))?;
+        put_row(&mut self.batch, LOG, &index, &LogRowRef::Report(&row))?;
         self.batch.put(REPORTS, index.to_vec(), Vec::new());
+        self.lessons.push((self.next_index, Lesson::Report(row)));
         self.next_index += 1;
-        self.rows.push(Lesson::Report(report));
         Ok(())
+    }
+
+    /// Notes what the deletions in the batch take from the log: decisions and reports before these rows, 0 for none.
+    pub(super) fn note_expiry(&mut self, journal: &Journal, decisions: u64, reports: u64) -> Result<(), Error> {
+        let (decisions_before, reports_before) = (decisions, reports);
+        if decisions_before == 0 && reports_before == 0 {
+            return Ok(());
+        }
+        let rows = self.next_index;
+        let mut row = DroppedRow { rows, ..journal.dropped };
+        if reports_before > 0 {
+            let weighing = journal.experience.weighing(rows);
+            (row.weighed_row, row.weighed_at_ms) = (weighing.row, weighing.at_ms);
+        }
+        self.expiry = Some(Expiry { decisions_before, reports_before, row });
+        put_row(&mut self.batch, DROPPED, &[], &row)
     }
 
     fn attempted(&mut self, id: DecisionId, due_ms: u64, attempt: Attempt) -> Result<(), Error> {
@@ -170,10 +203,11 @@ mod tests {
 
     #[test]
     fn borrowed_and_owned_rows_write_the_same_bytes() {
-        let report = Report {
+        let report = ReportRow {
             decision_id: DecisionId::from_bytes([7; 16]),
             reporter: "peer:a.example".parse().unwrap(),
             subjects: vec!["peer:b.example".parse().unwrap()],
+            familiarity: vec![6],
             value: -100,
             at_ms: 5,
         };

@@ -1,7 +1,8 @@
 //! What rests in the messages store, table by table, and the keys in it. Rows are MessagePack maps: half the size of
 //! JSON, and still readable when a later version adds a field.
 
-use ostrakon_ledger::{Batch, Table};
+use ostrakon_ledger::{Batch, Subject, Table};
+use ostrakon_reputation::Weighing;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{decision::DecisionId, error::Error};
@@ -12,6 +13,8 @@ pub const LOG: Table = Table("log");
 pub const DECISIONS: Table = Table("decisions");
 /// Which rows of the log are reports: `u64` BE index → nothing. Reports outlive the decisions they speak of.
 pub const REPORTS: Table = Table("reports");
+/// What has to be kept of rows that the log dropped: nothing → [`DroppedRow`].
+pub const DROPPED: Table = Table("dropped");
 /// Accepted and held messages as they arrived: decision id → the bytes of the request.
 pub const MESSAGES: Table = Table("messages");
 /// What waits for delivery: `u64` BE due time in ms ‖ decision id → [`QueueRow`].
@@ -22,10 +25,47 @@ pub const HOLDS: Table = Table("holds");
 pub const DEAD: Table = Table("dead");
 
 /// Every table, for the opener.
-pub const TABLES: &[Table] = &[LOG, DECISIONS, REPORTS, MESSAGES, QUEUE, HOLDS, DEAD];
+pub const TABLES: &[Table] = &[LOG, DECISIONS, REPORTS, DROPPED, MESSAGES, QUEUE, HOLDS, DEAD];
 
 /// Room for most rows: a decision with five subjects and two reasons.
 const ROW_BYTES_USUAL: usize = 1024;
+
+/// A user's word on a message that was decided on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRow {
+    /// Which message.
+    pub decision_id: DecisionId,
+    /// Who says so, as an account subject.
+    pub reporter: Subject,
+    /// What the message was judged by.
+    pub subjects: Vec<Subject>,
+    /// How familiar each of them was then: `⌊log₂(1 + n)⌋` of n other messages. The decisions that would tell do not stay
+    /// as long as the report. An earlier build did not write it down; its reports weigh on strangers.
+    #[serde(default)]
+    pub familiarity: Vec<u32>,
+    /// +100 ham, −100 spam.
+    pub value: i8,
+    /// When it was said, Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// What outlives the rows that the log dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedRow {
+    /// Rows that the log had by then, dropped ones among them: the index of none is given twice.
+    pub rows: u64,
+    /// How many it had when reporters were weighed without the reports that were dropped …
+    pub weighed_row: u64,
+    /// … and when the latest report had been made, Unix milliseconds.
+    pub weighed_at_ms: u64,
+}
+
+impl DroppedRow {
+    /// The weighing that followed when reports were dropped.
+    pub fn weighing(&self) -> Weighing {
+        Weighing { row: self.weighed_row, at_ms: self.weighed_at_ms }
+    }
+}
 
 /// A message on its way to a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ostrakon_ledger::{MemoryStore, Store};
+use ostrakon_ledger::{MemoryStore, Store, Tag};
 use ostrakon_policies::Verdict;
-use ostrakon_reputation::{Experience, Parameters};
+use ostrakon_reputation::{Experience, Memory, Parameters};
 use proptest::prelude::*;
 
 use super::{
@@ -157,5 +157,95 @@ proptest! {
         for n in 0..40 {
             prop_assert_eq!((found(&journal, n), found(&reopened, n)), (last(n), last(n)));
         }
+    }
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+/// A message of sender `n` through one of three servers.
+fn mail(n: u8, at_ms: u64) -> Arc<Decision> {
+    let mut mail = (*decision(n, at_ms)).clone();
+    mail.subjects = vec![format!("peer:house{}.example", n % 3).parse().unwrap(), Subject::Account(Tag([n; 32]))];
+    Arc::new(mail)
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Mail(u8),
+    Mails(usize),
+    Report { mail: u8, reporter: u8, value: i8 },
+    Wait { hours: u64 },
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => any::<u8>().prop_map(Step::Mail),
+        1 => (100usize..400).prop_map(Step::Mails),
+        6 => (any::<u8>(), 0u8..4, prop_oneof![Just(-100i8), Just(100)])
+            .prop_map(|(mail, reporter, value)| Step::Report { mail, reporter, value }),
+        2 => prop_oneof![0u64..30, Just(26), 200u64..260].prop_map(|hours| Step::Wait { hours }),
+        2 => Just(Step::Restart),
+    ]
+}
+
+fn take(journal: &mut Journal, step: &Step, now_ms: &mut u64) {
+    let decide = |n: u8, at_ms: u64| Command::decide(mail(n, at_ms), None).unwrap();
+    *now_ms += 1;
+    match step {
+        Step::Mail(n) => drop(journal.handle(vec![decide(*n, *now_ms)]).unwrap()),
+        Step::Mails(count) => {
+            drop(journal.handle((0..*count).map(|n| decide(n as u8, *now_ms)).collect()).unwrap());
+        }
+        Step::Report { mail: n, reporter, value } => {
+            let Decision { decision_id, subjects, .. } = (*mail(*n, 0)).clone();
+            let reporter = format!("peer:user{reporter}.example").parse().unwrap();
+            let report = Report { decision_id, reporter, subjects, value: *value, at_ms: *now_ms };
+            drop(journal.handle(vec![Command::Report(report)]).unwrap());
+        }
+        Step::Wait { hours } => {
+            *now_ms += hours * HOUR_MS;
+            while journal.expire(*now_ms).unwrap() {}
+        }
+        Step::Restart => {}
+    }
+}
+
+/// Journals that halve what is older than ten days, trust one reporter and soon forget.
+fn open_forgetful(store: &Arc<MemoryStore>, memory: Memory) -> Journal {
+    let parameters = Parameters { half_life_ms: Some(10 * DAY_MS), ..Parameters::default() };
+    let trusted = BTreeSet::from(["peer:user0.example".parse().unwrap()]);
+    Journal::open(store.clone(), bounds(), Experience::with_memory(parameters, trusted, memory)).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever the log no longer has, a restart changes no score, and nothing that comes after it.
+    #[test]
+    fn a_restart_changes_no_score(
+        steps in prop::collection::vec(step(), 1..60),
+        (rows, subjects, reports) in (50u64..2000, 20usize..300, 2usize..40),
+    ) {
+        let memory = Memory { rows, subjects, reports };
+        let stores = [(); 2].map(|()| Arc::new(MemoryStore::new()));
+        let [mut whole, mut cut] = [0, 1].map(|i| open_forgetful(&stores[i], memory));
+        let (mut now_ms, mut now_too) = (0, 0);
+        for step in &steps {
+            take(&mut whole, step, &mut now_ms);
+            take(&mut cut, step, &mut now_too);
+            if matches!(step, Step::Restart) {
+                drop(cut);
+                cut = open_forgetful(&stores[1], memory);
+                for n in 0..=255 {
+                    for subject in &mail(n, 0).subjects {
+                        let [before, after] = [&whole, &cut].map(|of| of.experience.reader().own(subject, now_ms));
+                        prop_assert_eq!(before, after, "{}", subject);
+                    }
+                }
+                prop_assert!(cut.experience.to_bytes() == whole.experience.to_bytes());
+            }
+        }
+        prop_assert!(cut.experience.to_bytes() == whole.experience.to_bytes());
     }
 }
