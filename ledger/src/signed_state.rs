@@ -3,11 +3,15 @@
 //! A store restored from yesterday's backup looks healthy. Signing on top of it would be a rollback, the one thing
 //! that a ledger cannot take back, so that what was signed is remembered in another place.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+mod halves;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use self::halves::{Halves, Write};
 use crate::store::StoreError;
 
 /// A durable cell with the last signed checkpoint note.
@@ -25,7 +29,9 @@ pub trait SignedState: Send + Sync {
     fn compare_and_swap(&self, expected: Option<&str>, new: &str) -> Result<(), StoreError>;
 }
 
-/// A [`SignedState`] in a small file: written beside it, synced, renamed over it, directory synced.
+/// A [`SignedState`] in a small file, kept in two halves: the older one is written over and synced. Nothing about the file
+/// itself changes thereby, so that the sync costs the file system no entry in its journal, as a file that is renamed into
+/// place would, twice.
 ///
 /// It does not lock: the ledger's store does, and one store belongs to one signed state.
 #[derive(Debug)]
@@ -39,10 +45,30 @@ impl FileState {
         Self { path: path.into() }
     }
 
-    fn replace(&self, new: &str) -> std::io::Result<()> {
+    fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        match fs::read(&self.path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn halves<'a>(&self, file: &'a [u8]) -> Result<Halves<'a>, StoreError> {
+        let torn = || StoreError::Corrupt(format!("{}: neither of its halves is whole", self.path.display()));
+        Halves::parse(file).ok_or_else(torn)
+    }
+
+    fn write_at(&self, at: usize, bytes: &[u8]) -> std::io::Result<()> {
+        let file = OpenOptions::new().write(true).open(&self.path)?;
+        file.write_all_at(bytes, at as u64)?;
+        file.sync_data()
+    }
+
+    /// Writes a whole file beside it and renames it over it.
+    fn replace(&self, bytes: &[u8]) -> std::io::Result<()> {
         let beside = self.path.with_extension("new");
         let mut file = File::create(&beside)?;
-        file.write_all(new.as_bytes())?;
+        file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, &self.path)?;
         let directory = match self.path.parent() {
@@ -51,22 +77,30 @@ impl FileState {
         };
         File::open(directory)?.sync_all()
     }
+
+    fn failed(&self, error: &std::io::Error) -> StoreError {
+        StoreError::Failed(format!("{}: {error}", self.path.display()))
+    }
 }
 
 impl SignedState for FileState {
     fn load(&self) -> Result<Option<String>, StoreError> {
-        match fs::read_to_string(&self.path) {
-            Ok(note) => Ok(Some(note)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StoreError::Failed(format!("{}: {error}", self.path.display()))),
-        }
+        let Some(file) = self.read()? else { return Ok(None) };
+        Ok(Some(self.halves(&file)?.note().to_owned()))
     }
 
     fn compare_and_swap(&self, expected: Option<&str>, new: &str) -> Result<(), StoreError> {
-        if self.load()?.as_deref() != expected {
+        let file = self.read()?;
+        let halves = file.as_deref().map(|file| self.halves(file)).transpose()?;
+        if halves.as_ref().map(Halves::note) != expected {
             return Err(StoreError::Conflict);
         }
-        self.replace(new).map_err(|error| StoreError::Failed(format!("{}: {error}", self.path.display())))
+        let write = halves.map_or_else(|| Write::Anew(halves::first(new)), |halves| halves.replacing(new));
+        let written = match write {
+            Write::At(at, half) => self.write_at(at, &half),
+            Write::Anew(bytes) => self.replace(&bytes),
+        };
+        written.map_err(|error| self.failed(&error))
     }
 }
 

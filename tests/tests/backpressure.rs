@@ -12,8 +12,8 @@ use ostrakon_tests::{
 /// Peers that vote at once. One vote is being written and one may wait, so that at least six of them are turned away.
 const VOTERS: usize = 8;
 
-/// A named pipe in the place of the file that the next signature is written to holds up whoever opens it to write, until
-/// someone reads it; and it cannot be synced, so that the write fails then.
+/// A named pipe in the place of the signed state holds up whoever opens it to read until someone writes it, and whoever
+/// opens it to write until someone reads it; and it has no places to write at, so that the write fails then.
 #[test]
 fn a_disk_that_does_not_answer_and_then_fails_costs_nobody_an_acknowledged_vote() {
     let mut node = TestNode::new();
@@ -23,7 +23,8 @@ fn a_disk_that_does_not_answer_and_then_fails_costs_nobody_an_acknowledged_vote(
     node.serve();
     let mut voters: Vec<_> = (0..VOTERS).map(|n| TestPeer::admitted(&node, &format!("p{n}.example"))).collect();
     let acknowledged = voters[0].cast(&node, "peer:x.example", -10);
-    let pipe = node.home().join("signed-state.new");
+    let (pipe, aside) = (node.home().join("signed-state"), node.home().join("signed-state-aside"));
+    fs::rename(&pipe, &aside).unwrap();
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
 
     let votes: Vec<_> = voters.iter_mut().map(|voter| voter.vote("peer:y.example", -10).to_envelope()).collect();
@@ -40,7 +41,7 @@ fn a_disk_that_does_not_answer_and_then_fails_costs_nobody_an_acknowledged_vote(
             assert!(answer.retry_after_s.unwrap() > 0);
         }
         assert_eq!(node.check("m1", "a.example")["verdict"], "accept", "messages do not wait for votes");
-        // Read, the pipe is a file that cannot be synced.
+        fs::write(&pipe, fs::read(&aside).unwrap()).unwrap();
         fs::read(&pipe).unwrap();
         for answer in answers.iter().take(2) {
             let code = answer.body["error"]["code"].as_str();
@@ -56,7 +57,7 @@ fn a_disk_that_does_not_answer_and_then_fails_costs_nobody_an_acknowledged_vote(
     assert_eq!(node.check("m2", "a.example")["verdict"], "accept", "nor are they stopped");
 
     assert!(node.terminate().success());
-    fs::remove_file(&pipe).unwrap();
+    fs::rename(&aside, &pipe).unwrap();
     node.serve();
     assert_eq!(node.public_get(&format!("/v1/records/{acknowledged}")).status, 200);
     for vote in &votes {

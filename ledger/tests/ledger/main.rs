@@ -11,6 +11,7 @@ mod publishing;
 mod receipts;
 mod restore;
 mod rules;
+mod signed_state;
 mod statements;
 mod support;
 mod wal;

@@ -4,7 +4,7 @@
 //! Either the ledger comes back with everything that was acknowledged and ends with the same root as if nothing had
 //! happened, or it refuses to go on and `verify` says what is wrong. It is never silently another one.
 
-use ostrakon_ledger::{Appended, Ledger, LedgerError, RecordId, SignedRecord, StoreError, Verified};
+use ostrakon_ledger::{Appended, Ledger, LedgerError, RecordId, SignedRecord, Verified};
 use rayon::prelude::*;
 
 use crate::faults::{Call, Fault, faulty_pair};
@@ -159,18 +159,4 @@ fn every_call_may_fail_in_every_way_and_be_retried_in_every_size() {
         .collect();
     let refused = ends.iter().filter(|end| **end == End::Refused).count();
     assert!(refused > 0 && refused < ends.len(), "{refused} of {}", ends.len());
-}
-
-/// A signed state in a file is written beside it and renamed: what a crash leaves is never half a note.
-#[test]
-fn a_signed_state_that_was_cut_short_beside_its_place_is_not_seen() {
-    use ostrakon_ledger::{FileState, SignedState};
-    let dir = tempfile::TempDir::new().unwrap();
-    let state = FileState::new(dir.path().join("signed-state"));
-    state.compare_and_swap(None, "one\n").unwrap();
-    std::fs::write(dir.path().join("signed-state.new"), "tw").unwrap();
-    assert_eq!(state.load().unwrap().as_deref(), Some("one\n"));
-    assert_eq!(state.compare_and_swap(Some("tw"), "three\n"), Err(StoreError::Conflict));
-    state.compare_and_swap(Some("one\n"), "two\n").unwrap();
-    assert_eq!(state.load().unwrap().as_deref(), Some("two\n"));
 }

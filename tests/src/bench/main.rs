@@ -59,6 +59,8 @@ fn vote_lines() {
     let figure = format!("p50 {:.1?}, p99 {:.1?}", latency.p50, latency.p99);
     let what = "acknowledgement at half that load, against 100 ms (at most)";
     print(what, &figure, Some((latency.p99.as_secs_f64() / 0.1, 1.0)));
+    let what = "of that, the second before, when no author's key was known";
+    print(what, &format!("p99 {:.1?}", latency.cold_p99), None);
     let what = "answers that came before a checkpoint covered their record";
     print(what, &latency.uncovered.to_string(), None);
 }
