@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction, ErrorKind,
-    IteratorMode, Options, ReadOptions, WriteBatch, WriteOptions,
+    IteratorMode, LogLevel, Options, ReadOptions, WriteBatch, WriteOptions,
 };
 
 use super::{Batch, Row, Store, StoreError, Table};
@@ -23,8 +23,7 @@ const BLOOM_BITS_PER_KEY: f64 = 10.0;
 const SMALL: usize = 8;
 /// The share of a table's buffer that tells at once that a key is not in it: most ids that are looked up are new.
 const MEMTABLE_BLOOM_SHARE: f64 = 0.05;
-/// RocksDB's own diary (`LOG`), kept small.
-const DIARY_BYTES_MAX: usize = 4 << 20;
+/// RocksDB's own diaries (`LOG`) that are kept, one of each start.
 const DIARIES_MAX: usize = 4;
 
 /// A [`Store`] in a directory, held by one process at a time.
@@ -141,7 +140,8 @@ fn database_options(among: usize) -> Options {
     options.create_missing_column_families(true);
     options.set_db_write_buffer_size(ALL_BUFFERS_BYTES / among);
     options.set_max_total_wal_size(LOG_BYTES_MAX / among as u64);
-    options.set_max_log_file_size(DIARY_BYTES_MAX);
+    // Its options and no more: a diary that meets a full disk twice ends the process, before the error can be answered.
+    options.set_log_level(LogLevel::Fatal);
     options.set_keep_log_file_num(DIARIES_MAX);
     options.set_bytes_per_sync(1 << 20);
     options.set_max_background_jobs(2);
