@@ -10,6 +10,8 @@ use rocksdb::{
 
 use super::{Batch, Row, Store, StoreError, Table};
 
+/// What is read at once, at least a row: a full tile is one block and not half of one.
+const BLOCK_BYTES: usize = 8 << 10;
 /// Blocks kept in memory, shared by all tables.
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// One table's unwritten rows, and those of all tables together.
@@ -172,7 +174,7 @@ fn table_options(cache: &Cache, among: usize) -> Options {
     let mut blocks = BlockBasedOptions::default();
     blocks.set_block_cache(cache);
     blocks.set_bloom_filter(BLOOM_BITS_PER_KEY, false);
-    blocks.set_block_size(16 << 10);
+    blocks.set_block_size(BLOCK_BYTES);
     blocks.set_cache_index_and_filter_blocks(true);
     blocks.set_format_version(5);
     let mut options = Options::default();
