@@ -22,14 +22,15 @@ const AUTHORS: usize = 64;
 /// Chunks under verification or waiting for the sequencer.
 const AHEAD: usize = 8;
 
-fn peers() -> Vec<TestPeer> {
-    (0..AUTHORS).map(|n| TestPeer::new(&format!("p{n}.example"))).collect()
+/// The authors of one round: their keys are new to this process.
+fn peers(round: usize) -> Vec<TestPeer> {
+    (0..AUTHORS).map(|n| TestPeer::new(&format!("p{n}.round{round}.example"))).collect()
 }
 
 /// Envelopes of votes of several authors in turn, each author's in sequence.
-pub(crate) fn envelopes(count: usize) -> Vec<Vec<u8>> {
+pub(crate) fn envelopes(round: usize, count: usize) -> Vec<Vec<u8>> {
     let each = count.div_ceil(AUTHORS);
-    let sequences: Vec<Vec<Vec<u8>>> = peers()
+    let sequences: Vec<Vec<Vec<u8>>> = peers(round)
         .into_par_iter()
         .map(|mut peer| (0..each).map(|n| peer.vote(&format!("peer:s{n}.example"), -50).to_envelope()).collect())
         .collect();
@@ -52,10 +53,10 @@ pub(crate) fn registrar(dir: &Path, peers: &[TestPeer]) -> Registrar {
 
 /// Votes per second from bytes to a synced entry under a signed checkpoint: each core parses and verifies chunks of its
 /// own while the sequencer writes the ones before, in order.
-pub(crate) fn votes_per_second() -> f64 {
+pub(crate) fn votes_per_second(round: usize) -> f64 {
     let dir = tempfile::TempDir::new().unwrap();
-    let mut registrar = registrar(dir.path(), &peers());
-    let envelopes = envelopes(COUNT);
+    let mut registrar = registrar(dir.path(), &peers(round));
+    let envelopes = envelopes(round, COUNT);
     rate(COUNT, || {
         let (chunks, in_order) = sync_channel::<Receiver<Vec<Verified<SignedRecord>>>>(AHEAD);
         std::thread::scope(|scope| {
