@@ -18,17 +18,16 @@ use std::sync::Arc;
 
 use ostrakon_ledger::{Category, PeerName, Subject, Vote};
 
+use crate::ballots::{Activity, Ballots, Said};
 use crate::categories::Categories;
-use crate::engine::{Activity, Ballots, Said};
 use crate::event::{Event, Source};
-use crate::explain::{Explanation, Redacted, Seen, Trust};
 use crate::names::Names;
 use crate::parameters::{Parameters, Viewpoint};
 use crate::r5_decay::Decay;
 use crate::r6_lineage::{self, Lineage, NOBODY, Pair as VoterAndSubject, Root};
 use crate::snapshot::Snapshot;
 use crate::table::hasher;
-use crate::view::{Lens, View};
+use crate::view::View;
 use crate::votes::{LiveVote, Pair, Votes};
 use clock::Clock;
 
@@ -46,7 +45,7 @@ pub struct Book {
     pub(crate) leaders: Vec<u32>,
     lineage: Lineage,
     /// The operator's own first.
-    views: Vec<View>,
+    pub(crate) views: Vec<View>,
     /// An epoch has closed and is not computed yet: readers' tallies are not kept until it is.
     due: bool,
 }
@@ -126,12 +125,12 @@ impl Book {
 
     /// What readers get from the operator's own viewpoint. Cheap; earlier snapshots stay as they are.
     pub fn snapshot(&self) -> Snapshot {
-        self.own().snapshot()
+        self.snapshot_of(&self.views[0])
     }
 
     /// What readers get from every viewpoint, the operator's own first.
     pub fn snapshots(&self) -> Vec<Snapshot> {
-        self.views.iter().map(|view| Lens { book: self, view }.snapshot()).collect()
+        self.views.iter().map(|view| self.snapshot_of(view)).collect()
     }
 
     /// From now on snapshots of the operator's own viewpoint have scores for these categories, too ([`Snapshot::score_in`]).
@@ -144,33 +143,6 @@ impl Book {
         if new { self.tally_categories(kept) } else { self.views[0].take_up(kept) }
     }
 
-    /// Takes the score of a subject apart, as [`Book::snapshot`] gives it for `now_ms`.
-    ///
-    /// Costs time in proportion to the votes about the subject and about the voters on the paths.
-    pub fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
-        self.own().explain(subject, now_ms)
-    }
-
-    /// [`Book::explain`] from the viewpoint with a name; `None` if there is none.
-    pub fn explain_from(&self, viewpoint: &str, subject: &Subject, now_ms: u64) -> Option<Explanation> {
-        Some(self.lens(viewpoint)?.explain(subject, now_ms))
-    }
-
-    /// The score of a subject from every viewpoint, the operator's own first.
-    pub fn seen(&self, subject: &Subject, now_ms: u64) -> Vec<Seen> {
-        self.snapshots().iter().map(|snapshot| Seen::of(snapshot, subject, now_ms)).collect()
-    }
-
-    /// What an outsider may know of a score, from the viewpoint with a name; `None` if there is none.
-    pub fn redacted_from(&self, viewpoint: &str, subject: &Subject, now_ms: u64) -> Option<Redacted> {
-        Some(self.lens(viewpoint)?.redacted(subject, now_ms))
-    }
-
-    /// What the last epoch found out about a peer as a voter, from the operator's own viewpoint.
-    pub fn trust(&self, peer: &PeerName) -> Trust {
-        self.own().trust(self.names.find(&Subject::Peer(peer.clone())))
-    }
-
     /// The ledger index that the book expects next.
     pub fn next_index(&self) -> u64 {
         self.clock.next_index
@@ -181,13 +153,9 @@ impl Book {
         self.votes.len()
     }
 
-    fn lens(&self, viewpoint: &str) -> Option<Lens<'_>> {
-        let view = self.views.iter().find(|view| view.label().viewpoint == viewpoint)?;
-        Some(Lens { book: self, view })
-    }
-
-    fn own(&self) -> Lens<'_> {
-        Lens { book: self, view: &self.views[0] }
+    /// What readers get from one of its viewpoints.
+    pub(crate) fn snapshot_of(&self, view: &View) -> Snapshot {
+        view.snapshot(&self.names, &self.parameters, (self.clock.next_index, self.clock.reference_ms))
     }
 
     /// Decay up to the epoch's reference time, at which tallies stand at face value.

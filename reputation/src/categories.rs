@@ -5,8 +5,9 @@
 
 use ostrakon_ledger::Category;
 
-use crate::engine::{Ballot, Said, Tally};
+use crate::ballots::{Ballot, Said};
 use crate::pages::Pages;
+use crate::tally::Tally;
 
 /// Per category that is asked for, the tally of every subject by the place of its name, at the epoch's reference time.
 #[derive(Clone, Default)]

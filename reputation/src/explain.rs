@@ -4,204 +4,67 @@
 //! from one it gives to the next.
 
 mod categories;
+mod explanation;
+mod lens;
 mod outlook;
+mod parts;
 mod path;
 mod redacted;
 mod sentence;
 
-use ostrakon_ledger::Subject;
-use serde::Serialize;
+use std::cmp::Reverse;
 
-use crate::engine::{Ballot, Standing};
-use crate::fixed::{MILLION, ONE, Share};
-use crate::r1_flow::{FLOW_ONE, UNREACHED};
+use ostrakon_ledger::{PeerName, Subject};
+
+use crate::book::Book;
+use crate::engine::Standing;
 use crate::r5_decay::{Decay, aged};
-use crate::r8_experience::{ExperienceReader, Own};
-use crate::snapshot::Snapshot;
-use crate::view::Lens;
-use crate::votes::LiveVote;
 pub use categories::CategoryTally;
+use explanation::hexadecimal;
+pub use explanation::{CONTRIBUTIONS_MAX, Explanation, Seen};
+use lens::{Lens, Voice};
 pub use outlook::Outlook;
+use parts::millionths;
+pub use parts::{Contribution, Rest, Terms, Trust};
 pub use redacted::{PublicVote, Redacted};
 
-/// Most contributions listed one by one: what a person reads; the others are summed up as [`Explanation::rest`].
-pub const CONTRIBUTIONS_MAX: usize = 50;
-
-/// Why a subject has its score.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explanation {
-    /// The subject.
-    pub subject: Subject,
-    /// One sentence for people.
-    pub sentence: String,
-    /// Thousandths, −1000…1000.
-    pub score: i16,
-    /// Thousandths, 0…1000.
-    pub confidence: u16,
-    /// Whether there is any live vote.
-    pub known: bool,
-    /// Name of the viewpoint.
-    pub viewpoint: String,
-    /// Digest of its seeds, in hexadecimal.
-    pub seeds: String,
-    /// Digest of the parameters, in hexadecimal.
-    pub parameters: String,
-    /// The ledger entries below this index are taken into account.
-    pub ledger_index: u64,
-    /// For which moment, unix ms.
-    pub now_ms: u64,
-    /// What the score is computed from.
-    pub terms: Terms,
-    /// The votes that weigh most, heaviest first, at most [`CONTRIBUTIONS_MAX`].
-    pub contributions: Vec<Contribution>,
-    /// All other votes together.
-    pub rest: Rest,
-    /// Per category what its votes alone amount to, in the order of the categories. A voter speaks in each category it
-    /// voted in, so these need not add up to P and N.
-    pub categories: Vec<CategoryTally>,
-    /// What would change the score.
-    pub outlook: Outlook,
-    /// What the subject weighs as a voter, if it is a peer.
-    pub trust: Option<Trust>,
-    /// What the operator's own users say (R8), where asked for.
-    pub own: Option<Own>,
-    /// The score from every viewpoint of the book, the operator's own first, where asked for.
-    pub viewpoints: Vec<Seen>,
-}
-
-/// A score as one viewpoint sees it, with all it depends on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Seen {
-    /// Name of the viewpoint.
-    pub viewpoint: String,
-    /// Digest of its seeds, in hexadecimal.
-    pub seeds: String,
-    /// Digest of the parameters, in hexadecimal.
-    pub parameters: String,
-    /// The ledger entries below this index are taken into account.
-    pub ledger_index: u64,
-    /// Thousandths, −1000…1000.
-    pub score: i16,
-    /// Thousandths, 0…1000.
-    pub confidence: u16,
-    /// Whether there is any live vote.
-    pub known: bool,
-}
-
-impl Seen {
-    /// A subject's score in a snapshot.
-    pub(crate) fn of(snapshot: &Snapshot, subject: &Subject, now_ms: u64) -> Self {
-        let (label, score) = (snapshot.label(), snapshot.score(subject, now_ms));
-        Self {
-            viewpoint: label.viewpoint.clone(),
-            seeds: hexadecimal(&label.viewpoint_digest),
-            parameters: hexadecimal(&label.parameters_digest),
-            ledger_index: snapshot.next_index(),
-            score: score.score,
-            confidence: score.confidence,
-            known: score.known,
-        }
+impl Book {
+    /// Takes the score of a subject apart, as [`Book::snapshot`] gives it for `now_ms`.
+    ///
+    /// Costs time in proportion to the votes about the subject and about the voters on the paths.
+    pub fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
+        Lens::own(self).explain(subject, now_ms)
     }
-}
 
-/// The terms of R7, in nano-votes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Terms {
-    /// P, the sum of the positive weights.
-    pub positive_nv: u64,
-    /// N, the sum of the negative weights.
-    pub negative_nv: u64,
-    /// k.
-    pub k_nv: u64,
-    /// Voters with a live vote.
-    pub voters: u32,
-}
-
-/// One vote's share in a score.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Contribution {
-    /// Who voted.
-    pub voter: Subject,
-    /// Where the vote stands in the ledger.
-    pub index: u64,
-    /// Category of the vote.
-    pub category: &'static str,
-    /// −100…100.
-    pub value: i8,
-    /// R1–R4: what the voter weighs, in millionths.
-    pub credibility: u32,
-    /// R5: what is left of the vote, in millionths.
-    pub decay: u32,
-    /// Its part in nano-votes: of P if positive, of N if negative.
-    pub weight_nv: i64,
-    /// R6: a copy that says nothing because somebody who weighs more says it.
-    pub copy: bool,
-    /// R6: whom the voter repeats, if it nearly always repeats one other voter.
-    pub follows: Option<Subject>,
-    /// When it ends, unix ms; 0: never.
-    pub expires_at_ms: u64,
-    /// From a seed to the voter: of the shortest ways that trust took, at each step the one that carries most.
-    /// Empty if no trust reaches the voter.
-    pub path: Vec<Subject>,
-}
-
-/// The votes beyond [`CONTRIBUTIONS_MAX`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Rest {
-    /// How many.
-    pub votes: u32,
-    /// Their part of P, in nano-votes.
-    pub positive_nv: u64,
-    /// Their part of N, in nano-votes.
-    pub negative_nv: u64,
-}
-
-/// What an epoch found out about a peer as a voter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Trust {
-    /// R1: trust received, in billionths of what one seed starts with.
-    pub flow: u64,
-    /// Steps from the nearest seed; `None` if no trust arrives.
-    pub hops: Option<u8>,
-    /// R2 with R3 and R4: its weight in millionths of a full vote.
-    pub credibility: u32,
-    /// R4, in millionths.
-    pub consistency: u32,
-    /// R3: live votes in millionths, each with its decay.
-    pub votes: u64,
-    /// R6: whom it repeats, if it nearly always repeats one other voter; its credibility is what it has beyond that one.
-    pub follows: Option<Subject>,
-}
-
-impl Trust {
-    /// A voter's standing, R3's count of its votes, and whom it follows.
-    pub(crate) fn of(standing: Standing, votes: u64, follows: Option<Subject>) -> Self {
-        Self {
-            flow: ((u128::from(standing.flow) * 1_000_000_000) / u128::from(FLOW_ONE)) as u64,
-            hops: (standing.hops != UNREACHED).then_some(standing.hops),
-            credibility: millionths(standing.credibility),
-            consistency: millionths(standing.consistency),
-            votes,
-            follows,
-        }
+    /// [`Book::explain`] from the viewpoint with a name; `None` if there is none.
+    pub fn explain_from(&self, viewpoint: &str, subject: &Subject, now_ms: u64) -> Option<Explanation> {
+        Some(Lens::named(self, viewpoint)?.explain(subject, now_ms))
     }
-}
 
-/// A vote that speaks about a subject, with its ballot and weight.
-struct Voice {
-    vote: LiveVote,
-    ballot: Ballot,
-    weight: u64,
+    /// The score of a subject from every viewpoint, the operator's own first.
+    pub fn seen(&self, subject: &Subject, now_ms: u64) -> Vec<Seen> {
+        self.snapshots().iter().map(|snapshot| Seen::of(snapshot, subject, now_ms)).collect()
+    }
+
+    /// What an outsider may know of a score, from the viewpoint with a name; `None` if there is none.
+    pub fn redacted_from(&self, viewpoint: &str, subject: &Subject, now_ms: u64) -> Option<Redacted> {
+        Some(Lens::named(self, viewpoint)?.redacted(subject, now_ms))
+    }
+
+    /// What the last epoch found out about a peer as a voter, from the operator's own viewpoint.
+    pub fn trust(&self, peer: &PeerName) -> Trust {
+        Lens::own(self).trust(self.names.find(&Subject::Peer(peer.clone())))
+    }
 }
 
 impl Lens<'_> {
     /// Takes the score of a subject apart, as a snapshot taken now would give it for `now_ms`.
-    pub(crate) fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
+    fn explain(&self, subject: &Subject, now_ms: u64) -> Explanation {
         let id = self.book.names.find(subject);
         let now_ms = now_ms.max(self.book.clock.reference_ms);
-        let score = self.snapshot().score(subject, now_ms);
+        let score = self.book.snapshot_of(self.view).score(subject, now_ms);
         let mut voices = id.map_or(Vec::new(), |id| self.voices_about(id));
-        voices.sort_by_key(|voice| (std::cmp::Reverse(voice.weight), voice.vote.index));
+        voices.sort_by_key(|voice| (Reverse(voice.weight), voice.vote.index));
         let (contributions, rest) = self.parts(&voices, now_ms);
         let k_nv = self.book.parameters.k_nv();
         let outlook = Outlook::of(&score, k_nv, &contributions);
@@ -232,23 +95,6 @@ impl Lens<'_> {
             viewpoints: Vec::new(),
         };
         Explanation { sentence: sentence::of(&explanation), ..explanation }
-    }
-
-    /// Every vote that speaks about a subject.
-    fn voices_about(&self, subject: u32) -> Vec<Voice> {
-        let voice = |voter: u32| {
-            let (ballot, vote) = self.voice(voter, subject)?;
-            Some(Voice { vote, ballot, weight: self.view.weight((voter, subject), ballot) })
-        };
-        self.book.votes.voters_about(subject).into_iter().filter_map(voice).collect()
-    }
-
-    /// The vote that speaks for a voter about a subject now.
-    fn voice(&self, voter: u32, subject: u32) -> Option<(Ballot, LiveVote)> {
-        let pair = self.book.votes.of_pair(voter, subject);
-        let live = pair.iter().flatten().filter(|row| row.is_live(self.book.clock.now_ms));
-        let (ballot, row) = crate::engine::voice(subject, live, &self.book.decay())?;
-        Some((ballot, row.vote_about(subject)))
     }
 
     fn parts(&self, voices: &[Voice], now_ms: u64) -> (Vec<Contribution>, Rest) {
@@ -290,25 +136,49 @@ impl Lens<'_> {
             path: self.path_to(vote.voter).into_iter().map(|id| self.book.names.subject(id)).collect(),
         }
     }
-}
 
-impl Explanation {
-    /// Adds what the operator's own users say about the subject.
-    pub fn with_own(self, experience: &ExperienceReader) -> Self {
-        Self { own: Some(experience.own(&self.subject, self.now_ms)), ..self }
+    /// What the last epoch found out about a voter; `None`: one that nobody has named.
+    fn trust(&self, voter: Option<u32>) -> Trust {
+        match voter {
+            None => Trust::of(Standing::newcomer(None), 0, None),
+            Some(id) => {
+                let activity = self.book.activity.get(id as usize).copied().unwrap_or_default();
+                Trust::of(self.view.standing(id), activity.cast, self.leader(id))
+            }
+        }
     }
 
-    /// Adds how the subject is seen from other viewpoints.
-    pub fn beside(self, viewpoints: Vec<Seen>) -> Self {
-        Self { viewpoints, ..self }
+    /// What an outsider may know of a subject's score at `now_ms`.
+    fn redacted(&self, subject: &Subject, now_ms: u64) -> Redacted {
+        let now_ms = now_ms.max(self.book.clock.reference_ms);
+        let (score, label) = (self.book.snapshot_of(self.view).score(subject, now_ms), self.view.label());
+        let mut said: Vec<_> = match self.book.names.find(subject) {
+            Some(id) => self.voices_about(id).into_iter().map(|voice| voice.vote).collect(),
+            None => Vec::new(),
+        };
+        let voters = said.len() as u32;
+        said.sort_by_key(|vote| Reverse(vote.index));
+        let public = said.iter().take(CONTRIBUTIONS_MAX).map(|vote| PublicVote {
+            index: vote.index,
+            voter: self.book.names.subject(vote.voter),
+            category: vote.category.as_str(),
+            value: vote.value,
+            expires_at_ms: vote.expires_at_ms,
+        });
+        let redacted = Redacted {
+            subject: subject.clone(),
+            sentence: String::new(),
+            score: score.score,
+            confidence: score.confidence,
+            known: score.known,
+            viewpoint: label.viewpoint.clone(),
+            parameters: hexadecimal(&label.parameters_digest),
+            ledger_index: self.book.next_index(),
+            now_ms,
+            voters,
+            votes: public.collect(),
+            votes_to_turn: Outlook::votes_to_turn(&score),
+        };
+        Redacted { sentence: sentence::of_redacted(&redacted), ..redacted }
     }
-}
-
-fn millionths(share: Share) -> u32 {
-    // To nearest: a full share is a million, and .3 stays .3.
-    ((u64::from(share) * MILLION + u64::from(ONE) / 2) / u64::from(ONE)) as u32
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,6 +11,7 @@
 //! same prefix and the same calls give the same bytes on any machine. Integers only.
 #![deny(clippy::float_arithmetic)]
 
+mod ballots;
 mod bits;
 mod book;
 mod categories;
@@ -33,6 +34,7 @@ mod r8_experience;
 mod snapshot;
 mod standing;
 mod table;
+mod tally;
 mod threads;
 mod u48;
 mod view;

@@ -10,8 +10,8 @@
 
 use rayon::prelude::*;
 
+use crate::ballots::{Activity, Ballots, SPAN, Tiles, X_PER_MILLIONTH};
 use crate::bits::Bits;
-use crate::engine::{Activity, Ballots, SPAN, Tiles, X_PER_MILLIONTH};
 use crate::fixed::{MILLION, ONE, Share};
 use crate::parameters::Parameters;
 use crate::threads::shared_by;
@@ -124,6 +124,11 @@ pub(crate) fn arrived(inflow: u128) -> u64 {
 /// What enters a peer that is `open`, scaled by [`FLOW_ONE`].
 fn admitted(inflow: u128, open: Share) -> u64 {
     ((u128::from(arrived(inflow)) * u128::from(open)) >> 30) as u64
+}
+
+/// What a seed of a weight in thousandths starts with.
+pub(crate) fn seed_flow(weight: u16) -> u64 {
+    FLOW_ONE * u64::from(weight.min(1000)) / 1000
 }
 
 /// How far the judges' score T opens a peer to trust: `clamp(1 + slope · min(T, 0), 0, 1)`; T as a signed [`Share`].

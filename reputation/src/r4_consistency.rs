@@ -12,10 +12,11 @@ mod record;
 
 use rayon::prelude::*;
 
+use crate::ballots::{Activity, Ballots, SPAN, Tiles, by_stripe};
 use crate::bits::Bits;
-use crate::engine::{Activity, Ballots, SPAN, Tiles, by_stripe, weight};
 use crate::fixed::{ONE, Share, times};
 use crate::parameters::Parameters;
+use crate::tally::weight;
 use crate::threads::shared_by;
 use crate::{r1_flow, r7_posterior};
 
@@ -81,7 +82,8 @@ pub(crate) fn judge(ballots: &Ballots<'_>, activity: &[Activity], seeds: &[(u32,
     let mut records = vec![Record::default(); count];
     let least = shared_by(SPAN);
     for round in 0..p.rounds {
-        let judges = if round == 0 { bench.seeds_alone(count) } else { bench.weights(&findings, count, p) };
+        let judges =
+            if round == 0 { bench.seeds_alone(count) } else { bench.weights(&findings.open, &findings.consistency, p) };
         hear(&opinions, &judges, &mut heard);
         let subjects = verdicts.par_iter_mut().zip(&heard).zip(&blame);
         subjects.with_min_len(least).for_each(|((verdict, heard), blame)| *verdict = Verdict::of(*heard, *blame, p));

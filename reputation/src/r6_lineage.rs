@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ostrakon_ledger::Category;
 
-use crate::engine::{Ballots, Standing};
+use crate::ballots::Ballots;
+use crate::engine::Standing;
 use crate::fixed::{Share, ratio, times};
 use crate::votes::Base;
 

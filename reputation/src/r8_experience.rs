@@ -20,11 +20,11 @@ use std::sync::Arc;
 use ostrakon_ledger::Subject;
 use serde::Serialize;
 
-use crate::engine::Tally;
 use crate::fixed::Share;
 use crate::parameters::{HALF_LIFE_MS_MIN, Parameters};
 use crate::r5_decay::aged;
 use crate::table::{Table, hasher};
+use crate::tally::Tally;
 pub(crate) use familiarity::by_sight;
 pub use places::SUBJECTS_MAX;
 use places::{Place, Places};

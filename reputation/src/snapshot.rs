@@ -5,12 +5,12 @@ use std::sync::Arc;
 use ostrakon_ledger::{Category, Subject};
 
 use crate::categories::Categories;
-use crate::engine::Tally;
 use crate::names::Lookup;
 use crate::pages::Pages;
 use crate::parameters::Parameters;
 use crate::r5_decay::aging;
 use crate::r7_posterior::Score;
+use crate::tally::Tally;
 
 /// From where the scores of a book are seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

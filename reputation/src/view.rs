@@ -3,18 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ostrakon_ledger::Subject;
-
-use crate::book::Book;
+use crate::ballots::{Activity, Ballot, Ballots, Said};
 use crate::categories::Categories;
-use crate::engine::{self, Activity, Ballot, Ballots, Said, Standing, Tally, weight};
-use crate::explain::Trust;
+use crate::engine::{self, Standing};
 use crate::fixed::Share;
 use crate::names::Names;
 use crate::pages::Pages;
 use crate::parameters::{Parameters, Viewpoint};
-use crate::r6_lineage::{self, Lineage, NOBODY, Pair};
+use crate::r6_lineage::{self, Lineage, Pair};
 use crate::snapshot::{Label, Snapshot};
+use crate::tally::{Tally, weight};
 
 /// What voters weigh and what subjects are worth, from one viewpoint.
 pub(crate) struct View {
@@ -52,6 +50,25 @@ impl View {
     /// The viewpoint and the digests that belong to its scores.
     pub(crate) fn label(&self) -> &Label {
         &self.label
+    }
+
+    /// What readers get of a book with these names and parameters, that expects this index next and has its tallies at
+    /// face value at this time, unix ms.
+    pub(crate) fn snapshot(
+        &self,
+        names: &Names,
+        parameters: &Arc<Parameters>,
+        (next_index, reference_ms): (u64, u64),
+    ) -> Snapshot {
+        Snapshot {
+            names: names.lookup(),
+            tallies: self.tallies.clone(),
+            categories: self.categories.clone(),
+            label: Arc::clone(&self.label),
+            parameters: Arc::clone(parameters),
+            next_index,
+            reference_ms,
+        }
     }
 
     /// What a voter weighed in the last epoch.
@@ -153,44 +170,5 @@ impl View {
         after.voice.iter().for_each(|ballot| tally.add(ballot.x(), weight(now, ballot.size())));
         self.categories.remove(place, before, |ballot| weight(then, ballot.size()));
         self.categories.add(place, after, |ballot| weight(now, ballot.size()));
-    }
-}
-
-/// A book seen from one of its viewpoints.
-#[derive(Clone, Copy)]
-pub(crate) struct Lens<'a> {
-    pub(crate) book: &'a Book,
-    pub(crate) view: &'a View,
-}
-
-impl Lens<'_> {
-    /// What readers get.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            names: self.book.names.lookup(),
-            tallies: self.view.tallies.clone(),
-            categories: self.view.categories.clone(),
-            label: Arc::clone(&self.view.label),
-            parameters: Arc::clone(&self.book.parameters),
-            next_index: self.book.clock.next_index,
-            reference_ms: self.book.clock.reference_ms,
-        }
-    }
-
-    /// R6: whom a voter follows.
-    pub(crate) fn leader(&self, voter: u32) -> Option<Subject> {
-        let leader = self.book.leaders.get(voter as usize).filter(|leader| **leader != NOBODY)?;
-        Some(self.book.names.subject(*leader))
-    }
-
-    /// What the last epoch found out about a voter; `None`: one that nobody has named.
-    pub(crate) fn trust(&self, voter: Option<u32>) -> Trust {
-        match voter {
-            None => Trust::of(Standing::newcomer(None), 0, None),
-            Some(id) => {
-                let activity = self.book.activity.get(id as usize).copied().unwrap_or_default();
-                Trust::of(self.view.standing(id), activity.cast, self.leader(id))
-            }
-        }
     }
 }

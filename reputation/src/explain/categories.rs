@@ -3,10 +3,10 @@
 use ostrakon_ledger::Category;
 use serde::Serialize;
 
-use crate::engine::Said;
+use super::lens::Lens;
+use crate::ballots::Said;
 use crate::r5_decay::aged;
 use crate::r7_posterior::Score;
-use crate::view::Lens;
 
 /// What the votes of one category amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

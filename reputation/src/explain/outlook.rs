@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Contribution;
+use super::parts::Contribution;
 use crate::parameters::VOTE_NV;
 use crate::r7_posterior::Score;
 

@@ -1,8 +1,8 @@
 //! The way by which a voter got its trust.
 
-use crate::engine::{Ballot, X_PER_MILLIONTH};
+use super::lens::Lens;
+use crate::ballots::{Ballot, X_PER_MILLIONTH};
 use crate::r1_flow::UNREACHED;
-use crate::view::Lens;
 
 impl Lens<'_> {
     /// From a seed to a voter: of the shortest ways, at each step back the voter that passes on most. Empty if no

@@ -7,13 +7,8 @@
 //! viewpoints; and whatever the operator's own users say. (Where a single vote speaks, the score itself tells what it
 //! weighs, to a thousandth; so does every published score.)
 
-use std::cmp::Reverse;
-
 use ostrakon_ledger::Subject;
 use serde::Serialize;
-
-use super::{CONTRIBUTIONS_MAX, Outlook, hexadecimal, sentence};
-use crate::view::Lens;
 
 /// A score with what outsiders may see of its reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +33,7 @@ pub struct Redacted {
     pub now_ms: u64,
     /// Voters with a live vote, whether trusted or not.
     pub voters: u32,
-    /// Their votes, the latest first, at most [`CONTRIBUTIONS_MAX`].
+    /// Their votes, the latest first, at most [`CONTRIBUTIONS_MAX`](super::CONTRIBUTIONS_MAX).
     pub votes: Vec<PublicVote>,
     /// So many more full votes on the other side give the score the other sign; 0 if it has none.
     pub votes_to_turn: u64,
@@ -57,40 +52,4 @@ pub struct PublicVote {
     pub value: i8,
     /// When it ends, unix ms; 0: never.
     pub expires_at_ms: u64,
-}
-
-impl Lens<'_> {
-    /// What an outsider may know of a subject's score at `now_ms`.
-    pub(crate) fn redacted(&self, subject: &Subject, now_ms: u64) -> Redacted {
-        let now_ms = now_ms.max(self.book.clock.reference_ms);
-        let (score, label) = (self.snapshot().score(subject, now_ms), self.view.label());
-        let mut said: Vec<_> = match self.book.names.find(subject) {
-            Some(id) => self.voices_about(id).into_iter().map(|voice| voice.vote).collect(),
-            None => Vec::new(),
-        };
-        let voters = said.len() as u32;
-        said.sort_by_key(|vote| Reverse(vote.index));
-        let public = said.iter().take(CONTRIBUTIONS_MAX).map(|vote| PublicVote {
-            index: vote.index,
-            voter: self.book.names.subject(vote.voter),
-            category: vote.category.as_str(),
-            value: vote.value,
-            expires_at_ms: vote.expires_at_ms,
-        });
-        let redacted = Redacted {
-            subject: subject.clone(),
-            sentence: String::new(),
-            score: score.score,
-            confidence: score.confidence,
-            known: score.known,
-            viewpoint: label.viewpoint.clone(),
-            parameters: hexadecimal(&label.parameters_digest),
-            ledger_index: self.book.next_index(),
-            now_ms,
-            voters,
-            votes: public.collect(),
-            votes_to_turn: Outlook::votes_to_turn(&score),
-        };
-        Redacted { sentence: sentence::of_redacted(&redacted), ..redacted }
-    }
 }

@@ -1,6 +1,8 @@
 //! A score in one sentence, for people.
 
-use super::{Explanation, Redacted};
+use super::explanation::Explanation;
+use super::outlook::turn_in_words;
+use super::redacted::Redacted;
 
 /// Confidence below which nobody who counts has spoken.
 const HEARD: u16 = 10;
@@ -39,7 +41,7 @@ pub(super) fn of_redacted(it: &Redacted) -> String {
         voters(it.voters),
         it.score,
         it.confidence,
-        super::outlook::turn_in_words(it.votes_to_turn, it.score),
+        turn_in_words(it.votes_to_turn, it.score),
     )
 }
 

@@ -1,8 +1,7 @@
 //! Who judges: the seeds, and the peers that they vouch for themselves.
 
-use super::Findings;
+use crate::ballots::{Activity, Ballots, SPAN, Tiles};
 use crate::bits::Bits;
-use crate::engine::{Activity, Ballots, SPAN, Tiles, seed_flow};
 use crate::fixed::{Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::{r1_flow, r2_credibility};
@@ -21,9 +20,9 @@ impl Bench {
         let mut passed = vec![0; count];
         for (seed, weight) in seeds {
             let rate = r1_flow::rate(activity[*seed as usize].outflow, p.w_c, p);
-            passed[*seed as usize] = r1_flow::passed_on(seed_flow(*weight), rate);
+            passed[*seed as usize] = r1_flow::passed_on(r1_flow::seed_flow(*weight), rate);
         }
-        let all: u64 = seeds.iter().map(|(_, weight)| seed_flow(*weight)).sum();
+        let all: u64 = seeds.iter().map(|(_, weight)| r1_flow::seed_flow(*weight)).sum();
         let is_seed = Bits::of(count, seeds.iter().map(|(id, _)| *id));
         let praise = ballots.tiles.filtered(|voter, _, ballot| is_seed.has(voter as u32) && ballot.praise() > 0);
         let stripes = (0..count).step_by(SPAN).zip(0..);
@@ -41,15 +40,15 @@ impl Bench {
         weights
     }
 
-    /// What each of `count` numbers weighs as a judge: a seed its weight, whom seeds vouch for what it gets of τ_c, as
-    /// far as it was found consistent; nobody else anything.
-    pub(super) fn weights(&self, findings: &Findings, count: usize, p: &Parameters) -> Vec<Share> {
-        let mut weights = self.seeds_alone(count);
+    /// What each number weighs as a judge: a seed its weight, whom seeds vouch for what it gets of τ_c, as far as it is
+    /// `open` to trust and was found consistent; nobody else anything.
+    pub(super) fn weights(&self, open: &[Share], consistency: &[Share], p: &Parameters) -> Vec<Share> {
+        let mut weights = self.seeds_alone(open.len());
         let full = from_millionths(p.tau_c);
         for (id, share) in &self.vouched {
             let id = *id as usize;
-            let entered = times(*share, findings.open[id]).min(full);
-            weights[id] = times(ratio(u64::from(entered), u64::from(full)), findings.consistency[id]);
+            let entered = times(*share, open[id]).min(full);
+            weights[id] = times(ratio(u64::from(entered), u64::from(full)), consistency[id]);
         }
         weights
     }

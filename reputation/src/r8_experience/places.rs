@@ -6,7 +6,7 @@ use ahash::RandomState;
 use ostrakon_ledger::Subject;
 
 use super::familiarity::familiarity;
-use crate::engine::Tally;
+use crate::tally::Tally;
 
 /// Most subjects of one message: peer, network, domain, account, content and one to spare.
 pub const SUBJECTS_MAX: usize = 6;

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap};
 use ahash::RandomState;
 use ostrakon_ledger::Subject;
 
-use crate::engine::{Tally, X_PER_MILLIONTH, weight};
+use crate::ballots::X_PER_MILLIONTH;
 use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::r3_budget;
 use crate::r4_consistency::{Population, Record, judgement};
 use crate::r5_decay::{Decay, aged};
+use crate::tally::{Tally, weight};
 
 /// A report about a message, as held.
 #[derive(Debug, Clone)]

@@ -7,13 +7,15 @@ use ostrakon_ledger::Category;
 
 use super::stream::Source;
 use super::{DERIVED, MAGIC, NAME_HEAD, SILENT, VOTE};
+use crate::ballots::Activity;
 use crate::book::Book;
-use crate::engine::{Activity, Standing, Tally};
+use crate::engine::Standing;
 use crate::error::Unreadable;
 use crate::fixed::ONE;
 use crate::names::{NameTable, Names, kind_of, subject_of};
 use crate::parameters::{Parameters, Viewpoint};
 use crate::r6_lineage::{Lineage, NOBODY, Pair, Root};
+use crate::tally::Tally;
 use crate::u48::U48;
 use crate::view::View;
 use crate::votes::{Base, Row, Votes};

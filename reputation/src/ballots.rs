@@ -1,9 +1,13 @@
 //! What an epoch sees of the live votes, the same for every viewpoint: who voted how about whom, eight bytes a vote.
 
-use super::ballot::{Ballot, heard, voice};
-use super::tiles::{Tiles, by_stripe};
+mod ballot;
+mod tiles;
+
 use crate::r5_decay::Decay;
 use crate::votes::{Base, Row};
+use ballot::heard;
+pub(crate) use ballot::{Ballot, Said, X_PER_MILLIONTH, voice};
+pub(crate) use tiles::{SPAN, Tiles, by_stripe};
 
 /// What a voter did, whoever looks at it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
