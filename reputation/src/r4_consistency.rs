@@ -1,7 +1,7 @@
 //! R4 consistency: voters who contradict what the judges have established lose weight, and so do those who vouch for
 //! such voters.
 //!
-//! Judges are the seeds and the peers that seeds themselves vouch for ([`bench`]): trust that came
+//! Judges are the seeds and the peers that seeds themselves vouch for ([`mod@bench`]): trust that came
 //! further does not judge, so nobody gets a say in this by attack edges from ordinary voters. Every vote is judged
 //! without itself; contradiction and agreement count with the judges' score and confidence, and fade with the vote's
 //! age (R5). In the first round the seeds judge alone, so that nobody takes a seat by the word of others who take one
