@@ -15,7 +15,8 @@ use ahash::RandomState;
 use ostrakon_ledger::{PeerName, Subject, SubjectKind};
 use rpds::HashTrieMapSync;
 
-pub(crate) use table::{NameTable, code, kind_of, subject_of};
+use table::NameTable;
+pub(crate) use table::{code, kind_of, subject_of};
 
 /// The numbers are part of no answer; they only make the engine's arrays dense. A number is never reused.
 pub(crate) struct Names {
@@ -48,6 +49,7 @@ impl Lookup {
         self.table.find(subject).or_else(|| self.find_recent(subject))
     }
 
+    #[cold]
     fn find_recent(&self, subject: &Subject) -> Option<u32> {
         if self.recent.is_empty() { None } else { self.recent.get(subject).copied() }
     }
@@ -64,13 +66,13 @@ impl Lookup {
 impl Names {
     /// No names. The hasher is keyed by what is particular to the node; no result depends on it.
     pub(crate) fn new(hasher: RandomState) -> Self {
-        Self::from_table(NameTable::new(hasher))
+        Self { lookup: Lookup::new(NameTable::new(hasher)), recent: Vec::new(), is_peer: Vec::new() }
     }
 
-    /// The names of a table, in its order.
-    pub(crate) fn from_table(table: NameTable) -> Self {
-        let is_peer = (0..table.len() as u32).map(|id| table.kind(id) == SubjectKind::Peer).collect();
-        Self { lookup: Lookup::new(table), recent: Vec::new(), is_peer }
+    /// Names in the order of their numbers; `None` if one of them is there twice.
+    pub(crate) fn of(hasher: RandomState, names: &[Subject]) -> Option<Self> {
+        let lookup = Lookup::new(NameTable::of(hasher, names)?);
+        Some(Self { lookup, recent: Vec::new(), is_peer: names.iter().map(is_peer).collect() })
     }
 
     /// The hash of the look-up tables.
@@ -91,7 +93,7 @@ impl Names {
         let id = self.len() as u32;
         self.lookup.recent.insert_mut(subject.clone(), id);
         self.recent.push(subject.clone());
-        self.is_peer.push(subject.kind() == SubjectKind::Peer);
+        self.is_peer.push(is_peer(subject));
         id
     }
 
@@ -159,4 +161,9 @@ impl Names {
             self.lookup = Lookup::new(table.extended(&recent));
         }
     }
+}
+
+/// Whether a subject can vote and receive trust.
+fn is_peer(subject: &Subject) -> bool {
+    subject.kind() == SubjectKind::Peer
 }

@@ -65,11 +65,14 @@ impl Places {
     }
 
     /// Of the places that may be a hash's, the first that `is_it`.
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let place = place(hash, self.pilots[self.bucket(hash)], self.led_to);
-        if is_it(place) {
-            return Some(place);
-        }
+        if is_it(place) { Some(place) } else { self.find_stray(hash, is_it) }
+    }
+
+    #[cold]
+    fn find_stray(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let begin = self.strays.partition_point(|stray| stray.0 < hash);
         let mut strays = self.strays[begin..].iter().take_while(|stray| stray.0 == hash).map(|stray| stray.1);
         strays.find(|place| is_it(*place))

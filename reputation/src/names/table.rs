@@ -3,6 +3,8 @@
 //! Whatever readers want to know of a subject is kept under the place of its name. So the hash tells where both are, and
 //! memory is asked for the name and for what is known about it at the same time ([`Places`]).
 
+use std::hash::{BuildHasher, Hasher};
+
 use ahash::RandomState;
 use ostrakon_ledger::{PeerName, Subject, SubjectKind, Tag};
 
@@ -74,7 +76,7 @@ impl NameTable {
 
     /// The table of `count` names; a name is the code of its kind and its bytes.
     fn build<'a>(hasher: RandomState, count: usize, name: impl Fn(u32) -> (u8, &'a [u8])) -> Self {
-        let hashes: Vec<u64> = (0..count as u32).map(|number| hasher.hash_one(name(number))).collect();
+        let hashes: Vec<u64> = (0..count as u32).map(|number| hash(&hasher, name(number))).collect();
         let (places, place_of) = Places::of(hashes.into_iter());
         let mut cells = vec![Cell::FREE; places.len()];
         let mut long = Vec::new();
@@ -114,6 +116,7 @@ impl NameTable {
     }
 
     /// The place of a subject.
+    #[inline(always)]
     pub(crate) fn find_place(&self, subject: &Subject) -> Option<u32> {
         self.place_of_name(name_of(subject))
     }
@@ -149,6 +152,7 @@ impl NameTable {
     }
 
     /// Code of the kind and bytes of the name at a place.
+    #[inline(always)]
     fn name_at(&self, place: u32) -> (u8, &[u8]) {
         let Cell { kind, len, name, .. } = &self.cells[place as usize];
         let len = usize::from(*len);
@@ -162,9 +166,19 @@ impl NameTable {
         (*kind, bytes)
     }
 
+    #[inline(always)]
     fn place_of_name(&self, name: (u8, &[u8])) -> Option<u32> {
-        self.places.find(self.hasher.hash_one(name), |place| self.name_at(place) == name)
+        self.places.find(hash(&self.hasher, name), |place| self.name_at(place) == name)
     }
+}
+
+/// The hash of a name. It takes in how long the name is, so that need not be hashed besides.
+#[inline(always)]
+fn hash(hasher: &RandomState, (kind, bytes): (u8, &[u8])) -> u64 {
+    let mut state = hasher.build_hasher();
+    state.write(bytes);
+    state.write_u8(kind);
+    state.finish()
 }
 
 /// The byte that stands for a kind.

@@ -12,7 +12,7 @@ use crate::book::Book;
 use crate::engine::Standing;
 use crate::error::Unreadable;
 use crate::fixed::ONE;
-use crate::names::{NameTable, Names, kind_of, subject_of};
+use crate::names::{Names, kind_of, subject_of};
 use crate::parameters::{Parameters, Viewpoint};
 use crate::r6_lineage::{Lineage, NOBODY, Pair, Root};
 use crate::tally::Tally;
@@ -132,8 +132,7 @@ fn read_names(source: &mut Source<impl Read>, hasher: &ahash::RandomState) -> Re
         let name = subject_of(kind, source.bytes(usize::from(length))?);
         names.push(name.ok_or(Unreadable::Damaged("a name is not canonical"))?);
     }
-    let table = NameTable::of(hasher.clone(), &names).ok_or(Unreadable::Damaged("a name is there twice"))?;
-    Ok(Names::from_table(table))
+    Names::of(hasher.clone(), &names).ok_or(Unreadable::Damaged("a name is there twice"))
 }
 
 fn read_convicted(source: &mut Source<impl Read>, names: &Names) -> Result<BTreeSet<u32>, Unreadable> {
