@@ -175,6 +175,8 @@ proptest! {
         rows in proptest::collection::vec(proptest::option::weighted(0.3, (0u8..4, any::<bool>())), 1..1200),
         dropped in 0.0..1.0,
         behind in 0.0..1.0,
+        // Reporters are weighed by the number of rows, or each hour.
+        pace_ms in prop_oneof![Just(1_000), Just(60_000)],
     ) {
         let memory = Memory { rows: 700, subjects: 12, reports: 90 };
         let new = || Experience::with_memory(Parameters { half_life_ms: Some(90 * 86_400_000), ..Parameters::default() }, [account(0)].into(), memory);
@@ -195,7 +197,7 @@ proptest! {
                     let familiarity = whole.familiarity(&subjects(row));
                     let subjects = subjects(row).into_iter().zip(familiarity).collect();
                     let report = Report { message: [(row % 50) as u8; 32], reporter: account(*reporter), subjects,
-                        value: if *good { 100 } else { -100 }, at_ms: NOW_MS + row as u64 * 60_000 };
+                        value: if *good { 100 } else { -100 }, at_ms: NOW_MS + row as u64 * pace_ms };
                     whole.report(row as u64, report.clone());
                     reports.push((row as u64, report));
                 }
