@@ -9,23 +9,20 @@
 
 use crate::keys::{PublicKey, SecretKey, Signature};
 use crate::malformed::Malformed;
-use crate::note::{NoteKey, NoteSignature};
 
 /// Latest time that may be signed, 2^63 − 1.
 const TIME_MAX: u64 = u64::MAX >> 1;
 
-/// Cosigns the text of a checkpoint at `time_s`, in POSIX seconds.
+/// The cosignature of the text of a checkpoint at `time_s`, in POSIX seconds.
 ///
 /// # Errors
-/// [`Malformed`] when `name` cannot name a key or the time is beyond 2^63 − 1.
-pub fn sign(text: &str, name: &str, key: &SecretKey, time_s: u64) -> Result<NoteSignature, Malformed> {
+/// [`Malformed`] when the time is beyond 2^63 − 1.
+pub(crate) fn sign(text: &str, key: &SecretKey, time_s: u64) -> Result<Vec<u8>, Malformed> {
     if time_s > TIME_MAX {
         return Err(Malformed::value("time", &time_s.to_string(), "must be at most 2^63 - 1"));
     }
-    let cosigner = NoteKey::cosigner(name, key.public())?;
     let signature = key.sign(message(text, time_s).as_bytes());
-    let bytes = [time_s.to_be_bytes().as_slice(), &signature.0].concat();
-    Ok(NoteSignature { name: name.to_owned(), key_id: cosigner.id(), bytes })
+    Ok([time_s.to_be_bytes().as_slice(), &signature.0].concat())
 }
 
 /// When a cosignature says it was made, in POSIX seconds; `None` when it has not the length of one.

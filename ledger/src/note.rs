@@ -151,6 +151,19 @@ pub struct NoteSignature {
     pub bytes: Vec<u8>,
 }
 
+impl NoteSignature {
+    /// A witness's line under the text of a checkpoint, at `time_s` in POSIX seconds: `cosignature/v1`, see
+    /// [`crate::cosignature`].
+    ///
+    /// # Errors
+    /// [`Malformed`] when `name` cannot name a key or the time is beyond 2^63 − 1.
+    pub fn cosign(text: &str, name: &str, key: &SecretKey, time_s: u64) -> Result<Self, Malformed> {
+        let cosigner = NoteKey::cosigner(name, key.public())?;
+        let bytes = cosignature::sign(text, key, time_s)?;
+        Ok(Self { name: name.to_owned(), key_id: cosigner.id(), bytes })
+    }
+}
+
 /// A text with its signature lines, not checked unless it comes from [`Note::open`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {

@@ -16,7 +16,6 @@ use sha2::{Digest, Sha256};
 
 pub use self::request::{AddCheckpoint, Checked, REQUEST_BYTES_MAX};
 use crate::checkpoint::Checkpoint;
-use crate::cosignature;
 use crate::error::Unproven;
 use crate::keys::SecretKey;
 use crate::malformed::Malformed;
@@ -153,7 +152,7 @@ impl Witness {
 
     fn sign(&mut self, request: &Checked, now_s: u64, batch: &mut Batch) -> Result<NoteSignature, WitnessRefusal> {
         let Checkpoint { origin, tree_size, root } = request.checkpoint();
-        let line = cosignature::sign(request.note().text(), &self.name, &self.key, now_s)?;
+        let line = NoteSignature::cosign(request.note().text(), &self.name, &self.key, now_s)?;
         let note = request.note().signed_only_by(origin).with_signature(line.clone());
         batch.put(WITNESSED, log_id(origin), note.to_string());
         self.heads.insert(origin.clone(), Head { tree_size: *tree_size, root: *root, note: Some(note) });

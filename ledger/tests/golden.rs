@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use ostrakon_ledger::dsse::pre_authentication_encoding;
 use ostrakon_ledger::merkle::leaf_hash;
-use ostrakon_ledger::note::NoteKey;
+use ostrakon_ledger::note::{NoteKey, NoteSignature};
 use ostrakon_ledger::{
     Admit, Answer, Body, Category, Digest, Entry, Equivocate, Erase, Evidence, Header, Ledger, MemoryState,
     MemoryStore, PeerName, Pepper, Policy, Provenance, Rebut, Record, RecordId, Retract, Rotate, SecretKey,
-    SignedRecord, Subject, Verified, Vote, cosignature,
+    SignedRecord, Subject, Verified, Vote,
 };
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
@@ -158,7 +158,7 @@ fn golden(example: &Example, block: &str) -> String {
         "checkpoint" => out = reader.checkpoint(),
         "cosigned" => {
             let note = ostrakon_ledger::note::Note::parse(&reader.checkpoint()).unwrap();
-            let line = cosignature::sign(note.text(), "w.example/witness", &key(9), START_MS / 1000).unwrap();
+            let line = NoteSignature::cosign(note.text(), "w.example/witness", &key(9), START_MS / 1000).unwrap();
             out = note.with_signature(line).to_string();
         }
         "receipt" => out = reader.receipt(&example.records[3].id()).unwrap().unwrap().to_string(),

@@ -82,7 +82,7 @@ fn ask(witness: &mut Witness, request: AddCheckpoint) -> Result<NoteSignature, W
 #[test]
 fn a_cosignature_covers_its_time_and_the_whole_text() {
     let text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
-    let line = cosignature::sign(text, WITNESS, &key(WITNESS), 1_679_315_147).unwrap();
+    let line = NoteSignature::cosign(text, WITNESS, &key(WITNESS), 1_679_315_147).unwrap();
     assert_eq!(line.bytes.len(), 72);
     assert_eq!(line.bytes[..8], 1_679_315_147u64.to_be_bytes());
     assert_eq!(cosignature::time_s(&line.bytes), Some(1_679_315_147));
@@ -100,7 +100,7 @@ fn a_cosignature_covers_its_time_and_the_whole_text() {
         let changed = note.clone().with_signature(NoteSignature { bytes, ..line.clone() });
         assert!(changed.signers(&[cosigner()]).is_err(), "byte {at}");
     }
-    assert!(cosignature::sign(text, WITNESS, &key(WITNESS), u64::MAX).is_err());
+    assert!(NoteSignature::cosign(text, WITNESS, &key(WITNESS), u64::MAX).is_err());
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_cosigners_key_is_another_key_than_a_logs() {
     // A witness that is trusted as a log would vouch for a log of its own name.
     let text = Checkpoint { origin: WITNESS.into(), tree_size: 0, root: [0; 32] }.to_string();
     let note = Note::sign(&text, "x", &key(LOG)).unwrap().signed_only_by("");
-    let note = note.with_signature(cosignature::sign(&text, WITNESS, &key(WITNESS), 1).unwrap());
+    let note = note.with_signature(NoteSignature::cosign(&text, WITNESS, &key(WITNESS), 1).unwrap());
     assert!(matches!(Checkpoint::of(&note, &[cosigner]), Err(Unproven::NotSigned { .. })));
 }
 
@@ -277,7 +277,7 @@ fn a_quorum_is_met_by_the_right_witnesses_only() {
     let note = Log::new("true", 3).note(3);
     let by = |names: &[&str]| {
         names.iter().fold(note.clone(), |note, name| {
-            let line = cosignature::sign(note.text(), name, &key(name), NOW_S).unwrap();
+            let line = NoteSignature::cosign(note.text(), name, &key(name), NOW_S).unwrap();
             note.with_signature(line)
         })
     };
@@ -294,7 +294,7 @@ fn a_quorum_is_met_by_the_right_witnesses_only() {
     }
     // A false line of a trusted witness spoils the note, even when the others are enough.
     let note = by(&["w1.example", "w2.example"]);
-    let mut line = cosignature::sign(note.text(), "w3.example", &key("w3.example"), NOW_S).unwrap();
+    let mut line = NoteSignature::cosign(note.text(), "w3.example", &key("w3.example"), NOW_S).unwrap();
     line.bytes[20] ^= 1;
     assert!(matches!(quorum.check(&note.with_signature(line)), Err(Unproven::BadSignature { .. })));
     let nobody: Quorum = world(&WORLD.replace("quorum most", "quorum none")).parse().unwrap();

@@ -9,6 +9,7 @@
 //! Sizes are checked before anything is decoded; a message's body is never parsed. Both flows meet in [`Inquiry`], and
 //! every identifier is brought into one form there, so that equal things get equal subjects.
 
+mod draft;
 mod error;
 mod header;
 mod identity;
@@ -16,8 +17,9 @@ mod inquiry;
 mod message;
 mod values;
 
+pub use draft::Draft;
 pub use error::{EnvelopeError, RequestError, ValueError};
-pub use header::{Content, Draft, MessageHeader};
+pub use header::{Content, MessageHeader};
 pub use inquiry::{CheckRequest, Feedback, Inquiry, ReportKind, Subjects};
 pub use message::{SignedMessage, VerifiedMessage};
 pub use values::{Address, Kind, MediaType, MessageId, Thread};

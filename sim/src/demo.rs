@@ -16,6 +16,10 @@ use std::path::{Path, PathBuf};
 use ostrakon_ledger::Malformed;
 use serde::Deserialize;
 
+use self::{
+    script::Step,
+    stage::{Pace, Stage},
+};
 use crate::node::{Node, NodeError};
 
 /// What `ostrakon-sim demo` is told.
@@ -116,11 +120,11 @@ fn url(address: &str) -> String {
 pub fn run(arguments: &Arguments, out: &mut dyn io::Write) -> Result<(), DemoError> {
     let listeners = Listeners::of(arguments)?;
     let script = script::write(arguments.seed);
-    let mut stage = stage::Stage::open(
+    let mut stage = Stage::open(
         Node::new(&listeners.local),
         Node::new(&listeners.public),
         cast::actors(arguments.seed)?,
-        stage::Pace::new(arguments.seconds, script::length(&script)),
+        Pace::new(arguments.seconds, script::length(&script)),
     )?;
     writeln!(out, "Playing against {} (local {}, public {}).", stage.host(), listeners.local, listeners.public)?;
     writeln!(
@@ -129,9 +133,21 @@ pub fn run(arguments: &Arguments, out: &mut dyn io::Write) -> Result<(), DemoErr
     )?;
     writeln!(out, "was judged by, this node's own users' reports included.")?;
     for step in &script {
-        stage.perform(step, out)?;
+        perform(&mut stage, step, out)?;
     }
     ending::tell(&mut stage, &listeners, out)
+}
+
+fn perform(stage: &mut Stage, step: &Step, out: &mut dyn io::Write) -> Result<(), DemoError> {
+    match step {
+        Step::Say(text) => Ok(writeln!(out, "\n== {text}")?),
+        Step::Admit(actor) => stage.admit(*actor),
+        Step::Vouch(actor) => stage.vouch(*actor),
+        Step::Vote { voter, subject, value, category } => stage.vote(*voter, *subject, *value, *category),
+        Step::Message(sent) => stage.send(sent),
+        Step::Table => table::print(stage, out),
+        Step::NoteScore => stage.note_score(),
+    }
 }
 
 #[cfg(test)]

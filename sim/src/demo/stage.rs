@@ -1,17 +1,15 @@
-//! Performs the script against the node and keeps count.
+//! The node that is played against, the actors, and what has become of their messages.
 
-use std::io::Write;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ostrakon_ledger::{Body, PublicKey, RecordId, Subject, Vote};
+use ostrakon_ledger::{Body, Category, PublicKey, RecordId, Subject, Vote};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::DemoError;
 use super::cast::{Actor, SPAMMER_AT};
-use super::script::{Sent, Step};
-use super::table;
+use super::script::Sent;
 use crate::node::{CheckAnswer, CheckRequest, Node, NodeError, Report};
 use crate::trace::Verdicts;
 
@@ -119,36 +117,19 @@ impl Stage {
         &self.host
     }
 
-    /// Performs one step.
-    pub(crate) fn perform(&mut self, step: &Step, out: &mut dyn Write) -> Result<(), DemoError> {
-        match step {
-            Step::Say(text) => writeln!(out, "\n== {text}")?,
-            Step::Admit(actor) => self.admit(*actor)?,
-            Step::Vouch(actor) => self.vouch(*actor)?,
-            Step::Vote { voter, subject, value, category } => {
-                let subject = Subject::Peer(self.actors[*subject].name.clone());
-                let cast_at_ms = now_ms();
-                let expires_at_ms = cast_at_ms + VOTES_LAST_MS;
-                let vote = Vote { expires_at_ms, ..Vote::plain(subject, *value, *category, cast_at_ms) };
-                self.vote(*voter, vote)?;
-            }
-            Step::Message(sent) => {
-                self.pace.wait();
-                self.send(sent)?;
-            }
-            Step::Table => table::print(self, out)?,
-            Step::NoteScore => self.noted = self.score(SPAMMER_AT)?,
-        }
-        Ok(())
-    }
-
     /// The actor's score by votes, now; zero and no confidence while nobody has voted on it.
     pub(crate) fn score(&self, actor: usize) -> Result<Score, DemoError> {
         Ok(self.local.read(&format!("/v1/subjects/peer:{}", self.actors[actor].name))?)
     }
 
+    /// Notes the spammer's score, to be compared at the end.
+    pub(crate) fn note_score(&mut self) -> Result<(), DemoError> {
+        self.noted = self.score(SPAMMER_AT)?;
+        Ok(())
+    }
+
     /// 1. Asks where the actor's sequence stands. 2. Admits its key if the node does not know it. 3. Goes on from there.
-    fn admit(&mut self, actor: usize) -> Result<(), DemoError> {
+    pub(crate) fn admit(&mut self, actor: usize) -> Result<(), DemoError> {
         let (name, key) = (self.actors[actor].name.clone(), self.actors[actor].key());
         match self.local.read::<AuthorHead>(&format!("/v1/peers/{name}")) {
             Ok(head) if head.key == key => self.actors[actor].continue_from(head.seq, head.prev),
@@ -161,14 +142,26 @@ impl Stage {
         Ok(())
     }
 
-    fn vouch(&mut self, actor: usize) -> Result<(), DemoError> {
+    /// The operator vouches for the actor.
+    pub(crate) fn vouch(&mut self, actor: usize) -> Result<(), DemoError> {
         let subject = format!("peer:{}", self.actors[actor].name);
         let vote = json!({"subject": subject, "value": 100, "category": "vouch"});
         let _: Value = self.local.post_json("/v1/own/votes", &vote)?;
         Ok(())
     }
 
-    fn vote(&mut self, voter: usize, vote: Vote) -> Result<(), DemoError> {
+    /// One actor signs a vote on another.
+    pub(crate) fn vote(
+        &mut self,
+        voter: usize,
+        subject: usize,
+        value: i8,
+        category: Category,
+    ) -> Result<(), DemoError> {
+        let subject = Subject::Peer(self.actors[subject].name.clone());
+        let cast_at_ms = now_ms();
+        let expires_at_ms = cast_at_ms + VOTES_LAST_MS;
+        let vote = Vote { expires_at_ms, ..Vote::plain(subject, value, category, cast_at_ms) };
         let actor = &mut self.actors[voter];
         let signed = actor.sign(&self.network, Body::Vote(vote))?;
         let _: Value = self.public.post_bytes("/v1/votes", &signed.to_envelope())?;
@@ -176,7 +169,9 @@ impl Stage {
         Ok(())
     }
 
-    fn send(&mut self, sent: &Sent) -> Result<(), DemoError> {
+    /// Waits until the next message is due, and sends it.
+    pub(crate) fn send(&mut self, sent: &Sent) -> Result<(), DemoError> {
+        self.pace.wait();
         let answer = self.local.check(&self.request(sent))?;
         self.sent += 1;
         let record = &mut self.records[sent.from];
