@@ -27,10 +27,11 @@ pub(crate) struct Latency {
 }
 
 /// Votes arrive at `per_second`, whatever became of the ones before; each is parsed, verified and sequenced as the
-/// endpoint does it. Measured from when it should have arrived to its answer.
-pub(crate) fn at(per_second: f64) -> Latency {
+/// endpoint does it. Measured from when it should have arrived to its answer. The authors' keys are new in each round.
+pub(crate) fn at(per_second: f64, round: usize) -> Latency {
     let dir = tempfile::TempDir::new().unwrap();
-    let mut peers: Vec<_> = (0..AUTHORS).map(|n| TestPeer::new(&format!("p{n}.example"))).collect();
+    let author = |n| TestPeer::new(&format!("p{n}.load{round}.example"));
+    let mut peers: Vec<_> = (0..AUTHORS).map(author).collect();
     let registrar = registrar(dir.path(), &peers);
     let reader = registrar.ledger().reader();
     let each = (per_second * (WARM_UP_SECONDS + SECONDS) / AUTHORS as f64).ceil() as usize;

@@ -14,11 +14,13 @@ mod signatures;
 mod tiles;
 mod witness;
 
+use std::time::Duration;
+
 /// Entries of the ledger that is grown, and of the one of `make bench-long`.
 const ENTRIES: u64 = 200_000;
 const ENTRIES_LONG: u64 = 10_000_000;
 
-/// How often ingest and a signature check are measured, in turn; the medians and the median ratio are shown.
+/// How often a signature check, ingest and acknowledgements at half of it are measured, in turn. The middle of each is shown.
 const ROUNDS: usize = 5;
 
 /// As the node has it.
@@ -51,27 +53,31 @@ fn main() {
 
 fn vote_lines() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let (mut verified, mut ingested, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut verified, mut ingested, mut ratios, mut latencies) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let per_core = signatures::per_core();
     for round in 0..ROUNDS {
         let (one_core, votes) = (per_core(), ingest::votes_per_second(round));
         ratios.push(votes / one_core / f64::from(u32::try_from(cores).unwrap()));
         verified.push(one_core);
         ingested.push(votes);
+        latencies.push(latency::at(votes / 2.0, round));
     }
     let ingested = middle(ingested);
     print("verify_strict, one core", &per_second(middle(verified)), None);
     print("verify_strict, all cores at once", &per_second(signatures::all_cores()), None);
     let what = "votes ingested: parsed, verified, sequenced, synced; against cores × verify_strict";
     print(what, &per_second(ingested), Some((middle(ratios), 0.85)));
-    let latency = latency::at(ingested / 2.0);
-    let figure = format!("p50 {:.1?}, p99 {:.1?}", latency.p50, latency.p99);
+    let [_, p50, _] = spread(latencies.iter().map(|latency| latency.p50));
+    let [least, p99, most] = spread(latencies.iter().map(|latency| latency.p99));
     let what = "acknowledgement at half that load, against 100 ms (at most)";
-    print(what, &figure, Some((latency.p99.as_secs_f64() / 0.1, 1.0)));
+    let figure = format!("p50 {p50:.1?}, p99 {p99:.0?} ({least:.0?} to {most:.0?})");
+    print(what, &figure, Some((p99.as_secs_f64() / 0.1, 1.0)));
+    let [least, cold, most] = spread(latencies.iter().map(|latency| latency.cold_p99));
     let what = "of that, the second before, when no author's key was known";
-    print(what, &format!("p99 {:.1?}", latency.cold_p99), None);
+    print(what, &format!("p99 {cold:.0?} ({least:.0?} to {most:.0?})"), None);
+    let uncovered: usize = latencies.iter().map(|latency| latency.uncovered).sum();
     let what = "answers that came before a checkpoint covered their record";
-    print(what, &latency.uncovered.to_string(), None);
+    print(what, &uncovered.to_string(), None);
 }
 
 /// What a ledger costs when it is long. The targets are those for ten million entries.
@@ -123,6 +129,13 @@ fn rate(count: usize, work: impl FnOnce()) -> f64 {
 /// The median of several measurements.
 fn median(mut measure: impl FnMut() -> f64) -> f64 {
     middle((0..5).map(|_| measure()).collect())
+}
+
+/// The least, the middle and the most.
+fn spread(durations: impl Iterator<Item = Duration>) -> [Duration; 3] {
+    let mut all: Vec<_> = durations.collect();
+    all.sort();
+    [all[0], all[all.len() / 2], all[all.len() - 1]]
 }
 
 /// The middle one.
