@@ -81,7 +81,7 @@ pub struct StoreSection {
     /// Most votes in one synced write of the ledger, 1 to [`BATCH_RECORDS_MAX`].
     #[serde(deserialize_with = "raw::count::<_, 1, { BATCH_RECORDS_MAX as u64 }>")]
     pub batch_max: usize,
-    /// How long the first of them waits for others, 0 ms to 1 s.
+    /// A write begins no sooner than this after the one before it began, 0 ms to 1 s.
     #[serde(deserialize_with = "raw::span::<_, 0, 1_000>")]
     pub batch_window: Span,
 }

@@ -26,7 +26,8 @@ pub struct Limits {
     pub pool_max: usize,
     /// Records in one commit, at most the ledger's own limit.
     pub batch_max: usize,
-    /// How long the first record of a commit waits for others. Zero: it takes those that wait already and goes.
+    /// A commit of records begins no sooner than this after the one before it began, so that under load more share one.
+    /// Nobody waits for it after a pause, nor when the commit is full or something else is to be done.
     pub batch_window: Duration,
 }
 
@@ -136,11 +137,13 @@ fn run(
     stopped: &OnceLock<String>,
     committed: &dyn Fn(),
 ) {
-    let mut next = None;
+    let (mut next, mut begun) = (None, None);
     while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
         match job {
             Job::Submit(record, reply) => {
-                let batch = collect((*record, reply), limits, inbox, &mut next);
+                let since = begun.map_or(Duration::MAX, |at: Instant| at.elapsed());
+                let batch = collect((*record, reply), limits, since, inbox, &mut next);
+                begun = Some(Instant::now());
                 submit(&mut registrar, batch, stopped);
             }
             Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms()), stopped),
@@ -164,24 +167,31 @@ fn stop(stopped: &OnceLock<String>, reason: String) {
 
 type Waiting = (Verified<SignedRecord>, Reply<Appended>);
 
-/// The submissions that wait behind `first` or come within the window, up to the first job of another kind, which is left in
-/// `next`: it does not wait for a window to pass, nor does the end.
-fn collect(first: Waiting, limits: Limits, inbox: &Receiver<Job>, next: &mut Option<Job>) -> Vec<Waiting> {
-    let Limits { batch_max, batch_window, .. } = limits;
-    let opened = Instant::now();
+/// The submissions that wait behind `first`, up to the first job of another kind, which is left in `next`. If they do not
+/// fill a commit, also those that come until the window has passed, `since` the last commit began: nobody is woken for
+/// each of them.
+fn collect(
+    first: Waiting,
+    limits: Limits,
+    since: Duration,
+    inbox: &Receiver<Job>,
+    next: &mut Option<Job>,
+) -> Vec<Waiting> {
     let mut batch = vec![first];
-    while batch.len() < batch_max {
-        let waiting = match batch_window.saturating_sub(opened.elapsed()) {
-            Duration::ZERO => inbox.try_recv().ok(),
-            left => inbox.recv_timeout(left).ok(),
-        };
-        match waiting {
-            Some(Job::Submit(record, reply)) => batch.push((*record, reply)),
-            other => {
-                *next = other;
-                break;
+    let mut gather = || {
+        while next.is_none() && batch.len() < limits.batch_max {
+            match inbox.try_recv() {
+                Ok(Job::Submit(record, reply)) => batch.push((*record, reply)),
+                Ok(other) => *next = Some(other),
+                Err(_) => return true,
             }
         }
+        false
+    };
+    let has_room = gather();
+    if has_room {
+        std::thread::sleep(limits.batch_window.saturating_sub(since));
+        gather();
     }
     batch
 }

@@ -11,7 +11,7 @@ use std::{
     },
     task::{Context, Poll, Waker},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ostrakon_ledger::{
@@ -173,18 +173,6 @@ impl World {
     fn submit(&self, record: Verified<SignedRecord>) -> Asked<Appended> {
         let sequencer = self.sequencer.clone();
         Asked::new(async move { sequencer.submit(record).await })
-    }
-
-    /// As [`Self::submit`], as soon as there is room.
-    fn submit_when_there_is_room(&self, record: &Verified<SignedRecord>) -> Asked<Appended> {
-        loop {
-            let mut asked = self.submit(record.clone());
-            if asked.waits() {
-                return asked;
-            }
-            assert!(matches!(asked.answer(), Err(Error::PoolFull)));
-            std::thread::yield_now();
-        }
     }
 
     fn admit(&self, author: &Author) -> Asked<Appended> {
@@ -414,33 +402,38 @@ fn what_waits_when_everyone_has_gone_is_done_before_the_end() {
 }
 
 #[test]
-fn a_window_gathers_until_the_batch_is_full() {
-    // One at a time fits into the pool: each is taken from there before the next one can come.
-    let mut world = World::new(Limits { pool_max: 1, batch_max: 64, batch_window: ENDLESS });
-    let records: Vec<_> = (0..64).map(|n| world.authors[n % PEERS.len()].vote()).collect();
-    let mut votes: Vec<_> = records.iter().map(|record| world.submit_when_there_is_room(record)).collect();
-    assert!(votes.iter_mut().all(Asked::waits));
-    world.gate.expect(&[64]);
-    assert_eq!(votes.into_iter().map(index).collect::<Vec<_>>(), (FIRST..FIRST + 64).collect::<Vec<_>>());
+fn a_commit_that_is_full_does_not_wait_for_its_window() {
+    let mut world = World::new(Limits { batch_max: 2, batch_window: ENDLESS, ..LIMITS });
+    let first = world.vote(0);
+    assert_eq!(world.gate.next(), 1, "nor does the first one");
+    let behind = [world.vote(1), world.vote(2)];
+    world.gate.tell(Fate::Done);
+    world.gate.expect(&[2]);
+    assert_eq!(index(first), FIRST);
+    assert_eq!(behind.map(index), [FIRST + 1, FIRST + 2]);
 }
 
 #[test]
 fn nothing_but_votes_waits_for_a_window() {
     let mut world = World::new(Limits { batch_window: ENDLESS, ..LIMITS });
     let stranger = Author::new("stranger");
-    let (vote, admitted) = (world.vote(0), world.admit(&stranger));
-    world.gate.expect(&[1, 1]);
-    assert_eq!([vote, admitted].map(index), [FIRST, FIRST + 1]);
-    // Nor does the end.
-    drop(world.vote(1));
+    let first = world.vote(0);
+    assert_eq!(world.gate.next(), 1);
+    let (vote, admitted) = (world.vote(1), world.admit(&stranger));
     world.gate.tell(Fate::Done);
-    assert_eq!(world.reopen().reader().tree_size(), FIRST + 3);
+    world.gate.expect(&[1, 1]);
+    assert_eq!([first, vote, admitted].map(index), [FIRST, FIRST + 1, FIRST + 2]);
 }
 
 #[test]
-fn a_window_that_passes_closes_the_batch() {
-    let mut world = World::new(Limits { batch_window: Duration::from_millis(1), ..LIMITS });
-    let vote = world.vote(0);
+fn a_commit_begins_no_sooner_than_its_window_after_the_one_before() {
+    let window = Duration::from_millis(50);
+    let mut world = World::new(Limits { batch_window: window, ..LIMITS });
+    let before = Instant::now();
+    let first = world.vote(0);
     world.gate.expect(&[1]);
-    assert_eq!(index(vote), FIRST);
+    let second = world.vote(1);
+    world.gate.expect(&[1]);
+    assert!(before.elapsed() >= window);
+    assert_eq!([first, second].map(index), [FIRST, FIRST + 1]);
 }

@@ -183,7 +183,7 @@ impl Default for ListenSection {
 
 impl Default for StoreSection {
     fn default() -> Self {
-        Self { batch_max: BATCH_RECORDS_MAX, batch_window: Span::from_ms(0) }
+        Self { batch_max: BATCH_RECORDS_MAX, batch_window: Span::from_ms(4) }
     }
 }
 

@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ostrakon_ledger::{SignedRecord, Verified};
-use ostrakon_router::sequencer::{Limits, Sequencer};
+use ostrakon_router::{
+    config::StoreSection,
+    sequencer::{Limits, Sequencer},
+};
 use ostrakon_tests::TestPeer;
 use rayon::prelude::*;
 use tokio::runtime::Runtime;
@@ -39,7 +42,8 @@ pub(crate) fn at(per_second: f64, round: usize) -> Latency {
         (0..each).map(|n| peer.vote(&format!("peer:s{n}.example"), -50).to_envelope()).collect()
     };
     let sequences: Vec<_> = peers.par_iter_mut().map(said).collect();
-    let limits = Limits { pool_max: 65_536, batch_max: 1024, batch_window: Duration::ZERO };
+    let limits =
+        Limits { pool_max: 65_536, batch_max: 1024, batch_window: StoreSection::default().batch_window.as_std() };
     let (sequencer, thread) = Sequencer::start(registrar, limits, || {}).unwrap();
     let answers = Runtime::new().unwrap().block_on(async {
         let start = Instant::now();
