@@ -26,7 +26,7 @@ pub(super) struct Halves<'a> {
     half_bytes: usize,
 }
 
-/// Bytes to write, and where: `None` for a whole new file, because the note is too long for the half.
+/// Bytes to write, and where: over the older half, or a whole new file if the note is too long for that.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Write {
     /// These bytes, here.
@@ -43,13 +43,10 @@ impl<'a> Halves<'a> {
             return None;
         }
         let (first, second) = file.split_at(half_bytes);
-        let this = |newest, other_at| Self { newest, other_at, half_bytes };
-        match (Half::parse(first), Half::parse(second)) {
-            (Some(first), Some(second)) if first.number < second.number => Some(this(second, 0)),
-            (Some(first), _) => Some(this(first, half_bytes)),
-            (None, Some(second)) => Some(this(second, 0)),
-            (None, None) => None,
-        }
+        let (first, second) = (Half::parse(first), Half::parse(second));
+        let is_second = second.map(|half| half.number) > first.map(|half| half.number);
+        let (newest, other_at) = if is_second { (second, 0) } else { (first, half_bytes) };
+        Some(Self { newest: newest?, other_at, half_bytes })
     }
 
     /// The note that holds.

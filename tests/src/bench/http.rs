@@ -23,7 +23,7 @@ use ostrakon_tests::TestNode;
 use tokio::{net::TcpStream, runtime::Runtime};
 use warp::Filter;
 
-use super::decisions::question;
+use super::{decisions::question, percentile};
 
 /// Connections that ask at once, three quarters of what a listener holds: those that wait share a sync of the disk.
 const CONNECTIONS: usize = 768;
@@ -124,8 +124,8 @@ async fn load(address: &str, first: usize) -> Load {
     latencies.sort_unstable();
     Load {
         per_second: f64::from(u32::try_from(latencies.len()).unwrap()) / elapsed,
-        p50: latencies[latencies.len() / 2],
-        p99: latencies[latencies.len() * 99 / 100],
+        p50: percentile(&latencies, 50),
+        p99: percentile(&latencies, 99),
     }
 }
 

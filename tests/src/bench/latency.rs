@@ -11,7 +11,7 @@ use ostrakon_tests::TestPeer;
 use rayon::prelude::*;
 use tokio::runtime::Runtime;
 
-use super::ingest::registrar;
+use super::{ingest::registrar, percentile};
 
 /// How long votes keep coming, and for how long before that: in the first second no key is known yet.
 const SECONDS: f64 = 4.0;
@@ -45,7 +45,7 @@ pub(crate) fn at(per_second: f64, round: usize) -> Latency {
     let limits =
         Limits { pool_max: 65_536, batch_max: 1024, batch_window: StoreSection::default().batch_window.as_std() };
     let (sequencer, thread) = Sequencer::start(registrar, limits, || {}).unwrap();
-    let answers = Runtime::new().unwrap().block_on(async {
+    let mut answers = Runtime::new().unwrap().block_on(async {
         let start = Instant::now();
         let mut tasks = Vec::with_capacity(AUTHORS);
         for (author, envelopes) in sequences.into_iter().enumerate() {
@@ -74,11 +74,14 @@ pub(crate) fn at(per_second: f64, round: usize) -> Latency {
     });
     drop(sequencer);
     thread.join().unwrap();
+    answers.sort_by_key(|answer| answer.latency);
     let (cold, warm): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.due.as_secs_f64() < WARM_UP_SECONDS);
+    let latencies = |answers: Vec<&Answer>| -> Vec<_> { answers.into_iter().map(|answer| answer.latency).collect() };
+    let (cold, warm) = (latencies(cold), latencies(warm));
     Latency {
-        p50: quantile(&warm, 50),
-        p99: quantile(&warm, 99),
-        cold_p99: quantile(&cold, 99),
+        p50: percentile(&warm, 50),
+        p99: percentile(&warm, 99),
+        cold_p99: percentile(&cold, 99),
         uncovered: answers.iter().filter(|answer| !answer.covered).count(),
     }
 }
@@ -89,10 +92,4 @@ struct Answer {
     due: Duration,
     latency: Duration,
     covered: bool,
-}
-
-fn quantile(answers: &[&Answer], percent: usize) -> Duration {
-    let mut latencies: Vec<_> = answers.iter().map(|answer| answer.latency).collect();
-    latencies.sort();
-    latencies[latencies.len() * percent / 100]
 }

@@ -138,6 +138,11 @@ fn spread(durations: impl Iterator<Item = Duration>) -> [Duration; 3] {
     [all[0], all[all.len() / 2], all[all.len() - 1]]
 }
 
+/// What so many in a hundred are below; `sorted` is ascending and not empty.
+fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[sorted.len() * percent / 100]
+}
+
 /// The middle one.
 fn middle(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);

@@ -15,7 +15,7 @@ use super::{
     decisions::question,
     growth::{AUTHORS, LOOK, grown},
     http::connect,
-    print,
+    percentile, print,
 };
 
 const FOLLOWED: &str = "node.example";
@@ -140,5 +140,6 @@ async fn checks(address: &str, first: usize, done: impl AsyncFn() -> bool) -> La
     }
     latencies.sort_unstable();
     let count = latencies.len();
-    Latency { count, p50: latencies[count / 2], p99: latencies[count * 99 / 100], max: latencies[count - 1] }
+    let (p50, p99) = (percentile(&latencies, 50), percentile(&latencies, 99));
+    Latency { count, p50, p99, max: latencies[count - 1] }
 }
