@@ -7,6 +7,8 @@ use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use serde::{Deserialize, Serialize};
 
+use crate::source::list;
+
 /// The type of a fact, named as in CEL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactType {
@@ -28,6 +30,19 @@ impl fmt::Display for FactType {
     }
 }
 
+/// What the text of a fact can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Anything.
+    Any,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// The normal form of a host: ASCII, no upper case, no white space, no dot at the end; empty if there is none.
+    Host,
+    /// No upper case and no white space at the ends; empty if there is none.
+    Lower,
+}
+
 /// One line of the table of facts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fact {
@@ -37,6 +52,8 @@ pub struct Fact {
     pub kind: FactType,
     /// Smallest and largest value of a number. Callers keep to it; the checker finds impossible conditions with it.
     pub range: (i64, i64),
+    /// What a text can be. Callers keep to it; the checker finds impossible conditions with it.
+    pub form: Form,
     /// For operators.
     pub doc: &'static str,
 }
@@ -68,7 +85,7 @@ pub(crate) type Read = fn(&Facts, u64) -> i64;
 
 macro_rules! facts {
     (
-        text { $($text:ident = $text_doc:literal;)* }
+        text { $($text:ident ($form:expr) = $text_doc:literal;)* }
         int { $($int:ident ($lo:expr, $hi:expr) = $int_doc:literal;)* }
         bool { $($flag:ident = $flag_doc:literal;)* }
         time { $($time:ident ($time_lo:expr, $time_hi:expr) = $time_doc:literal, $from:expr;)* }
@@ -84,10 +101,10 @@ macro_rules! facts {
 
         /// Every fact that conditions, keys and texts may name.
         pub const FACTS: &[Fact] = &[
-            $(Fact { name: stringify!($text), kind: FactType::Text, range: (0, 0), doc: $text_doc },)*
-            $(Fact { name: stringify!($int), kind: FactType::Int, range: ($lo, $hi), doc: $int_doc },)*
-            $(Fact { name: stringify!($flag), kind: FactType::Bool, range: (0, 1), doc: $flag_doc },)*
-            $(Fact { name: stringify!($time), kind: FactType::Int, range: ($time_lo, $time_hi), doc: $time_doc },)*
+            $(Fact { name: stringify!($text), kind: FactType::Text, range: (0, 0), form: $form, doc: $text_doc },)*
+            $(Fact { name: stringify!($int), kind: FactType::Int, range: ($lo, $hi), form: Form::Any, doc: $int_doc },)*
+            $(Fact { name: stringify!($flag), kind: FactType::Bool, range: (0, 1), form: Form::Any, doc: $flag_doc },)*
+            $(Fact { name: stringify!($time), kind: FactType::Int, range: ($time_lo, $time_hi), form: Form::Any, doc: $time_doc },)*
         ];
 
         impl Facts {
@@ -151,11 +168,11 @@ const STANDING_MAX: i64 = 15_000;
 
 facts! {
     text {
-        peer = "The server that hands the message over: its domain in lower case, as A-label.";
-        sender = "The sender's address or account, as the adapter normalises it.";
-        sender_domain = "The domain of `sender`; empty if it has none.";
-        network = "The network the connection came from, as the adapter names it; empty if unknown.";
-        kind = "What sort of message it is, such as `mail`, `xmpp`, `matrix` or `activity`.";
+        peer (Form::Host) = "The server that hands the message over: its domain in lower case, as A-label.";
+        sender (Form::Any) = "The sender's address or account, as the adapter normalises it.";
+        sender_domain (Form::Host) = "The domain of `sender`; empty if it has none.";
+        network (Form::Lower) = "The network the connection came from, as the adapter names it; empty if unknown.";
+        kind (Form::Words(&["chat", "mail", "post", "invite", "presence", "report"])) = "What sort of message it is.";
     }
     int {
         recipients (0, i64::MAX) = "How many recipients it names.";
@@ -209,7 +226,11 @@ impl Fact {
 pub fn facts_table() -> String {
     let mut table = String::from("| fact | type | meaning |\n|---|---|---|\n");
     for fact in FACTS {
-        table += &format!("| `{}` | {} | {} |\n", fact.name, fact.kind, fact.doc);
+        let words = match fact.form {
+            Form::Words(words) => format!(" One of {}.", list(words)),
+            Form::Any | Form::Host | Form::Lower => String::new(),
+        };
+        table += &format!("| `{}` | {} | {}{words} |\n", fact.name, fact.kind, fact.doc);
     }
     table
 }

@@ -25,7 +25,7 @@ mod template;
 
 pub use decision::{Decision, Opinion, Verdict};
 pub use error::{At, PolicyError};
-pub use facts::{FACTS, Fact, FactType, Facts, Value, facts_table};
+pub use facts::{FACTS, Fact, FactType, Facts, Form, Value, facts_table};
 pub use judge::Judge;
 pub use limiter::{KEYS_MAX, Level};
 pub use policy::{LIMITS_MAX, Limit, Mode, POLICY_LEN_BYTES_MAX, Policy, RULES_MAX, Rule, Warning};
