@@ -1,5 +1,7 @@
 //! The two listeners: what peers may ask, what operators and adapters may ask.
 
+pub mod connections;
+pub mod listener;
 pub mod local;
 pub mod problem;
 pub mod public;

@@ -10,12 +10,14 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore, sync::watch, time::timeout};
+use tokio::{sync::watch, time::timeout};
 use warp::{Filter, Reply};
+
+use super::{connections::Connections, listener::Listener};
 
 /// Open connections one listener holds at a time; the next one waits in the kernel's backlog.
 /// Each costs a task and two buffers, about 20 KiB.
-const CONNECTIONS_MAX: usize = 1024;
+pub const CONNECTIONS_MAX: usize = 1024;
 
 /// How long a client may take to send a request's head before the connection is closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,17 +29,17 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `filter` on `listener` until `shutdown` turns true, then lets requests under way finish.
-pub async fn serve<F>(listener: TcpListener, filter: F, mut shutdown: watch::Receiver<bool>)
+pub async fn serve<L, F>(listener: L, connections: Arc<Connections>, filter: F, mut shutdown: watch::Receiver<bool>)
 where
+    L: Listener,
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
     F::Extract: Reply + Send,
     F::Future: Send,
 {
     let service = TowerToHyperService::new(warp::service(filter));
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let Some(place) = connections.place().await else { break };
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
@@ -49,8 +51,6 @@ where
             },
             () = stopped(&mut shutdown) => break,
         };
-        // Answers are small: without this every second one would wait for the client's delayed acknowledgement.
-        let _ = stream.set_nodelay(true);
         // Half-closed connections are allowed so that hyper doesn't read once more per request to find out whether the
         // client has left: what was decided is recorded either way. Answers are small: one copy is cheaper than a list of buffers.
         let connection = http1::Builder::new()

@@ -24,7 +24,7 @@ use crate::{
     follower::Follower,
     gate::{Gate, categories},
     home::{Announced, Home, Running, Secrets},
-    http,
+    http::{self, connections::Connections},
     intake::Intake,
     journal::{Bounds, Journal, JournalHandle},
     mirrors::{Mirrors, Ours},
@@ -119,8 +119,9 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    tasks.spawn(http::serve::serve(public, http::public::routes(&node), stop.clone()));
-    tasks.spawn(http::serve::serve(local, http::local::routes(&node), stop.clone()));
+    let connections = || Connections::new(http::serve::CONNECTIONS_MAX);
+    tasks.spawn(http::serve::serve(public, connections(), http::public::routes(&node), stop.clone()));
+    tasks.spawn(http::serve::serve(local, connections(), http::local::routes(&node), stop.clone()));
     tasks.spawn(delivery.run(stop.clone()));
     if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
