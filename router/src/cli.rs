@@ -6,23 +6,27 @@ mod evidence;
 mod explain;
 mod fork;
 mod import;
+mod input;
 mod ledger;
 mod peer;
 mod proof;
 mod serve;
 mod speak;
+mod subject;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use ostrakon_ledger::{Answer, Category, PeerName, RecordId, Subject};
+use ostrakon_ledger::{Answer, Category, PeerName, RecordId};
 
+use self::subject::Named;
 use crate::{
     decision::DecisionId,
     error::{Blame, Error},
     explaining::{Audience, Question},
     home::Home,
     journal::Ruling,
+    output::{CLOSED, is_closed},
     units::Span,
 };
 
@@ -34,6 +38,7 @@ Exit codes:
   3  the request was refused: by the ledger, the policy or the configuration
   4  `ledger verify` or `ledger import` found damage
   5  the directory or an address is in use
+  141  standard output was closed before everything was printed
 
 Examples:
   ostrakon init --dir var --domain node.example
@@ -78,7 +83,7 @@ enum Command {
         #[arg(long, default_value = "ostrakon", value_name = "NETWORK")]
         network: String,
     },
-    /// Serve a node until SIGTERM or Ctrl-C
+    /// Serve a node until SIGTERM or Ctrl-C; SIGHUP reads the policy again
     #[command(after_help = "Prints one line `ready public=ADDR local=ADDR` when both listeners are open.\n\n\
                             Example:\n  ostrakon serve --dir var --public 127.0.0.1:0")]
     Serve {
@@ -97,12 +102,13 @@ enum Command {
     Peer(peer::Command),
     /// Cast a vote of this node's own
     #[command(
-        after_help = "A subject is peer:<domain>, domain:<domain>, account:<tag>, net:<tag> or content:<tag>.\n\n\
+        after_help = "A subject is peer:<domain>, domain:<domain>, account:<tag>, net:<tag> or content:<tag>; with the node's \
+                            directory also account:<address> and net:<IP address or prefix>.\n\n\
                             Example:\n  ostrakon vote peer:spam.example -80 --category spam --expires 90d"
     )]
     Vote {
         /// Whom it is about
-        subject: Subject,
+        subject: Named,
         /// −100 (as bad as it gets) to 100, not 0
         #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-100..=100))]
         value: i8,
@@ -148,9 +154,15 @@ enum Command {
         place: Place,
     },
     /// Print the evidence behind a vote or rebuttal
+    #[command(
+        after_help = "A terminal is shown the text with everything spelled out that it would obey; files and pipes get the bytes."
+    )]
     Evidence {
         /// The record's id
         id: RecordId,
+        /// The bytes as they are, also on a terminal
+        #[arg(long)]
+        raw: bool,
         #[command(flatten)]
         place: Place,
     },
@@ -165,7 +177,7 @@ enum Command {
     )]
     Explain {
         /// Whom it is about
-        subject: Subject,
+        subject: Named,
         /// Seen from this viewpoint of `[reputation.viewpoints]` instead of this node's own
         #[arg(long, value_name = "NAME")]
         viewpoint: Option<String>,
@@ -175,6 +187,16 @@ enum Command {
         /// Print all of it as JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print the subject that an address, network or other identifier in clear has in the ledger
+    #[command(
+        after_help = "Examples:\n  ostrakon tag ann@example.org\n  ostrakon tag 203.0.113.7\n  ostrakon tag content:9f86…"
+    )]
+    Tag {
+        /// An address, a network, or kind:identifier
+        identifier: String,
         #[command(flatten)]
         place: Place,
     },
@@ -196,7 +218,12 @@ enum Command {
 enum ImportCommand {
     /// Turn a third party's list into signed votes of one pseudo-peer per source; importing twice adds nothing
     #[command(after_help = "Example:\n  ostrakon import votes blocklist.csv --format mastodon --source oliphant")]
-    Votes(import::Options),
+    Votes(Box<import::Options>),
+    /// Take back what an import wrote: all of a source, one row, or what a file names; doing it twice adds nothing
+    #[command(after_help = "Examples:\n  ostrakon import withdraw --source oliphant\n  \
+                            ostrakon import withdraw --source oliphant --row peer:friend.example\n  \
+                            ostrakon import withdraw --source oliphant --format mastodon --file blocklist.csv")]
+    Withdraw(import::WithdrawOptions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -256,18 +283,23 @@ impl Cli {
             Command::Serve { dir, public, local } => serve::serve(Home::at(dir), public, local),
             Command::Peer(command) => peer::run(command),
             Command::Vote { subject, value, category, expires, evidence, place } => {
-                speak::vote(&place, subject, value, category, expires, evidence.as_deref())
+                speak::vote(&place, subject.resolve(&place)?, value, category, expires, evidence.as_deref())
             }
             Command::Rebut { id, answer, evidence, place } => speak::rebut(&place, id, answer, evidence.as_deref()),
             Command::Erase { id, place } => speak::erase(&place, id),
-            Command::Evidence { id, place } => evidence::print(&place, id),
+            Command::Evidence { id, raw, place } => {
+                evidence::print(&place, id, if raw { evidence::Form::Raw } else { evidence::Form::Shown })
+            }
             Command::Rotate { place } => speak::rotate(&place),
             Command::Retract { id, place } => speak::retract(&place, id),
             Command::Explain { subject, viewpoint, redacted, json, place } => {
                 let audience = if redacted { Audience::Outsider } else { Audience::Operator };
+                let subject = subject.resolve(&place)?;
                 explain::explain(&place, &Question { subject, viewpoint, audience }, json)
             }
+            Command::Tag { identifier, place } => subject::print(&place, &identifier),
             Command::Import(ImportCommand::Votes(options)) => import::votes(&options),
+            Command::Import(ImportCommand::Withdraw(options)) => import::withdraw(&options),
             Command::Ledger(LedgerCommand::Keep(command)) => ledger::run(command),
             Command::Ledger(LedgerCommand::Proof(options)) => proof::run(&options),
             Command::Ledger(LedgerCommand::Fork(options)) => fork::run(&options),
@@ -286,6 +318,7 @@ pub fn exit_code(error: &Error) -> ExitCode {
         Error::Store(StoreError::Locked { .. })
         | Error::Ledger(LedgerError::Store(StoreError::Locked { .. }))
         | Error::Listen { .. } => ExitCode::from(5),
+        error if is_closed(error) => ExitCode::from(CLOSED),
         error if error.blame() == Blame::Us => ExitCode::from(1),
         _ => ExitCode::from(3),
     }

@@ -15,6 +15,7 @@ mod header;
 mod identity;
 mod inquiry;
 mod message;
+mod named;
 mod values;
 
 pub use draft::Draft;
@@ -22,6 +23,7 @@ pub use error::{EnvelopeError, RequestError, ValueError};
 pub use header::{Content, MessageHeader};
 pub use inquiry::{CheckRequest, Feedback, Inquiry, ReportKind, Subjects};
 pub use message::{SignedMessage, VerifiedMessage};
+pub use named::named;
 pub use values::{Address, Kind, MediaType, MessageId, Thread};
 
 /// The DSSE payload type of a message envelope.

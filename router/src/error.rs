@@ -10,6 +10,7 @@ use crate::{
     config::ConfigError,
     envelope::{EnvelopeError, RequestError},
     import::ImportError,
+    output::OutputError,
 };
 
 /// Who has to do something about an error.
@@ -158,6 +159,9 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// Standard output does not take what a command prints.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The command needs a node that is being served.
     #[error("this needs a node that is being served; start it with `ostrakon serve`")]
     NotServed,
@@ -240,6 +244,7 @@ impl Error {
             Self::Deadline => "deadline",
             Self::Listen { .. } => "listen",
             Self::Remote { .. } => "remote",
+            Self::Output(_) => "output",
             Self::NotServed => "not_served",
             Self::Stopped { .. } => "stopped",
             Self::Ledger(_) => "ledger",

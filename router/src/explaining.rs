@@ -1,10 +1,14 @@
 //! What is asked about a score, and what is told: operators everything, outsiders less.
 
-use ostrakon_ledger::Subject;
+mod history;
+
+use ostrakon_ledger::{LedgerReader, Subject};
 use ostrakon_reputation::{Book, Explanation, Redacted};
 use serde::Serialize;
 
 use crate::error::Error;
+
+pub use history::{ENTRIES_READ_MAX, History};
 
 /// Who will read an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +72,28 @@ impl Told {
             Self::All(explanation) => &explanation.subject,
             Self::Redacted(redacted) => &redacted.subject,
         }
+    }
+
+    /// Looks up what became of the votes if none counts, and says it in place of "nobody has voted".
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn recall(&mut self, reader: &LedgerReader, entries_max: u64) -> Result<Option<History>, Error> {
+        let (known, now_ms) = match self {
+            Self::All(explanation) => (explanation.known, explanation.now_ms),
+            Self::Redacted(redacted) => (redacted.known, redacted.now_ms),
+        };
+        if known {
+            return Ok(None);
+        }
+        let history = History::of(reader, self.subject(), now_ms, entries_max)?;
+        if let Some(sentence) = history.sentence(self.subject(), now_ms) {
+            match self {
+                Self::All(explanation) => explanation.sentence = sentence,
+                Self::Redacted(redacted) => redacted.sentence = sentence,
+            }
+        }
+        Ok(Some(history))
     }
 
     /// Ledger indexes of the votes that it lists.

@@ -8,21 +8,29 @@
 //! or stands in [`Parsed::skipped`] with the reason; none is lost silently. Each source becomes one pseudo-peer below this
 //! node's own domain (`<rater>.otc.imported.<own>`), so that nobody mistakes it for a real server.
 
+mod error;
 mod fediverse;
 mod mastodon;
 mod names;
 mod otc;
 mod plan;
+mod plausible;
 mod rows;
+mod sources;
+mod text;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use ostrakon_ledger::{Blame, Category, PeerName, Subject};
+use ostrakon_ledger::{Category, PeerName, Subject};
 use serde::{Deserialize, Serialize};
 
-pub use plan::{Planner, Skip, Step};
+pub use error::ImportError;
+pub use plan::{Planner, RENEW_AFTER_MS, Skip, Step};
+pub use plausible::{Blocked, Checked, Checks, Covered, Ours, Role, check, time_fault_in_row};
+pub use sources::Sources;
+pub(crate) use sources::retractions;
 
 /// Largest file in bytes: two million rows of the longest list seen fit.
 pub const FILE_BYTES_MAX: usize = 128 << 20;
@@ -127,6 +135,22 @@ pub struct SourceVote {
     pub action: Action,
     /// The line of the file, from 1.
     pub line: u64,
+    /// Whether it is cast again when the source has cast an equal vote before.
+    #[serde(default)]
+    pub again: Again,
+}
+
+/// When a vote is cast that differs from an earlier one of its source in nothing but its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Again {
+    /// Each time: the row has a time of its own, at which the source said it again.
+    #[default]
+    Later,
+    /// When it is newer by [`RENEW_AFTER_MS`]: the list is from another day and says the same.
+    Aged,
+    /// Unless the very same vote stands: the operator asked for it.
+    Always,
 }
 
 /// What is said about a subject.
@@ -158,6 +182,14 @@ impl Action {
             Self::Cast { cast_at_ms: at_ms, .. } | Self::Withdraw { at_ms } => at_ms,
         }
     }
+
+    /// Orders what is said from the strictest on: by value, and no opinion last.
+    fn mildness(self) -> (i16, u8) {
+        match self {
+            Self::Cast { value, category, .. } => (value.into(), category as u8),
+            Self::Withdraw { .. } => (i16::MAX, 0),
+        }
+    }
 }
 
 /// What a file says.
@@ -167,6 +199,8 @@ pub struct Parsed {
     pub votes: Vec<SourceVote>,
     /// Rows that cannot be used, in the order of the file.
     pub skipped: Vec<SkippedRow>,
+    /// How the file was read where it leaves that open.
+    pub notes: Vec<&'static str>,
 }
 
 /// A row that is well-formed and says nothing that can be used.
@@ -182,7 +216,7 @@ pub struct SkippedRow {
     pub reason: &'static str,
 }
 
-/// Reads a file.
+/// Reads a file. Whether what it says can be meant is for [`check`] to find out.
 ///
 /// # Errors
 /// [`ImportError`], at the first row that is wrong; nothing of the file is used then.
@@ -190,14 +224,42 @@ pub fn parse(input: &Input, csv: &[u8], own: &PeerName) -> Result<Parsed, Import
     if csv.len() > FILE_BYTES_MAX {
         return Err(ImportError::FileTooLarge { len_bytes: csv.len(), max_bytes: FILE_BYTES_MAX });
     }
+    let csv = text::of_a_list(csv)?;
     let mut parsed = match input {
         Input::Otc => otc::parse(csv, own),
         Input::Fediverse => fediverse::parse(csv, own),
         Input::Mastodon { source, exported_at_ms } => mastodon::parse(csv, own, source, *exported_at_ms),
     }?;
+    if parsed.votes.is_empty() && parsed.skipped.is_empty() {
+        return Err(ImportError::NotAList("it has no rows"));
+    }
     parsed.votes.sort_by_key(|vote| vote.action.at_ms());
     skip_contradictions(&mut parsed);
     Ok(parsed)
+}
+
+/// The pseudo-peer of a source under each format: `source` is what `import votes --source` takes, what a file calls the
+/// source, or the full name of one pseudo-peer.
+///
+/// # Errors
+/// [`ImportError::Argument`] when there is no such name.
+pub fn pseudo_peers(source: &str, format: Option<Format>, own: &PeerName) -> Result<Vec<PeerName>, ImportError> {
+    let source = source.trim();
+    if let Ok(name) = PeerName::parse(source)
+        && is_pseudo_peer(&name, own)
+    {
+        return Ok(vec![name]);
+    }
+    let formats = Format::ALL.into_iter().filter(|known| format.is_none_or(|wanted| wanted == *known));
+    formats
+        .map(|format| {
+            let name = match format {
+                Format::Otc => names::pseudo_peer(source, format.as_str(), own),
+                Format::Fediverse | Format::Mastodon => names::pseudo_peer_of_server(source, format.as_str(), own),
+            };
+            name.map_err(|reason| ImportError::Argument { argument: "source", format, reason })
+        })
+        .collect()
 }
 
 /// Whether a name is that of a pseudo-peer of the node with the domain `own`. No other name may be taken for a source: a
@@ -208,17 +270,23 @@ pub fn is_pseudo_peer(name: &PeerName, own: &PeerName) -> bool {
     format.is_some_and(|(_, format)| Format::ALL.iter().any(|known| known.as_str() == format))
 }
 
-/// A source cannot hold and withdraw an opinion at the same moment: the first row stands, the other one is reported.
+/// A source says one thing about a subject at a moment. Where a file has several, in whatever order, the strictest
+/// stands and the others are reported; a row that repeats it is no contradiction.
 fn skip_contradictions(parsed: &mut Parsed) {
-    let mut seen: HashMap<(PeerName, Subject, u64), bool> = HashMap::with_capacity(parsed.votes.len());
-    let Parsed { votes, skipped } = parsed;
+    let place = |vote: &SourceVote| (vote.source.clone(), vote.subject.clone(), vote.action.at_ms());
+    let mut strictest: HashMap<(PeerName, Subject, u64), Action> = HashMap::with_capacity(parsed.votes.len());
+    for vote in &parsed.votes {
+        let stands = strictest.entry(place(vote)).or_insert(vote.action);
+        if vote.action.mildness() < stands.mildness() {
+            *stands = vote.action;
+        }
+    }
+    let Parsed { votes, skipped, .. } = parsed;
     votes.retain(|vote| {
-        let casts = matches!(vote.action, Action::Cast { .. });
-        let at_ms = vote.action.at_ms();
-        let stands = *seen.entry((vote.source.clone(), vote.subject.clone(), at_ms)).or_insert(casts) == casts;
+        let stands = strictest.get(&place(vote)).is_none_or(|action| *action == vote.action);
         if !stands {
-            let reason = "contradicts an earlier row with the same source, subject and time";
-            skipped.push(SkippedRow { line: vote.line, column: "time", value: at_ms.to_string(), reason });
+            let reason = "is named again with the same source and time and a stricter severity, which stands";
+            skipped.push(SkippedRow { line: vote.line, column: "subject", value: vote.subject.to_string(), reason });
         }
         stands
     });
@@ -227,90 +295,6 @@ fn skip_contradictions(parsed: &mut Parsed) {
 
 /// How many characters of an offending value are repeated.
 const QUOTE_CHARS_MAX: usize = 80;
-
-/// Why a file was not imported. Always the caller's to mend; nothing was written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ImportError {
-    /// Not one of [`Format::ALL`].
-    #[error("`{0}` is not a format; known are otc, fediverse and mastodon")]
-    Format(String),
-    /// An argument that the format needs or does not take.
-    #[error("`{argument}` with format {format}: {reason}")]
-    Argument {
-        /// The argument.
-        argument: &'static str,
-        /// The format.
-        format: Format,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// Larger than [`FILE_BYTES_MAX`].
-    #[error("the file has {len_bytes} bytes, at most {max_bytes} are read")]
-    FileTooLarge {
-        /// Its size.
-        len_bytes: usize,
-        /// The limit.
-        max_bytes: usize,
-    },
-    /// A row longer than [`ROW_BYTES_MAX`], for example because of a quote that is never closed.
-    #[error("line {line}: the row has {len_bytes} bytes, at most {max_bytes} are read")]
-    RowTooLong {
-        /// The line on which it begins, from 1.
-        line: u64,
-        /// Its length.
-        len_bytes: usize,
-        /// The limit.
-        max_bytes: usize,
-    },
-    /// A row with more or fewer columns than the first one or the format.
-    #[error("line {line}: the row has {found} columns instead of {expected}")]
-    ColumnCount {
-        /// The line on which it begins, from 1.
-        line: u64,
-        /// Columns there should be.
-        expected: usize,
-        /// Columns there are.
-        found: usize,
-    },
-    /// The header lacks a column or names one twice.
-    #[error("line 1: column `{column}` {reason}")]
-    Header {
-        /// The column.
-        column: &'static str,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// A value that the column cannot have.
-    #[error("line {line}, column `{column}`: `{value}` {reason}")]
-    Field {
-        /// The line, from 1.
-        line: u64,
-        /// The column.
-        column: &'static str,
-        /// What stands there, shortened.
-        value: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-}
-
-impl ImportError {
-    /// Whose fault it is: the caller's, who chose file and format.
-    pub fn blame(&self) -> Blame {
-        Blame::Caller
-    }
-
-    /// A stable snake_case word for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Format(_) => "unknown_format",
-            Self::Argument { .. } => "bad_argument",
-            Self::FileTooLarge { .. } | Self::RowTooLong { .. } => "too_large",
-            Self::ColumnCount { .. } | Self::Header { .. } => "bad_columns",
-            Self::Field { .. } => "bad_field",
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@ pub mod explaining;
 pub mod gate;
 pub mod import;
 pub mod journal;
+pub mod output;
 pub mod rebuttals;
 pub mod registrar;
 pub mod scores;
@@ -48,6 +49,8 @@ pub mod home;
 pub mod http;
 #[cfg(feature = "server")]
 pub mod intake;
+#[cfg(feature = "server")]
+pub mod metrics;
 #[cfg(feature = "server")]
 pub mod mirrors;
 #[cfg(feature = "server")]

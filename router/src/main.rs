@@ -3,7 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use ostrakon_router::cli::{Cli, exit_code};
+use ostrakon_router::{
+    cli::{Cli, exit_code},
+    err,
+    output::is_closed,
+};
 
 /// Decisions are made on one thread and freed on another, which the system's allocator does not like.
 #[global_allocator]
@@ -13,7 +17,9 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            if !is_closed(&error) {
+                err!("error: {error}");
+            }
             exit_code(&error)
         }
     }

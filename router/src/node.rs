@@ -20,7 +20,7 @@ use crate::{
     envelope::Limits,
     error::Error,
     evidence::EvidenceStore,
-    explaining::{Question, Told},
+    explaining::{ENTRIES_READ_MAX, Question, Told},
     follower::Follower,
     gate::Gate,
     home::Home,
@@ -71,6 +71,8 @@ pub struct Node {
     home: Home,
     /// Held while the key is changed.
     rotating: tokio::sync::Mutex<()>,
+    /// Held while the ledger is read for an explanation.
+    recalling: tokio::sync::Mutex<()>,
 }
 
 /// A peer as operators see it.
@@ -176,7 +178,11 @@ impl Node {
             Told::All(explanation) => Told::All(Box::new(explanation.with_own(&self.journal.published().experience))),
             redacted @ Told::Redacted(_) => redacted,
         };
-        Heard::new(told, &self.reader)
+        // Off the threads that answer, one at a time: it may read a good part of the ledger.
+        let _one_at_a_time = self.recalling.lock().await;
+        let reader = self.reader.clone();
+        let heard = tokio::task::spawn_blocking(move || Heard::new(told, &reader, ENTRIES_READ_MAX)).await;
+        heard.unwrap_or_else(|error| Err(Error::Stopped { part: "explanations", reason: error.to_string() }))
     }
 
     /// Everyone who was admitted.

@@ -4,7 +4,10 @@
 use ostrakon_ledger::{Answer, Body, LedgerReader, Provenance, RecordId, Subject, checkpoint::origin};
 use serde::Serialize;
 
-use crate::{error::Error, explaining::Told};
+use crate::{
+    error::Error,
+    explaining::{History, Told},
+};
 
 /// An explanation with the other side heard.
 #[derive(Debug, Serialize)]
@@ -18,6 +21,9 @@ pub struct Heard {
     /// Where the subject, if it is a peer, was convicted of telling two stories.
     #[serde(skip_serializing_if = "Option::is_none")]
     convicted_at_index: Option<u64>,
+    /// What became of the votes, if none counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    history: Option<History>,
 }
 
 /// A vote that did not come from its author.
@@ -60,11 +66,13 @@ pub struct RebuttalView {
 }
 
 impl Heard {
-    /// Looks up what the accused said about each listed vote.
+    /// Looks up what the accused said about each listed vote; if there is none, in the last `entries_max` entries what became of
+    /// those that there were.
     ///
     /// # Errors
     /// The ledger's.
-    pub fn new(told: Told, reader: &LedgerReader) -> Result<Self, Error> {
+    pub fn new(mut told: Told, reader: &LedgerReader, entries_max: u64) -> Result<Self, Error> {
+        let history = told.recall(reader, entries_max)?;
         let (mut rebuttals, mut copied) = (Vec::new(), Vec::new());
         for vote_index in told.votes() {
             let Some(entry) = reader.entry(vote_index)? else { continue };
@@ -81,6 +89,6 @@ impl Heard {
             Subject::Peer(peer) => reader.conviction_of(peer)?,
             _ => None,
         };
-        Ok(Self { told, rebuttals, copied, convicted_at_index })
+        Ok(Self { told, rebuttals, copied, convicted_at_index, history })
     }
 }

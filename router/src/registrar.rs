@@ -7,17 +7,15 @@ mod chain;
 mod import;
 mod statement;
 
-use std::collections::HashSet;
-
 use ostrakon_ledger::{
     Admit, Appended, Body, Conflict, Equivocate, Ledger, PeerName, Provenance, PublicKey, Refusal, SecretKey,
     SignedRecord, Verified,
 };
 
 use self::chain::{Chain, Draft};
-use crate::{error::Error, import::Planner};
+use crate::{error::Error, import::Sources};
 
-pub use import::{Imported, Receipt};
+pub use import::{Imported, Receipt, Withdrawal, Withdrawn};
 pub use statement::{Ballot, Rebuttal, Statement};
 
 /// Owns the ledger and the node's key.
@@ -29,16 +27,15 @@ pub struct Registrar {
     key: SecretKey,
     /// Signs this node's own records: the same key until it is rotated.
     voice: SecretKey,
-    /// What the sources of imports have said so far, as far as `read` has been read.
-    planner: Planner,
-    read: HashSet<PeerName>,
+    /// What the sources of imports have said so far.
+    sources: Sources,
 }
 
 impl Registrar {
     /// The desk of `ledger`, whose owner is `domain` with `key`.
     pub fn new(ledger: Ledger, network: String, domain: PeerName, key: SecretKey) -> Self {
         let voice = key.clone();
-        Self { ledger, network, domain, key, voice, planner: Planner::new(), read: HashSet::new() }
+        Self { ledger, network, domain, key, voice, sources: Sources::new() }
     }
 
     /// The same desk, signing this node's own records with the key it has rotated to.
@@ -96,7 +93,8 @@ impl Registrar {
         self.append(draft, now_ms)
     }
 
-    /// Says something of this node's own. After a rotation it speaks with the new key.
+    /// Says something of this node's own; takes back what it imported as the source that it was imported from. After a rotation
+    /// it speaks with the new key.
     ///
     /// # Errors
     /// What the ledger refuses, and the ledger's.
@@ -105,6 +103,11 @@ impl Registrar {
             Statement::Rotate(key) => Some(key.clone()),
             _ => None,
         };
+        if let Statement::Retract(target) = statement
+            && let Some(appended) = self.retract_imported(target, now_ms)?
+        {
+            return Ok(appended);
+        }
         let draft = self.own_chain()?.next_with(|header| statement.body(header, now_ms));
         let appended = self.append(draft, now_ms)?;
         if let Some(key) = new_voice {

@@ -16,7 +16,7 @@ use crate::{
     clock::now_ms,
     error::Error,
     import::SourceVote,
-    registrar::{Imported, Registrar, Statement},
+    registrar::{Imported, Registrar, Statement, Withdrawal, Withdrawn},
 };
 
 /// How much waits and how much is written at once.
@@ -38,6 +38,7 @@ enum Job {
     Admit(PeerName, PublicKey, Reply<Appended>),
     Say(Statement, Reply<Appended>),
     Import(Vec<SourceVote>, Reply<Imported>),
+    Withdraw(Withdrawal, Reply<Withdrawn>),
     Copy(Copied, Reply<Vec<Result<Appended, Refusal>>>),
 }
 
@@ -95,6 +96,11 @@ impl Sequencer {
         self.ask(|reply| Job::Import(rows, reply)).await
     }
 
+    /// See [`Registrar::withdraw`].
+    pub async fn withdraw(&self, what: Withdrawal) -> Result<Withdrawn, Error> {
+        self.ask(|reply| Job::Withdraw(what, reply)).await
+    }
+
     /// See [`Registrar::copy`]. Waits: for threads that serve nobody else.
     pub fn copy_blocking(&self, records: Copied) -> Result<Vec<Result<Appended, Refusal>>, Error> {
         let answer = self.enqueue(|reply| Job::Copy(records, reply))?;
@@ -149,6 +155,7 @@ fn run(
             Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms()), stopped),
             Job::Say(statement, reply) => answer(reply, registrar.say(statement, now_ms()), stopped),
             Job::Import(rows, reply) => answer(reply, registrar.import(&rows, now_ms()), stopped),
+            Job::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, now_ms()), stopped),
             Job::Copy(records, reply) => answer(reply, registrar.copy(records, now_ms()), stopped),
         }
         committed();

@@ -193,7 +193,7 @@ pub fn run(arguments: &Arguments) -> Result<Report> {
         let half_life_ms = arguments.half_life * 86_400_000;
         report.courses = course::measure(&plan, &cases, splits, half_life_ms)?;
     }
-    println!("{report}");
+    ostrakon_router::output::lines(&report.to_string())?;
     if let Some(path) = &arguments.json {
         crate::json::write(path, &report)?;
     }

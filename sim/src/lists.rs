@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<Summary> {
     let summary = Summary::of(predicted.collect(), arguments.window).context(
         "no list adds enough domains that others block, within the window after any of the dates: try other dates",
     )?;
-    println!("{summary}");
+    ostrakon_router::output::lines(&summary.to_string())?;
     if let Some(path) = &arguments.json {
         crate::json::write(path, &summary)?;
     }

@@ -3,6 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use ostrakon_router::{
+    err,
+    output::{CLOSED, Printer, is_closed},
+};
 
 /// Simulations and evaluations around the production code of Ostrakon.
 ///
@@ -38,14 +42,13 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => ostrakon_sim::evaluate::run(&arguments).map(drop),
         Command::EvaluateLists(arguments) => ostrakon_sim::lists::run(&arguments).map(drop),
         Command::Trace(arguments) => ostrakon_sim::trace::run(&arguments).map(drop).map_err(Into::into),
-        Command::Demo(arguments) => {
-            ostrakon_sim::demo::run(&arguments, &mut std::io::stdout().lock()).map_err(Into::into)
-        }
+        Command::Demo(arguments) => ostrakon_sim::demo::run(&arguments, &mut Printer::default()).map_err(Into::into),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed(error.as_ref()) => ExitCode::from(CLOSED),
         Err(error) => {
-            eprintln!("ostrakon-sim: {error:#}");
+            err!("ostrakon-sim: {error:#}");
             ExitCode::FAILURE
         }
     }

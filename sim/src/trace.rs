@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<Tally, TraceError> {
     let run =
         Run { id: arguments.run.clone().unwrap_or_else(fresh_run_id), node: crate::node::Node::new(&arguments.node) };
     let tally = play(&run, &messages, &draw)?;
-    println!("{tally}");
+    ostrakon_router::output::lines(&tally.to_string())?;
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&tally).map_err(std::io::Error::other);
         text.and_then(|text| std::fs::write(path, text + "\n"))

@@ -171,6 +171,17 @@ impl TestNode {
         served.child.wait().unwrap();
     }
 
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.served().child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// The exit status of a process that was told to end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.served.take().unwrap().child.wait().unwrap()
+    }
+
     /// SIGTERM, and the exit status it leads to.
     pub fn terminate(&mut self) -> ExitStatus {
         let mut served = self.served.take().unwrap();

@@ -12,7 +12,7 @@ use crate::{
     home::Home,
     import::SourceVote,
     mirrors::Folder,
-    registrar::{Ballot, Imported, Rebuttal, Registrar, Statement},
+    registrar::{Ballot, Imported, Rebuttal, Registrar, Statement, Withdrawal, Withdrawn},
 };
 
 /// A node to talk to.
@@ -153,6 +153,16 @@ impl Desk {
             Self::Here(here) => here.registrar.import(rows, now_ms()),
             Self::There(remote) => {
                 let answer = remote.post("/v1/imports", &rows)?;
+                serde_json::from_value(answer).map_err(|error| remote.nonsense(&error))
+            }
+        }
+    }
+
+    pub(super) fn withdraw(&mut self, what: &Withdrawal) -> Result<Withdrawn, Error> {
+        match self {
+            Self::Here(here) => here.registrar.withdraw(what, now_ms()),
+            Self::There(remote) => {
+                let answer = remote.post("/v1/imports/withdrawals", what)?;
                 serde_json::from_value(answer).map_err(|error| remote.nonsense(&error))
             }
         }

@@ -1,24 +1,41 @@
 //! Evidence: read from a file and kept beside the ledger, or fetched from where it is kept.
 
-use std::{io::Write, path::Path, process::ExitCode};
+use std::{
+    io::{IsTerminal, stdout},
+    path::Path,
+    process::ExitCode,
+};
 
-use ostrakon_ledger::{Digest, Evidence, RecordId};
+use ostrakon_ledger::{Digest, Evidence, RecordId, evidence::BODY_BYTES_MAX};
 
-use super::{Place, desk::Desk};
-use crate::{durable::file_error, error::Error, home::random};
+use super::{Place, desk::Desk, input};
+use crate::{error::Error, home::random, output};
 
 /// Keeps a file under a fresh salt; the commitment to it, zero when there is none.
 pub(super) fn keep(desk: &mut Desk, file: Option<&Path>) -> Result<Digest, Error> {
     let Some(file) = file else { return Ok(Digest::ZERO) };
-    let body = std::fs::read(file).map_err(|error| file_error(file, error))?;
+    let body = input::bytes(file, BODY_BYTES_MAX as u64)?;
     let evidence = Evidence::new(random()?, &body)?;
     desk.keep(&evidence)?;
     Ok(evidence.commitment())
 }
 
-/// Prints the body.
-pub(super) fn print(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
+/// How a body is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As it is, but printable on a terminal.
+    Shown,
+    /// As it is.
+    Raw,
+}
+
+/// Prints the body. Somebody else wrote it: a terminal shows it, line by line, and does not obey it.
+pub(super) fn print(place: &Place, id: RecordId, form: Form) -> Result<ExitCode, Error> {
     let evidence = Desk::open(place)?.evidence(&id)?;
-    std::io::stdout().write_all(evidence.body()).map_err(|error| file_error(Path::new("standard output"), error))?;
+    if form == Form::Shown && stdout().is_terminal() {
+        output::lines(&String::from_utf8_lossy(evidence.body()))?;
+    } else {
+        output::raw(evidence.body())?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,8 @@ use crate::{
     error::Error,
     explaining::{Audience, Question},
     node::start::outlook,
+    out,
+    output::{self, OutputError},
     rebuttals::Heard,
     scorebook::fold,
 };
@@ -26,12 +28,12 @@ pub(super) fn explain(place: &Place, question: &Question, json: bool) -> Result<
         Desk::There(remote) => remote.get(&path_of(question))?,
     };
     if json {
-        println!("{}", serde_json::to_string_pretty(&explanation).unwrap_or_default());
+        output::json(&explanation)?;
     } else {
-        print_head(&explanation);
+        print_head(&explanation)?;
         match question.audience {
-            Audience::Operator => print_reasons(&explanation),
-            Audience::Outsider => print_votes(&explanation),
+            Audience::Operator => print_reasons(&explanation)?,
+            Audience::Outsider => print_votes(&explanation)?,
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -56,31 +58,32 @@ fn explain_here(here: &Here, question: &Question) -> Result<Value, Error> {
     fold(&mut book, &reader)?;
     let now = now_ms();
     book.advance(now);
-    let heard = Heard::new(question.answer(&book, now)?, &reader)?;
+    let heard = Heard::new(question.answer(&book, now)?, &reader, u64::MAX)?;
     serde_json::to_value(heard).map_err(|error| Error::BadRequest(error.to_string()))
 }
 
 /// The sentence, and from where the score is seen.
-fn print_head(explanation: &Value) {
-    println!("{}", explanation["sentence"].as_str().unwrap_or_default());
-    println!(
+fn print_head(explanation: &Value) -> Result<(), OutputError> {
+    out!("{}", explanation["sentence"].as_str().unwrap_or_default())?;
+    out!(
         "  score {}, confidence {} (of 1000), seen by {} at ledger index {}, parameters {:.8}",
         explanation["score"],
         explanation["confidence"],
         text(&explanation["viewpoint"]),
         explanation["ledger_index"],
         text(&explanation["parameters"]),
-    );
+    )?;
     if let Some(index) = explanation["convicted_at_index"].as_u64() {
-        println!("  it told two stories: `ostrakon ledger fork` has the proof, which stands at index {index}");
+        out!("  it told two stories: `ostrakon ledger fork` has the proof, which stands at index {index}")?;
     }
+    Ok(())
 }
 
 /// The votes that weigh most, then how others see it, then what the node's own users say.
-fn print_reasons(explanation: &Value) {
+fn print_reasons(explanation: &Value) -> Result<(), OutputError> {
     let contributions = array(&explanation["contributions"]);
     for vote in contributions.iter().take(LINES_MAX) {
-        println!(
+        out!(
             "  {:>+8.3} votes  {} {} by {} (index {}){}",
             in_votes(number(&vote["weight_nv"])),
             number(&vote["value"]),
@@ -88,51 +91,54 @@ fn print_reasons(explanation: &Value) {
             text(&vote["voter"]),
             vote["index"],
             path(&vote["path"]),
-        );
-        print_beside(explanation, &vote["index"]);
+        )?;
+        print_beside(explanation, &vote["index"])?;
     }
-    print_hidden(contributions.len());
+    print_hidden(contributions.len())?;
     let others = array(&explanation["viewpoints"]).iter().filter(|seen| seen["viewpoint"] != explanation["viewpoint"]);
     for seen in others {
-        println!("  seen by {}: score {}, confidence {}", text(&seen["viewpoint"]), seen["score"], seen["confidence"]);
+        out!("  seen by {}: score {}, confidence {}", text(&seen["viewpoint"]), seen["score"], seen["confidence"])?;
     }
     let own = &explanation["own"];
     if number(&own["reports"]) > 0 {
-        println!(
+        out!(
             "  this node's own users: {} reports, {:+.3} for it and {:+.3} against it",
             own["reports"],
             in_votes(number(&own["positive_nv"])),
             -in_votes(number(&own["negative_nv"])),
-        );
+        )?;
     }
+    Ok(())
 }
 
 /// The votes as the ledger has them, the latest first.
-fn print_votes(explanation: &Value) {
+fn print_votes(explanation: &Value) -> Result<(), OutputError> {
     let votes = array(&explanation["votes"]);
     for vote in votes.iter().take(LINES_MAX) {
         let (value, category, voter) = (number(&vote["value"]), text(&vote["category"]), text(&vote["voter"]));
-        println!("  {value:>+4} {category} by {voter} (index {})", vote["index"]);
-        print_beside(explanation, &vote["index"]);
+        out!("  {value:>+4} {category} by {voter} (index {})", vote["index"])?;
+        print_beside(explanation, &vote["index"])?;
     }
-    print_hidden(votes.len());
+    print_hidden(votes.len())
 }
 
 /// Where a vote was copied from, if it was, and what the accused answered to it.
-fn print_beside(explanation: &Value, vote_index: &Value) {
+fn print_beside(explanation: &Value, vote_index: &Value) -> Result<(), OutputError> {
     for from in array(&explanation["copied"]).iter().filter(|from| from["vote_index"] == *vote_index) {
-        println!("                  copied from {} (index {} there)", text(&from["ledger"]), from["index"]);
+        out!("                  copied from {} (index {} there)", text(&from["ledger"]), from["index"])?;
     }
     for answer in array(&explanation["rebuttals"]).iter().filter(|answer| answer["vote_index"] == *vote_index) {
-        println!("                  answered: {} (index {})", text(&answer["answer"]), answer["index"]);
+        out!("                  answered: {} (index {})", text(&answer["answer"]), answer["index"])?;
     }
+    Ok(())
 }
 
-fn print_hidden(listed: usize) {
+fn print_hidden(listed: usize) -> Result<(), OutputError> {
     let hidden = listed.saturating_sub(LINES_MAX);
     if hidden > 0 {
-        println!("  and {hidden} more; --json has them");
+        out!("  and {hidden} more; --json has them")?;
     }
+    Ok(())
 }
 
 /// How trust came to the voter, if it had to come.

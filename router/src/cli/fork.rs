@@ -1,11 +1,12 @@
 //! `ledger fork`: prints the proof that a peer told two stories, and checks one without any node.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use ostrakon_ledger::{Body, Contradiction, Equivocate, PeerName, SignedRecord, Verified};
 
-use crate::{durable::file_error, error::Error, home::Home};
+use super::{input, proof::PROOF_BYTES_MAX};
+use crate::{error::Error, home::Home, out, output};
 
 /// Either a convicted peer or a proof to check.
 #[derive(Debug, Args)]
@@ -23,10 +24,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<ExitCode, Error> {
     match (&options.peer, &options.check) {
-        (_, Some(file)) => {
-            let bytes = std::fs::read(file).map_err(|error| file_error(file, error))?;
-            check(&bytes)
-        }
+        (_, Some(file)) => check(&input::bytes(file, PROOF_BYTES_MAX)?),
         (Some(peer), None) => print(&Home::at(&options.dir), peer),
         (None, None) => Err(Error::BadRequest("name a peer, or a proof with --check".into())),
     }
@@ -40,7 +38,7 @@ fn print(home: &Home, peer: &PeerName) -> Result<ExitCode, Error> {
     let entry = reader.entry(index)?.ok_or_else(none)?;
     let mut envelope = entry.record.to_envelope();
     envelope.push(b'\n');
-    std::io::stdout().write_all(&envelope).map_err(|error| Error::BadRequest(error.to_string()))?;
+    output::raw(&envelope)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -51,18 +49,19 @@ fn check(envelope: &[u8]) -> Result<ExitCode, Error> {
         return Err(Error::BadRequest(format!("this is a `{}`, not a proof of two stories", record.kind().as_str())));
     };
     let Equivocate { accused, accused_key, contradiction } = equivocate.as_ref();
-    println!("{accused} told two stories");
-    println!("  both signed by {accused_key}; compare it with the key that you know {accused} by");
+    out!("{accused} told two stories")?;
+    out!("  both signed by {accused_key}; compare it with the key that you know {accused} by")?;
     match contradiction {
         Contradiction::Records(first, second) => {
-            println!("  two records with seq {}:", first.record().header.seq);
-            println!("  {} {}", first.id(), String::from_utf8_lossy(first.payload()));
-            println!("  {} {}", second.id(), String::from_utf8_lossy(second.payload()));
+            out!("  two records with seq {}:", first.record().header.seq)?;
+            out!("  {} {}", first.id(), String::from_utf8_lossy(first.payload()))?;
+            out!("  {} {}", second.id(), String::from_utf8_lossy(second.payload()))?;
         }
         Contradiction::Checkpoints(first, second, _) => {
-            println!("  two checkpoints of which the first is no prefix of the second:\n{first}\n{second}");
+            out!("  two checkpoints of which the first is no prefix of the second:")?;
+            output::lines(&format!("{first}\n{second}"))?;
         }
     }
-    println!("  reported by {}", record.record().header.author);
+    out!("  reported by {}", record.record().header.author)?;
     Ok(ExitCode::SUCCESS)
 }

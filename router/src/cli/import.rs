@@ -1,6 +1,11 @@
-//! `import votes`.
+//! `import votes`: reads a list, checks whether it can be meant, and hands its rows to the node, or shows what it would.
+
+mod ours;
+mod report;
+mod withdraw;
 
 use std::{
+    collections::HashSet,
     fs::{File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
@@ -9,27 +14,32 @@ use std::{
 };
 
 use clap::Args;
+use ostrakon_ledger::{LedgerReader, PeerName, Subject};
 
-use super::{Place, desk::Desk, ledger::progress};
+use self::report::Outcome;
+pub(super) use self::withdraw::{Options as WithdrawOptions, withdraw};
+use super::{Place, desk::Desk, input, ledger::progress};
 use crate::{
+    clock::now_ms,
     durable::file_error,
     error::Error,
-    import::{FILE_BYTES_MAX, Format, Input, parse},
-    registrar::Receipt,
+    home::Home,
+    import::{
+        Again, Checked, Checks, Covered, FILE_BYTES_MAX, Format, ImportError, Input, Sources, check, parse,
+        pseudo_peers,
+    },
+    registrar::{Imported, Receipt},
 };
 
 /// Rows sent at a time: each chunk is durable before the next one is sent.
 const CHUNK_ROWS: usize = 500;
-
-/// Skipped rows shown; the rest is counted.
-const SKIPPED_SHOWN_MAX: usize = 10;
 
 /// What to import and where to.
 #[derive(Debug, Args)]
 pub(super) struct Options {
     /// The file
     file: PathBuf,
-    /// otc, fediverse or mastodon
+    /// otc, fediverse or mastodon; mastodon also reads plain lists of domains, one a line
     #[arg(long)]
     format: Format,
     /// Whose export it is (mastodon only)
@@ -38,6 +48,21 @@ pub(super) struct Options {
     /// When it was exported, Unix milliseconds (mastodon only; the file's time by default)
     #[arg(long, value_name = "MS")]
     date: Option<u64>,
+    /// Show what would be added, and whom it hits, and add nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Withdraw what an earlier export of the source named and this one does not (mastodon only)
+    #[arg(long)]
+    complete: bool,
+    /// Cast again what the source said before, with the date of this file, also what was taken back
+    #[arg(long)]
+    refresh: bool,
+    /// Import rows against this node itself, too
+    #[arg(long)]
+    even_us: bool,
+    /// Import rows against whole public suffixes such as `com`, too
+    #[arg(long)]
+    even_suffixes: bool,
     /// Append `line id index` of every record that became durable to this file, synced chunk by chunk
     #[arg(long, value_name = "FILE")]
     receipts: Option<PathBuf>,
@@ -45,51 +70,142 @@ pub(super) struct Options {
     place: Place,
 }
 
-pub(super) fn votes(options: &Options) -> Result<ExitCode, Error> {
-    let date = match options.format {
-        Format::Mastodon => options.date.or_else(|| modified_ms(&options.file)),
-        Format::Otc | Format::Fediverse => options.date,
-    };
-    let input = Input::new(options.format, options.source.as_deref(), date)?;
-    let csv = read(&options.file)?;
-    let mut desk = Desk::open(&options.place)?;
-    let parsed = parse(&input, &csv, &desk.domain()?)?;
-    for row in parsed.skipped.iter().take(SKIPPED_SHOWN_MAX) {
-        eprintln!("skipped line {}: {} `{}` {}", row.line, row.column, row.value, row.reason);
+impl Options {
+    /// The format with what stands beside the file.
+    fn input(&self) -> Result<Input, Error> {
+        let date = match self.format {
+            Format::Mastodon => self.date.or_else(|| modified_ms(&self.file)),
+            Format::Otc | Format::Fediverse => self.date,
+        };
+        let input = Input::new(self.format, self.source.as_deref(), date)?;
+        if self.complete && self.format != Format::Mastodon {
+            let reason = "is not possible: the file says itself what is withdrawn";
+            return Err(ImportError::Argument { argument: "complete", format: self.format, reason }.into());
+        }
+        Ok(input)
     }
-    let mut receipts = options.receipts.as_deref().map(Receipts::open).transpose()?;
+
+    /// Reads the file and checks it against what matters to this node.
+    fn rows(&self, input: &Input, desk: &Desk) -> Result<Checked, Error> {
+        let chosen = |word| if word { Covered::Import } else { Covered::Skip };
+        let csv = input::bytes(&self.file, FILE_BYTES_MAX as u64)?;
+        let ours = ours::of(&self.place, desk)?;
+        let checks = Checks { now_ms: now_ms(), ours, suffixes: chosen(self.even_suffixes), us: chosen(self.even_us) };
+        let mut checked = check(input, parse(input, &csv, &desk.domain()?)?, &checks)?;
+        if self.refresh {
+            checked.votes.iter_mut().for_each(|vote| vote.again = Again::Always);
+        }
+        Ok(checked)
+    }
+}
+
+/// 1. Look at the arguments, read and check the whole file; say whom it hits.
+/// 2. Add its rows chunk by chunk, or go through the same steps without adding.
+/// 3. Name what left the list, and withdraw it if that is asked for.
+pub(super) fn votes(options: &Options) -> Result<ExitCode, Error> {
+    let input = options.input()?;
+    let mut desk = Desk::open(&options.place)?;
+    let checked = options.rows(&input, &desk)?;
+    report::checked(&checked, options.format);
+    let mut outcome = if options.dry_run {
+        preview(&checked, &reader(&desk, &options.place)?)?
+    } else {
+        add(&mut desk, &checked, options.receipts.as_deref())?
+    };
+    outcome.rows = checked.votes.len();
+    outcome.skipped = checked.skipped.len();
+    report::outcome(&outcome, options.dry_run)?;
+    if let Input::Mastodon { source, exported_at_ms } = &input {
+        let left = Left { source, until_ms: *exported_at_ms, checked: &checked };
+        left.handle(&mut desk, options)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(desk: &mut Desk, checked: &Checked, receipts: Option<&Path>) -> Result<Outcome, Error> {
+    let mut receipts = receipts.map(Receipts::open).transpose()?;
     let bar = progress("votes imported");
-    bar.set_length(parsed.votes.len() as u64);
-    let (mut added, mut sources, mut present, mut outdated, mut void) = (0, 0, 0, 0, 0);
-    for chunk in parsed.votes.chunks(CHUNK_ROWS) {
+    bar.set_length(checked.votes.len() as u64);
+    let mut outcome = Outcome::default();
+    for chunk in checked.votes.chunks(CHUNK_ROWS) {
         let imported = desk.import(chunk)?;
         if let Some(receipts) = &mut receipts {
             receipts.write(&imported.receipts)?;
         }
         let admissions = imported.receipts.iter().filter(|receipt| receipt.line == 0).count();
-        sources += admissions;
-        added += imported.receipts.len() - admissions;
-        present += imported.present;
-        outdated += imported.outdated;
-        void += imported.void;
+        outcome.count(&imported, imported.receipts.len() - admissions, admissions);
         bar.inc(chunk.len() as u64);
     }
     bar.finish_and_clear();
-    println!("{added} records added for {} votes, {sources} new sources", parsed.votes.len());
-    println!(
-        "{present} were there already, {outdated} outdated, {void} withdraw nothing, {} rows skipped",
-        parsed.skipped.len()
-    );
-    Ok(ExitCode::SUCCESS)
+    Ok(outcome)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let fault = |error: std::io::Error| file_error(path, error);
-    let len_bytes = std::fs::metadata(path).map_err(fault)?.len();
-    if len_bytes > FILE_BYTES_MAX as u64 {
-        return Err(file_error(path, format!("has {len_bytes} bytes, at most {FILE_BYTES_MAX} are read")));
+/// What [`add`] would do.
+fn preview(checked: &Checked, reader: &LedgerReader) -> Result<Outcome, Error> {
+    let (mut sources, mut new, mut added) = (Sources::new(), HashSet::new(), 0);
+    let mut imported = Imported::default();
+    for row in &checked.votes {
+        if reader.author(&row.source)?.is_none() {
+            new.insert(&row.source);
+        }
+        match sources.preview(reader, row)? {
+            Ok(records) => added += records,
+            Err(skip) => imported.count(skip),
+        }
     }
-    std::fs::read(path).map_err(fault)
+    let mut outcome = Outcome::default();
+    outcome.count(&imported, added, new.len());
+    Ok(outcome)
+}
+
+/// The rows of earlier exports of a source that its latest one has no more.
+struct Left<'a> {
+    source: &'a str,
+    until_ms: u64,
+    checked: &'a Checked,
+}
+
+impl Left<'_> {
+    /// Says how many there are; withdraws them if that is asked for.
+    fn handle(&self, desk: &mut Desk, options: &Options) -> Result<(), Error> {
+        let reader = match reader(desk, &options.place) {
+            Ok(reader) => reader,
+            Err(error) if options.complete => return Err(error),
+            Err(_) => return Ok(()),
+        };
+        let own = desk.domain()?;
+        // What was skipped is in the file all the same.
+        let skipped = self.checked.skipped.iter();
+        let skipped = skipped.filter_map(|row| PeerName::normalise(&row.value).ok().map(Subject::Peer));
+        let named: HashSet<_> = self.checked.votes.iter().map(|vote| vote.subject.clone()).chain(skipped).collect();
+        for source in pseudo_peers(self.source, Some(Format::Mastodon), &own)? {
+            let gone = Sources::new().gone(&reader, &source, &named, self.until_ms)?;
+            if gone.is_empty() {
+                continue;
+            }
+            if options.complete && !options.dry_run {
+                let withdrawn = withdraw::subjects(desk, &source, Some(&gone))?;
+                report::completed(withdrawn)?;
+            } else {
+                report::gone(&gone, options.complete)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The ledger to read, also while the node is served.
+fn reader(desk: &Desk, place: &Place) -> Result<LedgerReader, Error> {
+    match desk {
+        Desk::Here(here) => Ok(here.registrar.ledger().reader()),
+        Desk::There(_) if place.node.is_none() => {
+            let home = Home::at(&place.dir);
+            home.read_ledger(&home.config(std::env::vars_os())?)
+        }
+        Desk::There(_) => {
+            Err(Error::BadRequest("this reads the ledger: name the node's directory in place of its address".into()))
+        }
+    }
 }
 
 fn modified_ms(path: &Path) -> Option<u64> {

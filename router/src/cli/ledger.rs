@@ -1,7 +1,7 @@
 //! `ledger verify`, `export`, `import` and `heal`.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::{BufReader, BufWriter, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -12,7 +12,8 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use ostrakon_ledger::{Damage, LedgerError, PeerName, archive, archive::Archive, note::NoteKey, verify};
 
-use crate::{durable::file_error, error::Error, home::Home, remote::RemoteLog};
+use super::input;
+use crate::{durable::file_error, err, error::Error, home::Home, out, remote::RemoteLog};
 
 /// What `--help` documents for damage.
 const DAMAGED: u8 = 4;
@@ -95,10 +96,10 @@ fn verify_home(home: &Home) -> Result<ExitCode, Error> {
     bar.finish_and_clear();
     Ok(match outcome {
         Ok(report) => {
-            println!("tree size   {}", report.tree_size);
-            println!("root        {}", hex::encode(report.root));
-            println!("chain head  {}", report.chain_head);
-            println!("chain, tree, tiles, times, signatures, rules and the signed state agree");
+            out!("tree size   {}", report.tree_size)?;
+            out!("root        {}", hex::encode(report.root))?;
+            out!("chain head  {}", report.chain_head)?;
+            out!("chain, tree, tiles, times, signatures, rules and the signed state agree")?;
             ExitCode::SUCCESS
         }
         Err(damage) => damaged(&damage),
@@ -112,19 +113,19 @@ fn verify_log(url: &str, vkey: &NoteKey) -> Result<ExitCode, Error> {
     bar.finish_and_clear();
     Ok(match outcome {
         Ok(report) => {
-            println!("origin      {}", report.origin);
-            println!("tree size   {}", report.tree_size);
-            println!("root        {}", hex::encode(report.root));
+            out!("origin      {}", report.origin)?;
+            out!("tree size   {}", report.tree_size)?;
+            out!("root        {}", hex::encode(report.root))?;
             match report.ledger {
                 Some(ledger) => {
-                    println!("network     {}", ledger.network);
-                    println!("chain head  {}", ledger.chain_head);
-                    println!("checkpoint, tree, tiles, entries, chain, times, signatures and rules agree");
+                    out!("network     {}", ledger.network)?;
+                    out!("chain head  {}", ledger.chain_head)?;
+                    out!("checkpoint, tree, tiles, entries, chain, times, signatures and rules agree")?;
                 }
-                None => println!(
+                None => out!(
                     "checkpoint, tree, tiles and entries agree; by its origin it is no Ostrakon ledger: what the entries mean, \
                      who signed them and by which rules was not checked"
-                ),
+                )?,
             }
             ExitCode::SUCCESS
         }
@@ -133,7 +134,7 @@ fn verify_log(url: &str, vkey: &NoteKey) -> Result<ExitCode, Error> {
 }
 
 fn damaged(damage: &Damage) -> ExitCode {
-    eprintln!("error: {damage}");
+    err!("error: {damage}");
     ExitCode::from(DAMAGED)
 }
 
@@ -150,7 +151,7 @@ fn export(home: &Home, file: &Path) -> Result<ExitCode, Error> {
     bar.finish_and_clear();
     match outcome {
         Ok(entries) => {
-            println!("{entries} entries exported to {}", file.display());
+            out!("{entries} entries exported to {}", file.display())?;
             Ok(ExitCode::SUCCESS)
         }
         Err(error) => {
@@ -163,25 +164,23 @@ fn export(home: &Home, file: &Path) -> Result<ExitCode, Error> {
 fn import(home: &Home, file: &Path, newest: bool) -> Result<ExitCode, Error> {
     let config = home.config(std::env::vars_os())?;
     let key = home.secrets()?.key.public();
-    let input = File::open(file).map_err(|error| file_error(file, error))?;
+    let archive = input::open(file)?;
     let bar = progress("entries imported");
-    let outcome = Archive::open(BufReader::new(input))
+    let outcome = Archive::open(BufReader::new(archive))
         .map_err(Error::from)
         .and_then(|archive| home.import_ledger(&config, &key, archive, newest, &mut shown(&bar)));
     bar.finish_and_clear();
     match outcome {
         Ok(restored) => {
             let (has, signed) = (restored.tree_size, restored.signed_size);
-            println!("{has} entries imported, every one checked");
+            out!("{has} entries imported, every one checked")?;
             if has < signed {
-                println!(
-                    "{signed} were signed: entries {has}..{signed} are missing; `ostrakon ledger heal` fetches them"
-                );
+                out!("{signed} were signed: entries {has}..{signed} are missing; `ostrakon ledger heal` fetches them")?;
             }
             Ok(ExitCode::SUCCESS)
         }
         Err(Error::Ledger(error @ (LedgerError::Damaged { .. } | LedgerError::Archive(_)))) => {
-            eprintln!("error: {}: {error}; nothing was imported", file.display());
+            err!("error: {}: {error}; nothing was imported", file.display());
             Ok(ExitCode::from(DAMAGED))
         }
         Err(error) => Err(error),
@@ -197,12 +196,12 @@ fn heal(home: &Home, from: &str) -> Result<ExitCode, Error> {
     bar.finish_and_clear();
     let healed = healed?;
     if healed.from == healed.to {
-        println!("nothing is missing: {} entries, as signed", healed.to);
+        out!("nothing is missing: {} entries, as signed", healed.to)?;
     } else {
-        println!("entries {}..{} are back; they have the root that was signed", healed.from, healed.to);
+        out!("entries {}..{} are back; they have the root that was signed", healed.from, healed.to)?;
     }
     if healed.newer {
-        println!("the copy had a newer checkpoint of this ledger than the signed state, which now holds it");
+        out!("the copy had a newer checkpoint of this ledger than the signed state, which now holds it")?;
     }
     Ok(ExitCode::SUCCESS)
 }

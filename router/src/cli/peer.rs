@@ -7,7 +7,7 @@ use ostrakon_ledger::{Malformed, PeerName, PublicKey, note::NoteKey};
 use serde_json::{Value, json};
 
 use super::{Place, desk::Desk};
-use crate::{config::WebhookUrl, error::Error};
+use crate::{config::WebhookUrl, error::Error, out, output::OutputError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -77,20 +77,20 @@ fn key(text: &str) -> Result<PublicKey, Malformed> {
 fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Error> {
     let answer = Desk::open(place)?.admit(name.clone(), key)?;
     let verb = if answer["new"] == Value::Bool(false) { "was admitted already" } else { "admitted" };
-    println!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]));
+    out!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn follow(place: &Place, name: &PeerName, url: Option<&WebhookUrl>) -> Result<ExitCode, Error> {
     let url = url.map_or_else(|| format!("https://{name}"), |url| url.as_str().to_owned());
     Desk::open(place)?.follow(name, &url)?;
-    println!("{name}: its ledger at {url} is copied and checked while this node is served");
+    out!("{name}: its ledger at {url} is copied and checked while this node is served")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn unfollow(place: &Place, name: &PeerName) -> Result<ExitCode, Error> {
     Desk::open(place)?.unfollow(name)?;
-    println!("{name}: not followed any more; mirrors/{name} keeps the copy and what was seen signed");
+    out!("{name}: not followed any more; mirrors/{name} keeps the copy and what was seen signed")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -111,25 +111,25 @@ fn list(place: &Place) -> Result<ExitCode, Error> {
                 print(&json!({
                     "peer": peer.as_str(), "key": head.key.to_string(), "seq": head.seq, "imported": head.imported,
                     "follows": follows,
-                }));
+                }))?;
             }
         }
         Desk::There(remote) => {
-            remote.get("/v1/peers")?["peers"].as_array().into_iter().flatten().for_each(print);
+            remote.get("/v1/peers")?["peers"].as_array().into_iter().flatten().try_for_each(print)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(peer: &Value) {
+fn print(peer: &Value) -> Result<(), OutputError> {
     let imported = if peer["imported"] == Value::Bool(true) { "  imported" } else { "" };
-    println!("{}  {}  {} records{imported}", text(&peer["peer"]), text(&peer["key"]), peer["seq"]);
+    out!("{}  {}  {} records{imported}", text(&peer["peer"]), text(&peer["key"]), peer["seq"])?;
     if let Some(index) = peer["convicted_at_index"].as_u64() {
-        println!("  told two stories: convicted at index {index}, see `ostrakon ledger fork`");
+        out!("  told two stories: convicted at index {index}, see `ostrakon ledger fork`")?;
     }
     let follows = &peer["follows"];
-    let Some(url) = follows["url"].as_str() else { return };
-    println!("  its ledger at {url}: {}, {} entries copied", text(&follows["state"]), follows["entries"]);
+    let Some(url) = follows["url"].as_str() else { return Ok(()) };
+    out!("  its ledger at {url}: {}, {} entries copied", text(&follows["state"]), follows["entries"])?;
     for (count, what) in [
         ("taken", "records entered this ledger since the start"),
         ("strangers", "entries by authors who are not admitted here"),
@@ -137,12 +137,13 @@ fn print(peer: &Value) {
         ("forgotten", "records of this node are there and not here: was this folder restored from an old backup?"),
     ] {
         if let Some(count) = follows[count].as_u64().filter(|count| *count > 0) {
-            println!("    {count} {what}");
+            out!("    {count} {what}")?;
         }
     }
     if let Some(reason) = follows["reason"].as_str() {
-        println!("    {reason}");
+        out!("    {reason}")?;
     }
+    Ok(())
 }
 
 fn text(value: &Value) -> &str {

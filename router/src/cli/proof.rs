@@ -5,7 +5,11 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use ostrakon_ledger::{Effect, Provenance, Receipt, RecordId, Unproven, Verified, checkpoint::origin, note::NoteKey};
 
-use crate::{durable::file_error, error::Error, home::Home};
+use super::input;
+use crate::{error::Error, home::Home, out, output};
+
+/// Largest receipt or proof that is read; a proof of two stories has two records or checkpoints in base64.
+pub(super) const PROOF_BYTES_MAX: u64 = 1 << 20;
 
 /// Either a record to prove or a receipt to check.
 #[derive(Debug, Args)]
@@ -27,14 +31,14 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Error> {
     match (&options.verify, &options.vkey, options.id) {
         (Some(file), Some(vkey), wanted) => {
-            let text = std::fs::read_to_string(file).map_err(|error| file_error(file, error))?;
+            let text = input::text(file, PROOF_BYTES_MAX)?;
             check(&text, vkey, wanted)
         }
         (_, _, Some(id)) => {
             let home = Home::at(&options.dir);
             let reader = home.read_ledger(&home.config(std::env::vars_os())?)?;
             let receipt = reader.receipt(&id)?.ok_or_else(|| Error::NoSuchRecord(id.to_string()))?;
-            print!("{receipt}");
+            output::raw(receipt.to_string().as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
         (_, _, None) => Err(Error::BadRequest("name a record, or a receipt with --verify and --vkey".into())),
@@ -49,14 +53,14 @@ fn check(text: &str, vkey: &NoteKey, wanted: Option<RecordId>) -> Result<ExitCod
     if let Some(wanted) = wanted.filter(|wanted| *wanted != record.id()) {
         return Err(Unproven::OtherRecord { wanted, found: record.id() }.into());
     }
-    println!("record      {}", record.id());
-    println!("author      {}", record.record().header.author);
-    println!("stands at   index {} of {} in {}", entry.index, checkpoint.tree_size, checkpoint.origin);
-    println!("received    {} ms", entry.received_at_ms);
+    out!("record      {}", record.id())?;
+    out!("author      {}", record.record().header.author)?;
+    out!("stands at   index {} of {} in {}", entry.index, checkpoint.tree_size, checkpoint.origin)?;
+    out!("received    {} ms", entry.received_at_ms)?;
     if let Some(Provenance { ledger, index }) = &entry.provenance {
         let effect = if entry.effect == Effect::Inert { ", without effect here" } else { "" };
-        println!("copied from index {index} of {}{effect}", origin(ledger));
+        out!("copied from index {index} of {}{effect}", origin(ledger))?;
     }
-    println!("{}", String::from_utf8_lossy(record.payload()));
+    out!("{}", String::from_utf8_lossy(record.payload()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,61 +1,92 @@
 //! `init` and `serve`.
 
-use std::{io::IsTerminal, net::SocketAddr, process::ExitCode};
+mod signals;
+
+use std::{net::SocketAddr, process::ExitCode};
 
 use ostrakon_ledger::PeerName;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
+use self::signals::{Signal, Signals};
 use crate::{
-    config::{LogFormat, LogSection},
+    config::{Config, LogFormat, LogSection},
     error::Error,
     home::Home,
-    node,
+    node::{self, Served},
+    out,
+    output::LogWriter,
 };
 
 pub(super) fn init(home: &Home, domain: &PeerName, network: &str) -> Result<ExitCode, Error> {
     home.init(domain, network)?;
     let key = home.secrets()?.key.public();
-    println!("{domain} is a node now");
-    println!("  key            {key}");
-    println!("  configuration  {}", home.config_path().display());
-    println!("  policy         {}", home.policy_path().display());
+    out!("{domain} is a node now")?;
+    out!("  key            {key}")?;
+    out!("  configuration  {}", home.config_path().display())?;
+    out!("  policy         {}", home.policy_path().display())?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Serves a node until a signal ends it. SIGHUP reloads and never ends; a second signal to end does not wait for the rest.
 pub(super) fn serve(home: Home, public: Option<SocketAddr>, local: Option<SocketAddr>) -> Result<ExitCode, Error> {
-    let config = home.config(std::env::vars_os())?.listening_on(public, local)?;
+    let read =
+        |home: &Home| -> Result<Config, Error> { Ok(home.config(std::env::vars_os())?.listening_on(public, local)?) };
+    let config = read(&home)?;
     start_logging(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::Stopped { part: "runtime", reason: error.to_string() })?;
-    runtime.block_on(async {
-        let trouble = |error: std::io::Error| Error::Stopped { part: "signals", reason: error.to_string() };
-        let mut terminate = signal(SignalKind::terminate()).map_err(trouble)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(trouble)?;
-        let served = node::serve(home, config).await?;
-        println!("ready public={} local={}", served.public, served.local);
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let code = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        let served = node::serve(home.clone(), config.clone()).await?;
+        if let Err(error) = out!("ready public={} local={}", served.public, served.local) {
+            tracing::warn!(%error, "nobody was told that this node is ready");
+        }
+        loop {
+            match signals.next().await {
+                Signal::Reload => reload(&served, &config, read(&home)),
+                Signal::End(_) => break,
+                Signal::Meaningless(name) => tracing::info!(name, "this signal means nothing to a node"),
+            }
         }
         tracing::info!("draining");
-        served.drain().await;
-        tracing::info!("everything is written");
-        Ok::<_, Error>(())
+        let ended_by = tokio::select! {
+            () = served.drain() => None,
+            signal = signals.end() => Some(signal),
+        };
+        match ended_by {
+            None => tracing::info!("everything is written"),
+            Some(_) => tracing::warn!("a second signal: ended without waiting; all that was answered is written"),
+        }
+        Ok::<_, Error>(ended_by.map_or(ExitCode::SUCCESS, signals::exit_code))
     })?;
     // What outlived its time limit is left behind.
     runtime.shutdown_background();
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
-/// Logs go to standard error; standard output has the one line that scripts wait for.
+/// Takes up the policy at once, and says whether the configuration waits for a restart.
+fn reload(served: &Served, running: &Config, now: Result<Config, Error>) {
+    served.reload_policy();
+    match now {
+        Ok(now) if now == *running => {
+            tracing::info!("SIGHUP: the policy is read again; the configuration has not changed")
+        }
+        Ok(_) => tracing::warn!("SIGHUP: the policy is read again; the changed configuration takes a restart"),
+        Err(error) => {
+            tracing::error!(%error, "SIGHUP: the policy is read again; the changed configuration does not load");
+        }
+    }
+}
+
+/// Logs go to standard error; standard output has the one line that scripts wait for. There are no colours: an escape
+/// sequence in a log is always somebody else's, and is spelled out.
 fn start_logging(log: &LogSection) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::from_level(log.level.into()))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_writer(|| LogWriter)
+        .with_ansi(false);
     match log.format {
         LogFormat::Human => builder.init(),
         LogFormat::Json => builder.json().init(),

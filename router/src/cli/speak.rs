@@ -6,16 +6,19 @@ use ostrakon_ledger::{Answer, Category, RecordId, Subject};
 use ostrakon_policies::Policy;
 use serde_json::Value;
 
-use super::{Place, desk::Desk, evidence};
+use super::{Place, desk::Desk, evidence, input};
 use crate::{
     clock::now_ms,
     decision::DecisionId,
-    durable::file_error,
     error::Error,
     journal::Ruling,
+    out,
     registrar::{Ballot, Rebuttal},
     units::Span,
 };
+
+/// Largest policy that is read. The default one has some ten thousand bytes.
+const POLICY_BYTES_MAX: u64 = 4 << 20;
 
 pub(super) fn vote(
     place: &Place,
@@ -29,13 +32,13 @@ pub(super) fn vote(
     let mut desk = Desk::open(place)?;
     let commitment = evidence::keep(&mut desk, evidence)?;
     let answer = desk.cast(Ballot { subject, value, category, expires_at_ms, commitment })?;
-    println!("voted at index {}, record {}", answer["index"], text(&answer["id"]));
+    out!("voted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn retract(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
     let answer = Desk::open(place)?.retract(id)?;
-    println!("retracted at index {}, record {}", answer["index"], text(&answer["id"]));
+    out!("retracted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -43,35 +46,35 @@ pub(super) fn rebut(place: &Place, id: RecordId, answer: Answer, file: Option<&P
     let mut desk = Desk::open(place)?;
     let commitment = evidence::keep(&mut desk, file)?;
     let said = desk.rebut(Rebuttal { id, answer, commitment })?;
-    println!("rebutted at index {}, record {}", said["index"], text(&said["id"]));
+    out!("rebutted at index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn erase(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
     let said = Desk::open(place)?.erase(id)?;
-    println!("erased; said so at index {}, record {}", said["index"], text(&said["id"]));
+    out!("erased; said so at index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn rotate(place: &Place) -> Result<ExitCode, Error> {
     let said = Desk::open(place)?.rotate()?;
-    println!("a new key is in force since index {}, record {}", said["index"], text(&said["id"]));
+    out!("a new key is in force since index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn check_policy(file: &Path) -> Result<ExitCode, Error> {
-    let text = std::fs::read_to_string(file).map_err(|error| file_error(file, error))?;
+    let text = input::text(file, POLICY_BYTES_MAX)?;
     let policy = Policy::parse(&file.display().to_string(), &text)?;
     for warning in policy.warnings() {
-        println!("warning: {warning}");
+        out!("warning: {warning}")?;
     }
-    println!(
+    out!(
         "{}: {} limits, {} rules, digest {}",
         file.display(),
         policy.limits().len(),
         policy.rules().len(),
         hex::encode(policy.digest())
-    );
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,12 +82,7 @@ pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
     let Desk::There(remote) = Desk::open(place)? else { return Err(Error::NotServed) };
     let answer = remote.get("/v1/holds")?;
     for hold in answer["holds"].as_array().into_iter().flatten() {
-        println!(
-            "{}  route {}  expires at {}",
-            text(&hold["decision_id"]),
-            text(&hold["route"]),
-            hold["expires_at_ms"]
-        );
+        out!("{}  route {}  expires at {}", text(&hold["decision_id"]), text(&hold["route"]), hold["expires_at_ms"])?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -96,7 +94,7 @@ pub(super) fn rule(place: &Place, id: DecisionId, ruling: Ruling) -> Result<Exit
         Ruling::Reject => "reject",
     };
     remote.post(&format!("/v1/holds/{id}/{word}"), &Value::Null)?;
-    println!("{id}: {word} done");
+    out!("{id}: {word} done")?;
     Ok(ExitCode::SUCCESS)
 }
 

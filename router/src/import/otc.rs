@@ -6,7 +6,7 @@
 use ostrakon_ledger::{Category, PeerName, Subject};
 
 use super::rows::{Columns, each};
-use super::{Action, Format, ImportError, Parsed, SourceVote};
+use super::{Action, Again, Format, ImportError, Parsed, SourceVote};
 
 const COLUMNS: [&str; 4] = ["rater", "ratee", "rating", "time"];
 const RATER: usize = 0;
@@ -33,7 +33,8 @@ pub(super) fn parse(csv: &[u8], own: &PeerName) -> Result<Parsed, ImportError> {
             expires_at_ms: 0,
         };
         let subject = Subject::Peer(row.source(RATEE, format, own)?);
-        parsed.votes.push(SourceVote { source: row.source(RATER, format, own)?, subject, action, line: row.line });
+        let (source, again) = (row.source(RATER, format, own)?, Again::Later);
+        parsed.votes.push(SourceVote { source, subject, action, line: row.line, again });
         Ok(())
     })?;
     Ok(parsed)

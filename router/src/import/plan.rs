@@ -4,7 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use ostrakon_ledger::{Body, Category, PeerName, Record, RecordId, Subject, Vote};
 
-use super::{Action, SourceVote};
+use super::{Action, Again, SourceVote};
+
+/// By how much newer a list has to be for a vote that it repeats to be cast again, milliseconds: three weeks, somewhat less than
+/// a quarter of the default half-life. A list that is fetched each night adds what changed, and its other votes stay fresh.
+pub const RENEW_AFTER_MS: u64 = 21 * 86_400_000;
 
 /// What makes two votes of an import the same.
 type CastKey = (PeerName, Subject, Category, i8, u64);
@@ -22,6 +26,7 @@ pub struct Planner {
 struct Live {
     id: RecordId,
     category: Category,
+    value: i8,
     cast_at_ms: u64,
 }
 
@@ -47,6 +52,8 @@ pub enum Step {
 pub enum Skip {
     /// The vote was imported before.
     AlreadyThere,
+    /// The vote was imported before and taken back since.
+    TakenBack,
     /// The source has said something newer about the subject.
     Outdated,
     /// There is nothing to withdraw (any more).
@@ -61,8 +68,12 @@ impl Planner {
 
     /// Takes note of a record in the ledger; of other authors' records, too, if that is easier.
     pub fn note(&mut self, id: RecordId, record: &Record) {
-        let author = &record.header.author;
-        match &record.body {
+        self.note_body(id, &record.header.author, &record.body);
+    }
+
+    /// [`Planner::note`] for a record that is not made yet.
+    pub fn note_body(&mut self, id: RecordId, author: &PeerName, body: &Body) {
+        match body {
             Body::Vote(vote) => self.note_vote(id, author, vote),
             Body::Retract(retract) => {
                 let live = self.pair_of.get(&retract.target).and_then(|pair| self.live.get_mut(pair));
@@ -79,7 +90,7 @@ impl Planner {
         self.casts.insert(cast_key(author, vote));
         let live = self.live.entry(pair.clone()).or_default();
         live.retain(|old| old.category != vote.category);
-        live.push(Live { id, category: vote.category, cast_at_ms: vote.cast_at_ms });
+        live.push(Live { id, category: vote.category, value: vote.value, cast_at_ms: vote.cast_at_ms });
         self.pair_of.insert(id, pair);
     }
 
@@ -89,13 +100,14 @@ impl Planner {
         let live = self.live.get(&pair).map(Vec::as_slice).unwrap_or_default();
         match said.action {
             Action::Withdraw { at_ms } => {
-                let ids: Vec<_> = live.iter().filter(|vote| vote.cast_at_ms < at_ms).map(|vote| vote.id).collect();
+                let ids: Vec<_> = live.iter().filter(|vote| vote.cast_at_ms <= at_ms).map(|vote| vote.id).collect();
                 if ids.is_empty() { Step::Skip(Skip::NothingLive) } else { Step::Retract(ids) }
             }
             Action::Cast { value, category, cast_at_ms, expires_at_ms } => {
                 let vote = Vote { expires_at_ms, ..Vote::plain(pair.1, value, category, cast_at_ms) };
-                if self.casts.contains(&cast_key(&pair.0, &vote)) {
-                    return Step::Skip(Skip::AlreadyThere);
+                let equal = live.iter().find(|old| (old.category, old.value) == (category, value));
+                if let Some(skip) = self.repeats(said, &vote, equal) {
+                    return Step::Skip(skip);
                 }
                 if live.iter().any(|newer| newer.cast_at_ms > cast_at_ms) {
                     return Step::Skip(Skip::Outdated);
@@ -104,6 +116,52 @@ impl Planner {
                 Step::Cast { retract: other.map(|old| old.id).collect(), vote }
             }
         }
+    }
+}
+
+impl Planner {
+    /// Why a vote that the source may have cast before is not cast again. `equal` is its live vote with the same value.
+    fn repeats(&self, said: &SourceVote, vote: &Vote, equal: Option<&Live>) -> Option<Skip> {
+        let newer_by_ms = equal.map(|old| vote.cast_at_ms.saturating_sub(old.cast_at_ms));
+        let there = match said.again {
+            Again::Later => false,
+            Again::Aged => newer_by_ms.is_some_and(|ms| ms < RENEW_AFTER_MS),
+            Again::Always => newer_by_ms == Some(0),
+        };
+        if there {
+            return Some(Skip::AlreadyThere);
+        }
+        match (said.again, self.casts.contains(&cast_key(&said.source, vote))) {
+            (Again::Always, _) | (_, false) => None,
+            (Again::Aged, true) if equal.is_none() => Some(Skip::TakenBack),
+            (Again::Later | Again::Aged, true) => Some(Skip::AlreadyThere),
+        }
+    }
+
+    /// The votes of a source that stand, those about `subjects` if they are given, in a fixed order.
+    pub fn standing(&self, source: &PeerName, subjects: Option<&HashSet<Subject>>) -> Vec<RecordId> {
+        let mut ids: Vec<_> = self
+            .live
+            .iter()
+            .filter(|((author, subject), _)| author == source && subjects.is_none_or(|it| it.contains(subject)))
+            .flat_map(|(_, votes)| votes.iter().map(|vote| vote.id))
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The subjects about which a vote of a source stands that was cast no later than `until_ms`, except those in `named`, in
+    /// order.
+    pub fn gone(&self, source: &PeerName, named: &HashSet<Subject>, until_ms: u64) -> Vec<Subject> {
+        let stands = |votes: &[Live]| votes.iter().any(|vote| vote.cast_at_ms <= until_ms);
+        let mut gone: Vec<_> = self
+            .live
+            .iter()
+            .filter(|((author, subject), votes)| author == source && stands(votes) && !named.contains(subject))
+            .map(|((_, subject), _)| subject.clone())
+            .collect();
+        gone.sort_unstable();
+        gone
     }
 }
 

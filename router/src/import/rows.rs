@@ -5,9 +5,6 @@ use ostrakon_ledger::{PeerName, Subject};
 use super::{ImportError, QUOTE_CHARS_MAX, ROW_BYTES_MAX, SkippedRow, names};
 use crate::units::UNIT_MAX;
 
-/// A byte order mark, which some spreadsheets put first.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// Where the columns of a format stand in a file.
 pub(super) struct Columns<const N: usize> {
     names: [&'static str; N],
@@ -26,8 +23,7 @@ impl<const N: usize> Columns<N> {
         let mut at = [0; N];
         for (place, column) in at.iter_mut().zip(names) {
             let fault = |reason| Err(ImportError::Header { column, reason });
-            let named = |field: &[u8]| field.strip_prefix(b"#").unwrap_or(field).trim_ascii() == column.as_bytes();
-            let mut found = header.iter().enumerate().filter(|(_, field)| named(field));
+            let mut found = header.iter().enumerate().filter(|(_, field)| is_named(field, column));
             *place = match (found.next(), found.next()) {
                 (Some((at, _)), None) => at,
                 (None, _) => return fault("is missing"),
@@ -36,6 +32,18 @@ impl<const N: usize> Columns<N> {
         }
         Ok(Self { names, at, count: header.len() })
     }
+}
+
+/// How many columns rows have of which only the first one is used.
+const ANY_COUNT: usize = usize::MAX;
+
+/// What a list of domains has beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    /// A severity for each.
+    WithSeverity,
+    /// Nothing that is used.
+    DomainsOnly,
 }
 
 /// One row.
@@ -83,13 +91,12 @@ impl<const N: usize> Row<'_, N> {
     /// The server that a column names, or why the row cannot be used.
     pub(super) fn server(&self, column: usize) -> Result<Result<Subject, SkippedRow>, ImportError> {
         let text = self.text(column)?;
+        let text = if self.columns.count == ANY_COUNT { before_comment(text) } else { text };
         let skip = |reason| Ok(Err(self.skip(column, text, reason)));
-        match PeerName::normalise(text) {
+        // A block covers what is below the domain anyway: `*.a.example` says no more than `a.example`.
+        match PeerName::normalise(text.strip_prefix("*.").unwrap_or(text)) {
             Ok(name) => Ok(Ok(Subject::Peer(name))),
             Err(_) if text.is_empty() => Err(self.fault(column, text, "is empty")),
-            Err(_) if text.starts_with("*.") && PeerName::normalise(&text[2..]).is_ok() => {
-                skip("stands for all domains below it, which is no subject of a vote")
-            }
             Err(_) if text.contains('*') => skip("is obfuscated"),
             Err(_) => skip("is not a domain name"),
         }
@@ -109,38 +116,89 @@ fn quote(value: &str) -> String {
     value.chars().take(QUOTE_CHARS_MAX).collect()
 }
 
+/// Whether a field of a header is the name of a column, with or without a `#` before it.
+fn is_named(field: &[u8], column: &str) -> bool {
+    field.strip_prefix(b"#").unwrap_or(field).trim_ascii().eq_ignore_ascii_case(column.as_bytes())
+}
+
+/// What stands before a comment on the same line.
+fn before_comment(text: &str) -> &str {
+    text.split('#').next().unwrap_or_default().trim()
+}
+
 /// Goes through the rows of a file without a header.
 pub(super) fn each<const N: usize>(
     csv: &[u8],
     columns: &Columns<N>,
-    mut take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
+    take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
-    let mut reader = Reader::new(csv);
-    while let Some((line, record)) = reader.next()? {
-        if record.len() != columns.count {
-            return Err(ImportError::ColumnCount { line, expected: columns.count, found: record.len() });
-        }
-        take(&Row { line, columns, record })?;
-    }
-    Ok(())
+    rest(&mut Reader::new(csv), columns, take)
 }
 
 /// Goes through the rows of a file whose header has these columns. An empty file has none.
 pub(super) fn each_named<const N: usize>(
     csv: &[u8],
     names: [&'static str; N],
-    mut take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
+    take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     let mut reader = Reader::new(csv);
-    let columns = match reader.next()? {
+    let columns = match reader.next_row(names[0])? {
         Some((_, header)) => Columns::in_header(names, header)?,
-        None => return Err(ImportError::Header { column: names[0], reason: "is missing: the file is empty" }),
+        None => return Err(ImportError::NotAList("it has no rows")),
     };
-    while let Some((line, record)) = reader.next()? {
-        if record.len() != columns.count {
+    rest(&mut reader, &columns, take)
+}
+
+/// Goes through the rows of a list of domains: with a header that names the domain and perhaps the severity, or with
+/// neither header nor severity, or with no header and the severity in the second column.
+pub(super) fn each_listed(
+    csv: &[u8],
+    names: [&'static str; 2],
+    mut take: impl FnMut(&Row<'_, 2>, Listed) -> Result<(), ImportError>,
+) -> Result<Listed, ImportError> {
+    let mut reader = Reader::new(csv);
+    let [domain, severity] = names;
+    let Some((line, first)) = reader.next_row(domain)? else { return Err(ImportError::NotAList("it has no rows")) };
+    let has = |column| first.iter().any(|field| is_named(field, column));
+    if has(severity) {
+        let columns = Columns::in_header(names, first)?;
+        rest(&mut reader, &columns, |row| take(row, Listed::WithSeverity))?;
+        return Ok(Listed::WithSeverity);
+    }
+    if has(domain) {
+        let Columns { at: [at], .. } = Columns::in_header([domain], first)?;
+        let columns = Columns { names, at: [at, at], count: ANY_COUNT };
+        rest(&mut reader, &columns, |row| take(row, Listed::DomainsOnly))?;
+        return Ok(Listed::DomainsOnly);
+    }
+    let field = |at: usize| first.get(at).and_then(|field| std::str::from_utf8(field).ok()).unwrap_or_default().trim();
+    let is_domain = before_comment(field(0)).contains('.')
+        && PeerName::normalise(before_comment(field(0)).trim_start_matches("*.")).is_ok();
+    if !is_domain {
+        let reason = "is missing: the first row is neither a header with it nor a domain";
+        return Err(ImportError::Header { column: domain, reason });
+    }
+    let (listed, count) = match super::fediverse::action_of(field(1), 0) {
+        Some(_) => (Listed::WithSeverity, first.len()),
+        None => (Listed::DomainsOnly, ANY_COUNT),
+    };
+    let columns = Columns { names, at: [0, usize::from(listed == Listed::WithSeverity)], count };
+    let record = first.clone();
+    take(&Row { line, columns: &columns, record: &record }, listed)?;
+    rest(&mut reader, &columns, |row| take(row, listed))?;
+    Ok(listed)
+}
+
+fn rest<const N: usize>(
+    reader: &mut Reader<'_>,
+    columns: &Columns<N>,
+    mut take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
+    while let Some((line, record)) = reader.next_row("")? {
+        if columns.count != ANY_COUNT && record.len() != columns.count {
             return Err(ImportError::ColumnCount { line, expected: columns.count, found: record.len() });
         }
-        take(&Row { line, columns: &columns, record })?;
+        take(&Row { line, columns, record })?;
     }
     Ok(())
 }
@@ -152,13 +210,25 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(csv: &'a [u8]) -> Self {
-        let bytes = csv.strip_prefix(BYTE_ORDER_MARK).unwrap_or(csv);
+    fn new(bytes: &'a [u8]) -> Self {
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
         Self { reader, record: csv::ByteRecord::new(), bytes }
     }
 
-    fn next(&mut self) -> Result<Option<(u64, &csv::ByteRecord)>, ImportError> {
+    /// The next row that is no comment: one that begins with `#`, and is not the header with the column `named`.
+    fn next_row(&mut self, named: &str) -> Result<Option<(u64, &csv::ByteRecord)>, ImportError> {
+        while let Some(line) = self.read()? {
+            let is_comment = self.record.get(0).is_some_and(|field| field.starts_with(b"#"))
+                && (named.is_empty() || !self.record.iter().any(|field| is_named(field, named)));
+            if !is_comment {
+                return Ok(Some((line, &self.record)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads a row and says on which line it begins.
+    fn read(&mut self) -> Result<Option<u64>, ImportError> {
         let (start, before) = (self.reader.position().byte(), self.reader.position().line());
         // Reading from memory into bytes, of any number of columns, has no way to fail.
         let more = self.reader.read_byte_record(&mut self.record).unwrap_or(false);
@@ -167,7 +237,7 @@ impl<'a> Reader<'a> {
         if more && len_bytes > ROW_BYTES_MAX {
             return Err(ImportError::RowTooLong { line, len_bytes, max_bytes: ROW_BYTES_MAX });
         }
-        Ok(more.then_some((line, &self.record)))
+        Ok(more.then_some(line))
     }
 
     /// Empty lines before the row that begins at or after `start`: the reader steps over them without counting them in.

@@ -15,11 +15,13 @@ fn mastodon() -> Input {
 }
 
 fn vote(source: &str, subject: &str, action: Action, line: u64) -> SourceVote {
+    let again = if source.contains(".mastodon.") { Again::Aged } else { Again::Later };
     SourceVote {
         source: PeerName::parse(source).expect("a name"),
         subject: subject.parse().expect("a subject"),
         action,
         line,
+        again,
     }
 }
 
@@ -57,7 +59,8 @@ fn fediverse_blocks_become_votes_about_servers() {
         20,gardenfence,b.example,change,silence,\n\
         30,social.example,bücher.example,remove,suspend,\n\
         40,social.example,lol*.***za,add,suspend,\n\
-        50,social.example,*.b.example,add,suspend,\n\
+        50,social.example,*.c.example,add,suspend,\n\
+        55,gardenfence,b.example,add,noop,\n\
         60,social.example,not a domain,remove,suspend,\n";
     let parsed = parse(&Input::Fediverse, csv.as_bytes(), &own()).expect("parsed");
     let social = "social.example.fediverse.imported.own.example";
@@ -67,17 +70,12 @@ fn fediverse_blocks_become_votes_about_servers() {
             vote(social, "peer:xn--bcher-kva.example", cast(-100, Category::Abuse, 10_000), 2),
             vote("gardenfence.fediverse.imported.own.example", "peer:b.example", cast(-50, Category::Abuse, 20_000), 3),
             vote(social, "peer:xn--bcher-kva.example", Action::Withdraw { at_ms: 30_000 }, 4),
+            vote(social, "peer:c.example", cast(-100, Category::Abuse, 50_000), 6),
+            vote("gardenfence.fediverse.imported.own.example", "peer:b.example", Action::Withdraw { at_ms: 55_000 }, 7),
         ]
     );
     let skipped: Vec<_> = parsed.skipped.iter().map(|row| (row.line, row.column, row.reason)).collect();
-    assert_eq!(
-        skipped,
-        [
-            (5, "domain", "is obfuscated"),
-            (6, "domain", "stands for all domains below it, which is no subject of a vote"),
-            (7, "domain", "is not a domain name"),
-        ]
-    );
+    assert_eq!(skipped, [(5, "domain", "is obfuscated"), (8, "domain", "is not a domain name")]);
 }
 
 #[test]
@@ -92,7 +90,7 @@ fn mastodon_exports_in_their_variants() {
         [
             vote(source, "peer:a.example", cast(-100, Category::Abuse, 1_000), 2),
             vote(source, "peer:b.example", cast(-50, Category::Abuse, 1_000), 4),
-            vote(source, "peer:c.example", cast(-10, Category::Abuse, 1_000), 5),
+            vote(source, "peer:c.example", Action::Withdraw { at_ms: 1_000 }, 5),
         ]
     );
     assert_eq!(parsed.skipped.len(), 1);
@@ -122,7 +120,13 @@ fn faults_name_line_and_column() {
         (fediverse("1,a.example,,add,suspend,"), "line 2, column `domain`: `` is empty"),
         (fediverse("1,,b.example,add,suspend,"), "line 2, column `voter`: `` is empty"),
         (fediverse("1,a.example,b.example,add,suspend"), "line 2: the row has 5 columns instead of 6"),
-        ((Input::Fediverse, String::new()), "line 1: column `unix_time` is missing: the file is empty"),
+        ((Input::Fediverse, String::new()), "this is not a list: the file is empty"),
+        ((Input::Fediverse, header.to_owned()), "this is not a list: it has no rows"),
+        ((mastodon(), "domain,severity\n# nothing\n".to_owned()), "this is not a list: it has no rows"),
+        ((mastodon(), "<!DOCTYPE html>\n".to_owned()), "an HTML page"),
+        ((mastodon(), "{\"error\":\"x\"}\n".to_owned()), "it is JSON"),
+        ((mastodon(), "a.example\0\n".to_owned()), "NUL bytes"),
+        ((mastodon(), "hello world\n".to_owned()), "column `domain` is missing: the first row"),
         ((Input::Fediverse, "unix_time,voter\n".to_owned()), "line 1: column `domain` is missing"),
         ((mastodon(), "domain,severity,#domain\n".to_owned()), "line 1: column `domain` stands there twice"),
         ((mastodon(), format!("domain,severity\n\"{}\n", "a,b\n".repeat(5_000))), "line 2: the row has 200"),
@@ -172,8 +176,12 @@ fn contradictions_at_one_moment_are_reported() {
     let csv = "unix_time,voter,domain,action,severity,public_comment\n\
         10,a.example,b.example,remove,suspend,\n10,a.example,b.example,add,suspend,\n5,a.example,b.example,add,silence,\n";
     let parsed = parse(&Input::Fediverse, csv.as_bytes(), &own()).expect("parsed");
-    assert_eq!(parsed.votes.iter().map(|vote| vote.line).collect::<Vec<_>>(), [4, 2], "in the order of time");
-    assert_eq!(parsed.skipped.iter().map(|row| row.line).collect::<Vec<_>>(), [3]);
+    assert_eq!(
+        parsed.votes.iter().map(|vote| vote.line).collect::<Vec<_>>(),
+        [4, 3],
+        "in the order of time, the strictest of a moment"
+    );
+    assert_eq!(parsed.skipped.iter().map(|row| row.line).collect::<Vec<_>>(), [2]);
 }
 
 /// The records that imports have made so far.
@@ -226,7 +234,7 @@ impl World {
 
 fn histories() -> impl Strategy<Value = Vec<u8>> {
     let row = (0u8..3, 0u8..3, prop::sample::select(vec!["add,suspend", "change,silence", "remove,suspend"]), 0u8..12);
-    prop::collection::vec(row, 0..40).prop_map(|rows| {
+    prop::collection::vec(row, 1..40).prop_map(|rows| {
         let line = |(voter, domain, what, at): (u8, u8, &str, u8)| {
             format!("{at},v{voter}.example,d{domain}.example,{what},\n")
         };
@@ -285,8 +293,134 @@ fn a_changed_opinion_retracts_the_other_category() {
     assert_eq!(planner.step(&late), Step::Skip(Skip::Outdated));
     assert_eq!(planner.step(&parsed.votes[0]), Step::Skip(Skip::AlreadyThere));
     let withdraw = |at_ms| SourceVote { action: Action::Withdraw { at_ms }, ..late.clone() };
-    assert_eq!(planner.step(&withdraw(20_000)), Step::Skip(Skip::NothingLive));
+    assert_eq!(planner.step(&withdraw(20_000)), Step::Retract(vec![world.records[2].0]));
+    assert_eq!(planner.step(&withdraw(19_999)), Step::Skip(Skip::NothingLive));
     assert_eq!(planner.step(&withdraw(20_001)), Step::Retract(vec![world.records[2].0]));
+}
+
+#[test]
+fn a_list_of_domains_needs_neither_header_nor_severities() {
+    let domains = |csv: &str| {
+        let parsed = parse(&mastodon(), csv.as_bytes(), &own()).unwrap_or_else(|fault| panic!("{csv}: {fault}"));
+        assert!(parsed.votes.iter().all(|vote| vote.action == cast(-100, Category::Abuse, 1_000)), "{csv}");
+        parsed.votes.iter().map(|vote| vote.subject.id()).collect::<Vec<_>>()
+    };
+    for csv in [
+        "a.example\nb.example\n",
+        "a.example\r\nb.example\r\n",
+        "domain\na.example\nb.example\n",
+        "domain,\na.example,\nb.example,\n",
+        "#domain\na.example\nb.example\n",
+        "\u{feff}# blocked since 2024\n\na.example\n# and\n*.b.example # tunnels\n",
+        "domain,public_comment\na.example,\"spam, much\"\nb.example\n",
+        "A.Example\nb.example,spam\n",
+        "a.example,suspend\nb.example,suspend\n",
+        "# comment\n#domain,#severity\na.example,Suspend\n#c.example,suspend\nb.example,suspend\n",
+    ] {
+        assert_eq!(domains(csv), ["a.example", "b.example"], "{csv}");
+    }
+    let utf16: Vec<u8> = "a.example\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [[&b"\xff\xfe"[..], &utf16].concat(), utf16] {
+        let fault = parse(&mastodon(), &bytes, &own()).expect_err("UTF-16").to_string();
+        assert!(fault.starts_with("this is not a list"), "{fault}");
+    }
+}
+
+const NOW_MS: u64 = 1_795_000_000_000;
+
+fn checked(csv: &str, checks: &Checks) -> Checked {
+    let input = Input::new(Format::Mastodon, Some("a-list"), Some(NOW_MS)).expect("an input");
+    check(&input, parse(&input, csv.as_bytes(), &own()).expect("parsed"), checks).expect("plausible")
+}
+
+#[test]
+fn times_that_cannot_be_meant_are_refused() {
+    let checks = Checks { now_ms: NOW_MS, ..Checks::default() };
+    for (at_ms, reason) in [
+        (0, Some("before 2000-01-01")),
+        (946_684_799_999, Some("before 2000-01-01")),
+        (NOW_MS / 1_000, Some("were seconds given in place of milliseconds?")),
+        (946_684_800_000, None),
+        (NOW_MS + 86_400_000, None),
+        (NOW_MS + 86_400_001, Some("more than a day in the future")),
+    ] {
+        let input = Input::new(Format::Mastodon, Some("a-list"), Some(at_ms)).expect("an input");
+        let outcome = check(&input, parse(&input, b"a.example\n", &own()).expect("parsed"), &checks);
+        let fault = outcome.err().map(|fault| fault.to_string());
+        assert_eq!(fault.is_some(), reason.is_some(), "{at_ms}: {fault:?}");
+        assert!(fault.unwrap_or_default().contains(reason.unwrap_or_default()), "{at_ms}");
+    }
+    for (seconds, reason) in [(10, "before 2000"), (NOW_MS, "were milliseconds given"), (NOW_MS / 500, "in the future")]
+    {
+        let csv = format!("1,2,3,1795000000\n1,3,4,{seconds}\n");
+        let outcome = check(&Input::Otc, parse(&Input::Otc, csv.as_bytes(), &own()).expect("parsed"), &checks);
+        let fault = outcome.expect_err(reason).to_string();
+        assert!(fault.starts_with("line 2, column `time`") && fault.contains(reason), "{fault}");
+    }
+}
+
+#[test]
+fn whole_suffixes_and_ourselves_are_skipped_unless_meant() {
+    let ours = |name, role| Ours { name: PeerName::parse(name).expect("a name"), role };
+    let ours =
+        vec![ours("own.example.org", Role::Node), ours("seed.example", Role::Seed), ours("a.b.co.uk", Role::Peer)];
+    let csv = "com\nco.uk\nduckdns.org\nbad.example\nown.example.org\nexample.org\n*.seed.example\nb.co.uk\n";
+    let skips = Checks { now_ms: NOW_MS, ours: ours.clone(), ..Checks::default() };
+    let it = checked(csv, &skips);
+    let lines = |it: &Checked| it.votes.iter().map(|vote| vote.line).collect::<Vec<_>>();
+    assert_eq!(lines(&it), [3, 4, 7, 8]);
+    assert_eq!(it.skipped.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 2, 5, 6]);
+    assert_eq!(it.servers, 4);
+    let hits: Vec<_> = it.blocked.iter().map(|it| (it.line, it.whom.name.as_str())).collect();
+    assert_eq!(hits, [(5, "own.example.org"), (6, "own.example.org"), (7, "seed.example"), (8, "a.b.co.uk")]);
+    let takes = Checks { suffixes: Covered::Import, us: Covered::Import, ..skips.clone() };
+    assert_eq!(lines(&checked(csv, &takes)), [1, 2, 3, 4, 5, 6, 7, 8]);
+    let noop = checked("domain,severity\nown.example.org,noop\n", &skips);
+    assert_eq!((lines(&noop).len(), noop.blocked.len()), (1, 0), "no row against us");
+}
+
+#[test]
+fn the_strictest_of_a_moment_stands_in_whatever_order() {
+    let rows = ["dup.example,suspend", "DUP.example,silence", "*.dup.example,noop", "other.example,silence"];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1]] {
+        let csv = order.iter().fold("domain,severity\n".to_owned(), |csv, row| csv + rows[*row] + "\n");
+        let parsed = parse(&mastodon(), csv.as_bytes(), &own()).expect("parsed");
+        let mut votes: Vec<_> = parsed.votes.iter().map(|vote| (vote.subject.id(), vote.action)).collect();
+        votes.sort_by_key(|(id, _)| id.clone());
+        let wanted = |id: &str, value| (id.to_owned(), cast(value, Category::Abuse, 1_000));
+        assert_eq!(votes, [wanted("dup.example", -100), wanted("other.example", -50)], "{csv}");
+        assert_eq!(parsed.skipped.len(), 2, "{csv}");
+    }
+}
+
+#[test]
+fn a_list_that_says_the_same_on_another_day_adds_nothing_until_it_has_aged() {
+    let source = "a-list.mastodon.imported.own.example";
+    let dated = |at_ms| vote(source, "peer:a.example", cast(-100, Category::Abuse, at_ms), 1);
+    let mut world = World::default();
+    world.import(&[dated(NOW_MS)], usize::MAX);
+    let planner = |world: &World| {
+        let mut planner = Planner::new();
+        world.records.iter().for_each(|(id, record)| planner.note(*id, record));
+        planner
+    };
+    let at_day = |days: u64| dated(NOW_MS + days * 86_400_000);
+    for (row, there) in [(at_day(0), true), (at_day(1), true), (at_day(20), true), (at_day(21), false)] {
+        let step = planner(&world).step(&row);
+        assert_eq!(step == Step::Skip(Skip::AlreadyThere), there, "{step:?}");
+    }
+    assert!(matches!(
+        planner(&world).step(&vote(source, "peer:a.example", cast(-50, Category::Abuse, NOW_MS + 1), 1)),
+        Step::Cast { .. }
+    ));
+    let always = |row| SourceVote { again: Again::Always, ..row };
+    assert_eq!(planner(&world).step(&always(at_day(0))), Step::Skip(Skip::AlreadyThere));
+    assert!(matches!(planner(&world).step(&always(at_day(1))), Step::Cast { .. }));
+    let withdrawn = Action::Withdraw { at_ms: NOW_MS };
+    world.import(&[vote(source, "peer:a.example", withdrawn, 1)], usize::MAX);
+    assert_eq!(planner(&world).step(&at_day(0)), Step::Skip(Skip::TakenBack));
+    assert!(matches!(planner(&world).step(&always(at_day(0))), Step::Cast { .. }));
+    assert!(matches!(planner(&world).step(&at_day(1)), Step::Cast { .. }), "a later list says it again");
 }
 
 /// A file of the real data, unless this machine does not have it.
@@ -321,10 +455,7 @@ fn all_of_the_fediverse_blocklists() {
     let mut reasons: HashMap<&str, usize> = HashMap::new();
     parsed.skipped.iter().for_each(|row| *reasons.entry(row.reason).or_default() += 1);
     assert_eq!(parsed.votes.len() + parsed.skipped.len(), 12_764);
-    assert_eq!(
-        reasons,
-        HashMap::from([("is obfuscated", 164), ("stands for all domains below it, which is no subject of a vote", 4)])
-    );
+    assert_eq!(reasons, HashMap::from([("is obfuscated", 164)]));
     let mut world = World::default();
     world.import(&parsed.votes, usize::MAX);
     let retractions = world.records.iter().filter(|(_, record)| matches!(record.body, Body::Retract(_))).count();

@@ -27,6 +27,7 @@ use crate::{
     http::{self, connections::Connections},
     intake::Intake,
     journal::{Bounds, Journal, JournalHandle},
+    metrics::describe,
     mirrors::{Mirrors, Ours},
     scorebook::Outlook,
     sequencer::{self, Sequencer},
@@ -50,6 +51,7 @@ pub struct Served {
     /// Where the local listener is bound.
     pub local: SocketAddr,
     shutdown: watch::Sender<bool>,
+    policy_due: Arc<Notify>,
     tasks: JoinSet<()>,
     threads: Vec<JoinHandle<()>>,
     _announced: Announced,
@@ -114,6 +116,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         evidence,
         home,
         rotating: tokio::sync::Mutex::new(()),
+        recalling: tokio::sync::Mutex::new(()),
         config,
     });
 
@@ -128,9 +131,10 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     }
     tasks.spawn(drain_histograms(node.clone(), stop.clone()));
     tasks.spawn(end_mirrors(mirrors, stop.clone()));
-    tasks.spawn(policy_file.run(node.clone(), stop));
+    let policy_due = Arc::new(Notify::new());
+    tasks.spawn(policy_file.run(node.clone(), policy_due.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
-    Ok(Served { public: public_addr, local: local_addr, shutdown, tasks, threads, _announced: announced })
+    Ok(Served { public: public_addr, local: local_addr, shutdown, policy_due, tasks, threads, _announced: announced })
 }
 
 fn announce(home: &Home, public: SocketAddr, local: SocketAddr) -> Result<Announced, Error> {
@@ -163,6 +167,7 @@ fn recorder() -> Result<PrometheusHandle, Error> {
             builder.set_buckets_for_metric(batches, BATCH_BUCKETS)
         })
         .and_then(PrometheusBuilder::install_recorder)
+        .inspect(|_| describe())
         .map_err(|error| Error::Stopped { part: "metrics", reason: error.to_string() })
 }
 
@@ -204,6 +209,11 @@ async fn end_mirrors(mirrors: Arc<Mirrors>, mut shutdown: watch::Receiver<bool>)
 }
 
 impl Served {
+    /// Reads the policy again now, also if its file looks the same.
+    pub fn reload_policy(&self) {
+        self.policy_due.notify_one();
+    }
+
     /// Stops listening, finishes what is under way, and returns when everything is written.
     pub async fn drain(mut self) {
         let _ = self.shutdown.send(true);

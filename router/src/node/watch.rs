@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ostrakon_policies::{Judge, Policy};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::Node;
 use crate::{
@@ -48,12 +48,14 @@ pub(super) fn load(home: Home) -> Result<(Policy, Watch), Error> {
 }
 
 impl Watch {
-    /// Follows the file until `shutdown` turns true, and says in the ledger what is in force.
-    pub(super) async fn run(mut self, node: Arc<Node>, mut shutdown: watch::Receiver<bool>) {
+    /// Follows the file, which is read again at once when that is `due`, until `shutdown` turns true, and says in the ledger what is in force.
+    pub(super) async fn run(mut self, node: Arc<Node>, due: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
         announce(&node).await;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(PERIOD) => {}
+                // The operator asks for it: what was refused before may load now.
+                () = due.notified() => self.seen = None,
                 () = stopped(&mut shutdown) => return,
             }
             let now = std::fs::read(self.home.policy_path()).ok();

@@ -1,8 +1,8 @@
-//! Rows of a third party's list become signed records of one pseudo-peer per source.
+//! Rows of a third party's list become signed records of one pseudo-peer per source, and are taken back by it.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, HashSet, btree_map::Entry};
 
-use ostrakon_ledger::{Admit, BATCH_RECORDS_MAX, Body, PeerName, RecordId, Retract, SecretKey};
+use ostrakon_ledger::{Admit, Appended, BATCH_RECORDS_MAX, Body, PeerName, RecordId, SecretKey, Subject};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -12,15 +12,14 @@ use super::{
 };
 use crate::{
     error::Error,
-    import::{Planner, Skip, SourceVote, Step, is_pseudo_peer},
+    import::{ImportError, Skip, SourceVote, is_pseudo_peer, retractions, time_fault_in_row},
 };
 
 /// Derivation context of the keys of imported sources.
 const IMPORT_KEY: &str = "ostrakon imported source key v1";
 
-/// Sources whose earlier votes are remembered between the chunks of an import. One more makes the ledger be read again
-/// for the others; nothing else changes.
-const SOURCES_READ_MAX: usize = 100_000;
+/// Votes taken back by one call: as many as a chunk of an import casts, so that nobody waits longer for it.
+const WITHDRAWN_AT_ONCE_MAX: usize = 500;
 
 /// A record that an import added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +43,41 @@ pub struct Imported {
     pub outdated: u64,
     /// Rows that withdraw what is not there.
     pub void: u64,
+    /// Rows whose votes were cast before and taken back since.
+    #[serde(default)]
+    pub taken_back: u64,
+}
+
+impl Imported {
+    /// Counts a row that adds nothing.
+    pub fn count(&mut self, skip: Skip) {
+        *match skip {
+            Skip::AlreadyThere => &mut self.present,
+            Skip::Outdated => &mut self.outdated,
+            Skip::NothingLive => &mut self.void,
+            Skip::TakenBack => &mut self.taken_back,
+        } += 1;
+    }
+}
+
+/// What to take back of what a source said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Withdrawal {
+    /// The pseudo-peer.
+    pub source: PeerName,
+    /// About whom; `None`: everything.
+    #[serde(default)]
+    pub subjects: Option<HashSet<Subject>>,
+}
+
+/// What was taken back.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// Retractions added, all of them durable.
+    pub receipts: Vec<Receipt>,
+    /// Votes that are still to be taken back: ask again.
+    pub left: u64,
 }
 
 impl Registrar {
@@ -51,37 +85,96 @@ impl Registrar {
     /// are derived from the node's. Rows that are in the ledger already add nothing.
     ///
     /// # Errors
-    /// [`Error::NotImported`] for a source that is not below this node's own domain; the ledger's. What was added before stays added, and importing the rows again adds the rest.
+    /// [`Error::NotImported`] for a source that is not below this node's own domain; [`Error::Import`] for a time that cannot be meant;
+    /// the ledger's. What was added before stays added, and importing the rows again adds the rest.
     pub fn import(&mut self, rows: &[SourceVote], now_ms: u64) -> Result<Imported, Error> {
-        if let Some(row) = rows.iter().find(|row| !is_pseudo_peer(&row.source, &self.domain)) {
-            return Err(Error::NotImported(row.source.to_string()));
+        for row in rows {
+            if !is_pseudo_peer(&row.source, &self.domain) {
+                return Err(Error::NotImported(row.source.to_string()));
+            }
+            let at_ms = row.action.at_ms();
+            if let Some(reason) = time_fault_in_row(at_ms, now_ms) {
+                let (line, value) = (row.line, at_ms.to_string());
+                return Err(ImportError::Field { line, column: "time", value, reason }.into());
+            }
         }
         let mut imported = Imported::default();
         let outcome = self.import_rows(rows, now_ms, &mut imported);
-        if outcome.is_err() || self.read.len() > SOURCES_READ_MAX {
-            self.planner = Planner::new();
-            self.read.clear();
-        }
+        self.settle(&outcome);
         outcome.map(|()| imported)
+    }
+
+    /// Takes back what a source said, by retractions of the same pseudo-peer. Doing it twice adds nothing.
+    ///
+    /// # Errors
+    /// As [`Registrar::import`].
+    pub fn withdraw(&mut self, what: &Withdrawal, now_ms: u64) -> Result<Withdrawn, Error> {
+        if !is_pseudo_peer(&what.source, &self.domain) {
+            return Err(Error::NotImported(what.source.to_string()));
+        }
+        let outcome = self.withdraw_votes(what, now_ms);
+        self.settle(&outcome);
+        outcome
+    }
+
+    /// Takes back one vote of an imported source; `None` if the record is none of an imported source of this node.
+    pub(super) fn retract_imported(&mut self, target: RecordId, now_ms: u64) -> Result<Option<Appended>, Error> {
+        let reader = self.ledger.reader();
+        let entry = reader.record(&target)?.map(|index| reader.entry(index)).transpose()?.flatten();
+        let Some(source) = entry.map(|entry| entry.record.record().header.author.clone()) else { return Ok(None) };
+        if !is_pseudo_peer(&source, &self.domain) {
+            return Ok(None);
+        }
+        let key = source_key(&self.key, &source);
+        let mut chain = Chain::of(&self.ledger, &self.network, source, key)?;
+        let draft = chain.next_with(|_| Body::Retract(ostrakon_ledger::Retract { target }));
+        let (id, record) = (draft.record.id(), draft.record.clone());
+        let appended = self.append(draft, now_ms)?;
+        self.sources.note(id, &record);
+        Ok(Some(appended))
+    }
+
+    /// What was planned and not written must not be believed, nor may more be remembered than there is room for.
+    fn settle<T>(&mut self, outcome: &Result<T, Error>) {
+        if outcome.is_err() {
+            self.sources.forget();
+        }
+        self.sources.forget_if_many();
+    }
+
+    fn withdraw_votes(&mut self, what: &Withdrawal, now_ms: u64) -> Result<Withdrawn, Error> {
+        if self.ledger.author(&what.source)?.is_none() {
+            return Ok(Withdrawn::default());
+        }
+        let reader = self.ledger.reader();
+        let mut votes = self.sources.standing(&reader, &what.source, what.subjects.as_ref())?;
+        let left = votes.len().saturating_sub(WITHDRAWN_AT_ONCE_MAX) as u64;
+        votes.truncate(WITHDRAWN_AT_ONCE_MAX);
+        let key = source_key(&self.key, &what.source);
+        let mut chain = Chain::of(&self.ledger, &self.network, what.source.clone(), key)?;
+        let mut drafts = Vec::new();
+        for body in retractions(votes) {
+            let draft = chain.next(body);
+            self.sources.note(draft.record.id(), &draft.record);
+            drafts.push((0, draft));
+        }
+        let mut imported = Imported::default();
+        self.sign_and_submit(drafts, now_ms, &mut imported)?;
+        Ok(Withdrawn { receipts: imported.receipts, left })
     }
 
     fn import_rows(&mut self, rows: &[SourceVote], now_ms: u64, imported: &mut Imported) -> Result<(), Error> {
         self.admit_sources(rows, now_ms, imported)?;
+        let reader = self.ledger.reader();
         let mut chains: BTreeMap<PeerName, Chain> = BTreeMap::new();
         let mut drafts = Vec::new();
         for row in rows {
-            self.read_history(&row.source)?;
-            let bodies = match self.planner.step(row) {
-                Step::Skip(skip) => {
-                    *match skip {
-                        Skip::AlreadyThere => &mut imported.present,
-                        Skip::Outdated => &mut imported.outdated,
-                        Skip::NothingLive => &mut imported.void,
-                    } += 1;
+            let bodies = match self.sources.statements(&reader, row)? {
+                Ok(bodies) => bodies,
+                Err(skip) => {
+                    imported.count(skip);
                     continue;
                 }
-                Step::Retract(targets) => retractions(targets).collect(),
-                Step::Cast { retract, vote } => retractions(retract).chain([Body::Vote(vote)]).collect::<Vec<_>>(),
             };
             let chain = match chains.entry(row.source.clone()) {
                 Entry::Occupied(chain) => chain.into_mut(),
@@ -92,7 +185,7 @@ impl Registrar {
             };
             for body in bodies {
                 let draft = chain.next(body);
-                self.planner.note(draft.record.id(), &draft.record);
+                self.sources.note(draft.record.id(), &draft.record);
                 drafts.push((row.line, draft));
             }
         }
@@ -134,27 +227,6 @@ impl Registrar {
         }
         Ok(())
     }
-
-    /// Reads what `source` said before, once.
-    fn read_history(&mut self, source: &PeerName) -> Result<(), Error> {
-        if !self.read.insert(source.clone()) {
-            return Ok(());
-        }
-        let reader = self.ledger.reader();
-        let last = self.ledger.author(source)?.map_or(0, |head| head.seq);
-        for seq in 1..=last {
-            if let Some(index) = reader.by_author(source, seq)?
-                && let Some(entry) = reader.entry(index)?
-            {
-                self.planner.note(entry.record.id(), entry.record.record());
-            }
-        }
-        Ok(())
-    }
-}
-
-fn retractions(targets: Vec<RecordId>) -> impl Iterator<Item = Body> {
-    targets.into_iter().map(|target| Body::Retract(Retract { target }))
 }
 
 fn source_key(own: &SecretKey, source: &PeerName) -> SecretKey {

@@ -88,7 +88,7 @@ pub fn play(run: &Run, messages: &[Message], draw: &Draw) -> Result<Tally, Trace
 
 fn warn(bar: &ProgressBar, message: &Message, what: &str, result: Result<(), NodeError>) {
     if let Err(error) = result {
-        bar.suspend(|| eprintln!("message {}: {what}: {error}", message.seq));
+        bar.suspend(|| ostrakon_router::err!("message {}: {what}: {error}", message.seq));
     }
 }
 

@@ -56,6 +56,9 @@ pub enum TraceError {
     /// The node gave no usable answer to the first message: nothing to measure.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// Standard output does not take the result.
+    #[error(transparent)]
+    Output(#[from] ostrakon_router::output::OutputError),
 }
 
 /// The columns that are used; others are passed over.

@@ -16,6 +16,8 @@ mod witness;
 
 use std::time::Duration;
 
+use ostrakon_router::output;
+
 /// Entries of the ledger that is grown, and of the one of `make bench-long`.
 const ENTRIES: u64 = 200_000;
 const ENTRIES_LONG: u64 = 10_000_000;
@@ -40,8 +42,9 @@ fn main() {
         _ => {}
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("{}\n", machine::describe(cores));
-    println!("{:84} {:>44} {:>7} {:>7}", "what", "measured", "ratio", "target");
+    show(format_args!("{}", machine::describe(cores)));
+    show(format_args!(""));
+    show(format_args!("{:84} {:>44} {:>7} {:>7}", "what", "measured", "ratio", "target"));
     vote_lines();
     ledger_lines(ENTRIES);
     let decided = decisions::per_second();
@@ -107,11 +110,20 @@ fn http_lines() {
     print("POST /v1/check, durable; against the echo", &checks.to_string(), Some((ratio, 0.5)));
 }
 
+/// Prints a line; ends quietly when nobody reads any more.
+fn show(text: std::fmt::Arguments<'_>) {
+    match output::line(text) {
+        Ok(()) => {}
+        Err(error) if error.is_closed() => std::process::exit(output::CLOSED.into()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 /// A line of the table, as soon as it is known: what, the figure, and its ratio with the target.
 fn print(what: &str, figure: &str, ratio: Option<(f64, f64)>) {
     match ratio {
-        Some((ratio, target)) => println!("{what:84} {figure:>44} {ratio:>7.2} {target:>7.2}"),
-        None => println!("{what:84} {figure:>44}"),
+        Some((ratio, target)) => show(format_args!("{what:84} {figure:>44} {ratio:>7.2} {target:>7.2}")),
+        None => show(format_args!("{what:84} {figure:>44}")),
     }
 }
 

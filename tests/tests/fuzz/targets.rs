@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ostrakon_ledger::{
-    Body, Entry, Ledger, LedgerError, LedgerReader, MemoryState, MemoryStore, PeerName, RecordId, RecordType,
+    Body, Entry, Ledger, LedgerError, LedgerReader, MemoryState, MemoryStore, PeerName, Receipt, RecordId, RecordType,
     SecretKey, SignedRecord, Subject, Verified,
     archive::{Archive, export},
     checkpoint::Checkpoint,
@@ -22,7 +22,11 @@ use ostrakon_ledger::{
     tile::TilePath,
     verify,
 };
-use ostrakon_router::envelope::{Inquiry, Limits as MessageLimits, SignedMessage};
+use ostrakon_router::{
+    envelope::{Inquiry, Limits as MessageLimits, SignedMessage},
+    home::Running,
+    import::{self, Checks, Format, Input},
+};
 use ostrakon_tests::TestPeer;
 
 /// A target: its name, what it does with an input, and inputs to begin with.
@@ -47,6 +51,27 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "merkle", run: merkle, seeds: || vec![vec![200, 100, 7, 1, 3], vec![9, 8, 8, 0, 0], vec![255; 5]] },
     Target { name: "receipt", run: follower::receipt, seeds: follower::receipt_seeds },
     Target { name: "follower", run: follower::follower, seeds: follower::follower_seeds },
+    Target { name: "list", run: list, seeds: list_seeds },
+    Target {
+        name: "proof",
+        run: proof,
+        seeds: || {
+            vec![
+                ledger()
+                    .reader()
+                    .receipt(&ledger().reader().entry(1).unwrap().unwrap().record.id())
+                    .unwrap()
+                    .unwrap()
+                    .to_string()
+                    .into_bytes(),
+            ]
+        },
+    },
+    Target {
+        name: "running",
+        run: running,
+        seeds: || vec![br#"{"public":"127.0.0.1:1","local":"127.0.0.1:2","pid":3}"#.to_vec()],
+    },
     Target { name: "operations", run: operations, seeds: || vec![(0..60).collect(), vec![0; 20], vec![4, 9, 130, 66]] },
 ];
 
@@ -200,6 +225,55 @@ fn tile_path(bytes: &[u8]) {
         if tile.is_data() { TilePath::Entries { n, width } } else { TilePath::Hashes { level: tile.level(), n, width } }
     });
     assert_eq!(ours, theirs, "{text}");
+}
+
+/// Lists of others in every format: each row is a vote or reported, and what passes the checks has a plausible time.
+fn list(bytes: &[u8]) {
+    let own = PeerName::parse(OWNER).unwrap();
+    let checks = Checks { now_ms: 1_795_000_000_000, ..Checks::default() };
+    let mastodon = Input::new(Format::Mastodon, Some("a-list"), Some(checks.now_ms)).unwrap();
+    for input in [Input::Otc, Input::Fediverse, mastodon] {
+        let Ok(parsed) = import::parse(&input, bytes, &own) else { continue };
+        assert!(parsed.votes.len() + parsed.skipped.len() > 0);
+        assert!(parsed.votes.iter().all(|vote| import::is_pseudo_peer(&vote.source, &own)));
+        let rows = parsed.votes.len() + parsed.skipped.len();
+        let Ok(checked) = import::check(&input, parsed, &checks) else { continue };
+        assert_eq!(checked.votes.len() + checked.skipped.len(), rows, "no row is lost");
+        assert!(checked.votes.iter().all(|vote| vote.action.at_ms() >= 946_684_800_000));
+    }
+}
+
+fn list_seeds() -> Vec<Vec<u8>> {
+    [
+        "6,2,4,1289241911.72836\n2,6,-10,1289241912\n",
+        "unix_time,voter,domain,action,severity,public_comment\n1673587264,a.example,b.example,add,suspend,\"a, b\"\n\
+         1673587265,a.example,*.c.example,remove,noop,\n",
+        "#domain,#severity,#reject_media\na.example,suspend,true\nb.exa*ple,noop,false\n",
+        "# a list\na.example # why\n*.b.example\n",
+        "domain,\nb\u{fc}cher.example,\ncom,\n",
+    ]
+    .map(|seed| seed.as_bytes().to_vec())
+    .to_vec()
+}
+
+/// What `ledger proof --verify` and `ledger fork --check` read.
+fn proof(bytes: &[u8]) {
+    if let Some(receipt) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<Receipt>().ok()) {
+        let _ = receipt.verify_entry(&[ledger_vkey().parse().unwrap()]);
+        let again: Receipt = receipt.to_string().parse().expect("our own receipt is read");
+        assert_eq!(again.to_string(), receipt.to_string());
+    }
+    if let Ok(record) = SignedRecord::parse_envelope(bytes.trim_ascii_end()) {
+        let _ = Verified::check(record);
+    }
+}
+
+/// `run.json`, by which commands find the node that is served.
+fn running(bytes: &[u8]) {
+    if let Ok(running) = serde_json::from_slice::<Running>(bytes) {
+        let again = serde_json::to_vec(&running).unwrap();
+        assert_eq!(serde_json::from_slice::<Running>(&again).unwrap(), running);
+    }
 }
 
 fn names(bytes: &[u8]) {

@@ -17,7 +17,7 @@ use crate::{
     },
     import::SourceVote,
     node::Node,
-    registrar::{Ballot, Rebuttal, Statement},
+    registrar::{Ballot, Rebuttal, Statement, Withdrawal},
 };
 
 pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
@@ -35,7 +35,12 @@ pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Err
         .and(warp::get())
         .and(with(node))
         .then(|id: String, node: Arc<Node>| async move { answer(async { read(&node, &id) }).await });
-    said.or(import).unify().or(evidence).unify()
+    let withdraw = warp::path!("v1" / "imports" / "withdrawals")
+        .and(warp::post())
+        .and(body(IMPORT_BYTES_MAX))
+        .and(with(node))
+        .then(|body: Bytes, node: Arc<Node>| async move { answer(withdraw(&node, &body)).await });
+    said.or(import).unify().or(withdraw).unify().or(evidence).unify()
 }
 
 /// `POST /v1/own/…`: one statement, signed and durable when it is answered.
@@ -75,6 +80,12 @@ fn read(node: &Node, id: &str) -> Result<Response, Error> {
 async fn import(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let rows: Vec<SourceVote> = parse(body)?;
     Ok(json(StatusCode::OK, &node.sequencer.import(rows).await?))
+}
+
+/// `POST /v1/imports/withdrawals`: takes back what an imported source said, some of it at a time.
+async fn withdraw(node: &Node, body: &[u8]) -> Result<Response, Error> {
+    let what: Withdrawal = parse(body)?;
+    Ok(json(StatusCode::OK, &node.sequencer.withdraw(what).await?))
 }
 
 fn named(body: &[u8]) -> Result<RecordId, Error> {

@@ -1,0 +1,94 @@
+//! One table of metrics: what the code records, what `/metrics` explains and what `docs/operating.md` lists are the same.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use ostrakon_router::metrics::{Kind, METRICS};
+use ostrakon_tests::{
+    TestNode,
+    node::{OPEN_POLICY, get_bytes},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("src/metrics.rs") {
+            found.push(std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+/// The words in a text that have the form of a metric's name and are quoted in `quote`.
+fn names(text: &str, quote: char) -> BTreeSet<String> {
+    let words = text.split(quote).filter(|word| {
+        let rest = word.strip_prefix("ostrakon_").unwrap_or_default();
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    });
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn code_table_and_documentation_agree() {
+    let table: BTreeSet<_> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+    assert_eq!(table.len(), METRICS.len(), "each name once");
+    let mut recorded = BTreeMap::new();
+    let mut texts = Vec::new();
+    for folder in ["router/src", "ledger/src", "reputation/src", "policies/src"] {
+        sources(&root().join(folder), &mut texts);
+    }
+    for text in &texts {
+        for (kind, what) in [(Kind::Counter, "counter!("), (Kind::Gauge, "gauge!("), (Kind::Histogram, "histogram!(")] {
+            for piece in text.split(what).skip(1) {
+                let name = piece.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                if let Some(name) = name.filter(|name| name.starts_with("ostrakon_")) {
+                    recorded.insert(name.to_owned(), kind);
+                }
+            }
+        }
+    }
+    assert_eq!(
+        recorded.keys().cloned().collect::<BTreeSet<_>>(),
+        table,
+        "recorded in the code, and in router/src/metrics.rs"
+    );
+    for metric in METRICS {
+        assert_eq!(recorded[metric.name], metric.kind, "{}", metric.name);
+        assert!(metric.help.len() > 10 && !metric.help.ends_with('.'), "{}: {}", metric.name, metric.help);
+        assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+    }
+    let documented = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
+    let rows: Vec<_> = documented.lines().filter(|line| line.starts_with("| `ostrakon_")).collect();
+    let listed = rows.iter().flat_map(|row| names(row.split('|').nth(1).unwrap(), '`')).collect::<BTreeSet<_>>();
+    assert_eq!(listed, table, "in docs/operating.md, and in router/src/metrics.rs");
+}
+
+#[test]
+fn every_family_on_the_wire_says_what_it_is() {
+    let node = TestNode::serving(OPEN_POLICY, "");
+    node.check("m1", "a.example");
+    let text = String::from_utf8(get_bytes(&format!("{}/metrics", node.local()))).unwrap();
+    let described = |what: &str| -> BTreeSet<&str> {
+        text.lines().filter_map(|line| line.strip_prefix(what)?.split(' ').next()).collect()
+    };
+    let (help, types) = (described("# HELP "), described("# TYPE "));
+    let samples: BTreeSet<_> = text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .map(|line| line.split(['{', ' ']).next().unwrap())
+        .collect();
+    assert!(samples.contains("ostrakon_decisions_total"), "{text}");
+    for sample in samples {
+        let family = ["_bucket", "_sum", "_count"].iter().find_map(|end| sample.strip_suffix(end)).unwrap_or(sample);
+        let known = |set: &BTreeSet<&str>| set.contains(family) || set.contains(sample);
+        assert!(known(&help) && known(&types), "{sample}: {text}");
+    }
+}
