@@ -11,7 +11,7 @@ mod memory;
 mod rocks;
 
 pub use memory::MemoryStore;
-pub use rocks::RocksStore;
+pub use rocks::{OPEN_FILES_MAX, RocksStore, SMALL_OPEN_FILES_MAX};
 
 /// A named table. In RocksDB a column family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use ostrakon_ledger::{BATCH_RECORDS_MAX, PeerName};
@@ -72,6 +72,8 @@ pub struct ListenSection {
     pub local: SocketAddr,
     /// What requests to the local listener must carry, if anything.
     pub local_token: Option<Token>,
+    /// Addresses of reverse proxies in front of the public listener: many clients share each.
+    pub proxies: BTreeSet<IpAddr>,
 }
 
 /// How the node writes.
@@ -248,9 +250,10 @@ impl Config {
     /// [`ConfigError::Key`] when the local address is not loopback and there is no token, or both are one address.
     pub fn listening_on(mut self, public: Option<SocketAddr>, local: Option<SocketAddr>) -> Result<Self, ConfigError> {
         let place = Place::Argument(if local.is_some() { "--local" } else { "--public" });
-        let ListenSection { public: own_public, local: own_local, local_token } = self.listen;
-        self.listen = ListenSection::new(public.unwrap_or(own_public), local.unwrap_or(own_local), local_token)
+        let ListenSection { public: own_public, local: own_local, local_token, proxies } = self.listen;
+        let listen = ListenSection::new(public.unwrap_or(own_public), local.unwrap_or(own_local), local_token)
             .map_err(|fault| fault.at(place, "listen"))?;
+        self.listen = ListenSection { proxies, ..listen };
         Ok(self)
     }
 

@@ -22,7 +22,7 @@ pub use draft::Draft;
 pub use error::{EnvelopeError, RequestError, ValueError};
 pub use header::{Content, MessageHeader};
 pub use inquiry::{CheckRequest, Feedback, Inquiry, ReportKind, Subjects};
-pub use message::{SignedMessage, VerifiedMessage};
+pub use message::{SignedEnvelope, SignedMessage, VerifiedEnvelope, VerifiedMessage};
 pub use named::named;
 pub use values::{Address, Kind, MediaType, MessageId, Thread};
 
@@ -38,6 +38,9 @@ pub const ENVELOPE_BYTES_MAX: usize = 96 << 10;
 pub const REQUEST_BYTES_MAX: usize = 128 << 10;
 /// What a message's JSON may have beside envelope and body: two keys, quotes and white space.
 const FRAME_BYTES_MAX: usize = 1 << 10;
+
+/// In a message longer than this the envelope comes first, within so many bytes.
+pub const OPENING_BYTES_MAX: usize = ENVELOPE_BYTES_MAX + FRAME_BYTES_MAX;
 
 /// How much of a message is taken, from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -112,11 +112,26 @@ pub enum Error {
     /// A request that does not parse.
     #[error("{0}")]
     BadRequest(String),
+    /// A body that is too large for its endpoint.
+    #[error("the body is larger than {bytes_max} bytes, which is what this endpoint takes")]
+    BodyTooLarge {
+        /// The most it takes.
+        bytes_max: usize,
+    },
+    /// A body that does not come.
+    #[error("the body came too slowly")]
+    BodyTooSlow,
+    /// A body that ended before its length.
+    #[error("the body ended before its end")]
+    BodyCut,
     /// No or a wrong token.
     #[error("this listener asks for `Authorization: Bearer <token>`; see listen.local_token")]
     Unauthorised,
 
     // Our own trouble.
+    /// Too much is held for other requests.
+    #[error("too many large requests are under way; try again")]
+    Busy,
     /// The votes' pool is full.
     #[error("too many votes are waiting to be written; try again")]
     PoolFull,
@@ -234,6 +249,10 @@ impl Error {
             Self::EvidenceFull => "evidence_full",
             Self::NotImported(_) => "not_imported",
             Self::BadRequest(_) => "bad_request",
+            Self::BodyTooLarge { .. } => "too_large",
+            Self::BodyTooSlow => "too_slow",
+            Self::BodyCut => "cut_short",
+            Self::Busy => "busy",
             Self::Unauthorised => "unauthorised",
             Self::PoolFull => "pool_full",
             Self::JournalFull => "journal_full",
@@ -288,6 +307,9 @@ impl Error {
             | Self::Policy(_)
             | Self::NotImported(_)
             | Self::BadRequest(_)
+            | Self::BodyTooLarge { .. }
+            | Self::BodyTooSlow
+            | Self::BodyCut
             | Self::Unauthorised => Blame::Caller,
             _ => Blame::Us,
         }

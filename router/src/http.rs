@@ -1,11 +1,16 @@
 //! The two listeners: what peers may ask, what operators and adapters may ask.
 
+mod answering;
+mod body;
+mod caller;
 pub mod connections;
 pub mod listener;
 pub mod local;
 pub mod problem;
 pub mod public;
+mod segment;
 pub mod serve;
+mod watched;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use std::{
 use metrics::{Counter, Histogram};
 use ostrakon_ledger::Store;
 use ostrakon_policies::{Opinion, Verdict};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     config::{Fallback, Route},
@@ -25,6 +25,9 @@ use crate::{
 
 /// Locks over the messages in flight; more than there are threads, so that two rarely meet.
 const SHARDS: usize = 64;
+
+/// Of the decisions that may be under way, one in so many is kept for adapters: messages of peers cannot take all.
+const ADAPTERS_SHARE: usize = 4;
 
 type Waiters = HashMap<DecisionId, Vec<oneshot::Sender<Outcome>>>;
 type Outcome = Result<Arc<Decision>, Arc<Error>>;
@@ -46,14 +49,25 @@ pub struct Intake {
     journal: JournalHandle,
     in_flight: Arc<[Mutex<Waiters>; SHARDS]>,
     deadline: Duration,
+    /// Messages of peers that may be under way.
+    peers_places: Arc<Semaphore>,
     counters: Counters,
 }
 
 impl Intake {
-    /// `store` is the messages store that `journal` owns; it is only read here. `deadline` bounds each answer.
-    pub fn new(gate: Arc<Gate>, store: Arc<dyn Store>, journal: JournalHandle, deadline: Duration) -> Self {
+    /// `store` is the messages store that `journal` owns; it is only read here. `deadline` bounds each answer, and
+    /// `in_flight_max` is what the journal takes at a time.
+    pub fn new(
+        gate: Arc<Gate>,
+        store: Arc<dyn Store>,
+        journal: JournalHandle,
+        deadline: Duration,
+        in_flight_max: usize,
+    ) -> Self {
         let in_flight = Arc::new(std::array::from_fn(|_| Mutex::default()));
-        Self { gate, store, journal, in_flight, deadline, counters: Counters::new() }
+        let of_peers = (in_flight_max - in_flight_max / ADAPTERS_SHARE).max(1);
+        let peers_places = Arc::new(Semaphore::new(of_peers));
+        Self { gate, store, journal, in_flight, deadline, peers_places, counters: Counters::new() }
     }
 
     /// The decision on `inquiry`: the recorded one if there is one, else a new one, durable before it is returned.
@@ -99,6 +113,11 @@ impl Intake {
             finish(&self.in_flight, id, &Ok(Arc::new(decision)));
             return Ok(());
         }
+        // Kept until the decision is written, also when the peer has left.
+        let peers_place = match &parcel {
+            Some(_) => Some(self.peers_places.clone().try_acquire_owned().map_err(|_| Error::JournalFull)?),
+            None => None,
+        };
         let mut decision = self.gate.judge(inquiry, now_ms);
         if !self.gate.is_ready()
             && let Some(parcel) = &parcel
@@ -111,6 +130,7 @@ impl Intake {
         let in_flight = self.in_flight.clone();
         let answer = decision.clone();
         let done = move |outcome: Result<(), Error>| {
+            drop(peers_place);
             finish(&in_flight, id, &outcome.map(|()| answer).map_err(Arc::new));
         };
         self.journal.submit(Command::decide(decision, message)?, Box::new(done))

@@ -1,5 +1,7 @@
 //! A served node: its parts, how they are put together, and what the handlers may ask of them.
 
+mod descriptors;
+mod listening;
 mod own;
 pub mod start;
 mod watch;

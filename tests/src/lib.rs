@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, missing_docs, reason = "a harness fails by panicking")]
 
 pub mod binary;
+pub mod hostile;
 pub mod node;
 pub mod peer;
 pub mod webhook;

@@ -149,6 +149,13 @@ impl TestNode {
         matches!(self.get("/readyz").status, 200 | 401)
     }
 
+    /// Resident memory of its process, bytes.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.served().child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
     /// What the node has logged so far.
     pub fn log(&self) -> String {
         self.served().log.lock().unwrap().clone()

@@ -20,9 +20,6 @@ const BLOCK_BYTES: usize = 8 << 10;
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// A piece of a file's index or filter: about 3,000 keys' filter.
 const PIECE_BYTES: usize = 4 << 10;
-/// Files that are kept open: those of 32 GB. With more, one is opened again now and then, and the number of the process's
-/// descriptors does not grow with what is kept.
-const OPEN_FILES_MAX: i32 = 512;
 /// One table's unwritten rows, and those of all tables together.
 const TABLE_BUFFER_BYTES: usize = 16 << 20;
 const ALL_BUFFERS_BYTES: usize = 64 << 20;
@@ -34,6 +31,11 @@ const BLOOM_BITS_PER_KEY: f64 = 10.0;
 const SMALL: usize = 8;
 /// The share of a table's buffer that tells at once that a key is not in it: most ids that are looked up are new.
 const MEMTABLE_BLOOM_SHARE: f64 = 0.05;
+/// Table files that a database has open at most. Without this it keeps all of them open, and a large ledger takes the file
+/// descriptors that everything else needs. Files have 64 MB, so that 10 GB are open at a time.
+pub const OPEN_FILES_MAX: usize = 160;
+/// The same for one of many databases in a process.
+pub const SMALL_OPEN_FILES_MAX: usize = 20;
 /// RocksDB's own diaries (`LOG`) that are kept, one of each start.
 const DIARIES_MAX: usize = 4;
 
@@ -156,7 +158,8 @@ fn database_options(among: usize) -> Options {
     options.set_keep_log_file_num(DIARIES_MAX);
     options.set_bytes_per_sync(1 << 20);
     options.set_max_background_jobs(2);
-    options.set_max_open_files(OPEN_FILES_MAX / among as i32);
+    let open_files_max = if among == 1 { OPEN_FILES_MAX } else { SMALL_OPEN_FILES_MAX };
+    options.set_max_open_files(i32::try_from(open_files_max).unwrap_or(i32::MAX));
     // Opening need not look into every file first.
     options.set_skip_stats_update_on_db_open(true);
     options

@@ -3,7 +3,7 @@
 mod reputation;
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use ostrakon_ledger::{BATCH_RECORDS_MAX, PeerName};
 use serde::de::{Deserializer, Error as _, Unexpected};
@@ -27,6 +27,8 @@ const LOCAL_PORT: u16 = 7401;
 const ROUTES_MAX: usize = 64;
 /// Most trusted reporters.
 const REPORTERS_MAX: usize = 10_000;
+/// Most reverse proxies.
+const PROXIES_MAX: usize = 64;
 /// Longest federation or route name in characters.
 const NAME_LEN_MAX: usize = 64;
 
@@ -72,6 +74,8 @@ pub(super) struct RawListen {
     #[serde(deserialize_with = "address")]
     local: SocketAddr,
     local_token: Option<Token>,
+    #[serde(deserialize_with = "proxies")]
+    proxies: BTreeSet<IpAddr>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,14 +135,14 @@ impl ListenSection {
             let message = format!("is required because local = {local} is not a loopback address");
             return Err(Fault { key: "local_token", message });
         }
-        Ok(Self { public, local, local_token })
+        Ok(Self { public, local, local_token, proxies: BTreeSet::new() })
     }
 }
 
 impl TryFrom<RawListen> for ListenSection {
     type Error = Fault;
     fn try_from(raw: RawListen) -> Result<Self, Fault> {
-        Self::new(raw.public, raw.local, raw.local_token)
+        Ok(Self { proxies: raw.proxies, ..Self::new(raw.public, raw.local, raw.local_token)? })
     }
 }
 
@@ -170,14 +174,15 @@ impl From<RawRoute> for Route {
 impl Default for RawListen {
     fn default() -> Self {
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { public: at(PUBLIC_PORT), local: at(LOCAL_PORT), local_token: None }
+        let proxies = BTreeSet::from([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
+        Self { public: at(PUBLIC_PORT), local: at(LOCAL_PORT), local_token: None, proxies }
     }
 }
 
 impl Default for ListenSection {
     fn default() -> Self {
-        let RawListen { public, local, local_token } = RawListen::default();
-        Self { public, local, local_token }
+        let RawListen { public, local, local_token, proxies } = RawListen::default();
+        Self { public, local, local_token, proxies }
     }
 }
 
@@ -255,6 +260,15 @@ pub(super) fn reporters<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<
     match addresses.len() {
         len if len <= REPORTERS_MAX => Ok(addresses),
         len => Err(D::Error::custom(format!("has {len} addresses, at most {REPORTERS_MAX} are possible"))),
+    }
+}
+
+/// At most [`PROXIES_MAX`] addresses, IPv4 in IPv6 as IPv4.
+fn proxies<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<IpAddr>, D::Error> {
+    let addresses = BTreeSet::<IpAddr>::deserialize(input)?;
+    match addresses.len() {
+        len if len <= PROXIES_MAX => Ok(addresses.iter().map(IpAddr::to_canonical).collect()),
+        len => Err(D::Error::custom(format!("has {len} addresses, at most {PROXIES_MAX} are possible"))),
     }
 }
 

@@ -78,6 +78,41 @@ fn a_signed_message_comes_through() {
     assert_eq!(inquiry.sender_domain, Some(name("a.example")));
 }
 
+/// Cut anywhere, the beginning of a message has the envelope of the whole, or not yet; and what was verified by itself is the
+/// message that is verified at once.
+#[test]
+fn an_envelope_is_read_before_its_body() {
+    let (json, limits, public) = (message().to_json(), Limits::default(), key().public());
+    let whole = SignedMessage::parse(&json, &limits).expect("a message").verify(&public).expect("verified");
+    let body_at = json.windows(8).position(|bytes| bytes == br#","body":"#).expect("a body");
+    for len in 0..json.len() {
+        let opening = SignedEnvelope::opening(&json[..len], &limits).expect("no fault");
+        assert_eq!(opening.is_some(), len >= body_at, "{len} of {}", json.len());
+        if let Some(envelope) = opening {
+            let envelope = envelope.verify(&public).expect("verified");
+            assert_eq!(envelope.with_body(&json, &limits), Ok(whole.clone()));
+        }
+    }
+}
+
+#[test]
+fn an_envelope_that_does_not_come_first_is_not_waited_for() {
+    let (limits, other) = (Limits::default(), SecretKey::from_seed([8; 32]));
+    let spaced = [b" \n{ \"envelope\" :", &message().to_json()[12..]].concat();
+    let opening = SignedEnvelope::opening(&spaced, &limits).expect("no fault").expect("an envelope");
+    assert_eq!(opening.clone().verify(&other.public()), Err(EnvelopeError::WrongKey(name("a.example"))));
+    let late = |len: usize| SignedEnvelope::opening(&[b"{\"body\":\"".to_vec(), vec![b'A'; len]].concat(), &limits);
+    assert_eq!(late(100), Ok(None));
+    assert!(matches!(late(OPENING_BYTES_MAX), Err(EnvelopeError::Json { what: "message", .. })));
+    let junk = SignedEnvelope::opening(b"{\"envelope\":xxxx", &limits);
+    assert!(matches!(junk, Err(EnvelopeError::Json { what: "message", .. })), "{junk:?}");
+    let json = message().to_json();
+    let twice = [&json[..json.len() - 1], b",\"envelope\":{}}"].concat();
+    let envelope = SignedEnvelope::opening(&twice, &limits).expect("no fault").expect("an envelope");
+    let envelope = envelope.verify(&key().public()).expect("verified");
+    assert!(matches!(envelope.with_body(&twice, &limits), Err(EnvelopeError::Json { .. })), "a second envelope");
+}
+
 #[test]
 fn every_changed_byte_is_refused() {
     let json = message().to_json();

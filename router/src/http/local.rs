@@ -7,11 +7,14 @@ use std::{convert::Infallible, sync::Arc};
 use ostrakon_ledger::{PeerName, PublicKey};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
-use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Response};
+use warp::{Filter, Rejection, http::StatusCode, reply::Response};
 
 use super::{
     answer,
+    body::{Whole, whole},
+    caller::{get, post},
     problem::{Unauthorised, json, rejected, respond},
+    segment::Segment,
     with,
 };
 use crate::{
@@ -37,84 +40,79 @@ const HOLDS_LISTED_MAX: usize = 1000;
 /// Everything on the local listener.
 pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
     let check = warp::path!("v1" / "check")
-        .and(warp::post())
-        .and(body(REQUEST_BYTES_MAX as u64))
+        .and(post())
+        .and(whole(REQUEST_BYTES_MAX as u64))
         .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(check(&node, &body)).await });
+        .then(|body: Whole, node: Arc<Node>| async move { answer(check(&node, &body)).await });
     let feedback = warp::path!("v1" / "feedback")
-        .and(warp::post())
-        .and(body(SMALL_BYTES_MAX))
+        .and(post())
+        .and(whole(SMALL_BYTES_MAX))
         .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(feedback(&node, &body)).await });
+        .then(|body: Whole, node: Arc<Node>| async move { answer(feedback(&node, &body)).await });
     let open = check.or(feedback).unify().or(scores(node)).unify().or(peers(node)).unify();
     let open = open.or(own::routes(node)).unify().or(holds(node)).unify().or(health(node)).unify();
     authorised(node).and(open).recover(rejected).unify()
 }
 
 fn scores(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let subject = warp::path!("v1" / "subjects" / String).and(warp::get()).and(warp::query()).and(with(node)).then(
-        |subject: String, form: Form, node: Arc<Node>| async move { answer(explain(&node, &subject, form)).await },
+    let subject = warp::path!("v1" / "subjects" / Segment).and(get()).and(warp::query()).and(with(node)).then(
+        |subject: Segment, form: Form, node: Arc<Node>| async move { answer(explain(&node, &subject, form)).await },
     );
-    let decision = warp::path!("v1" / "decisions" / String)
-        .and(warp::get())
+    let decision = warp::path!("v1" / "decisions" / Segment)
+        .and(get())
         .and(with(node))
-        .then(|id: String, node: Arc<Node>| async move { answer(async { decision(&node, &id) }).await });
+        .then(|id: Segment, node: Arc<Node>| async move { answer(async { decision(&node, &id) }).await });
     subject.or(decision).unify()
 }
 
 fn peers(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
     let list = warp::path!("v1" / "peers")
-        .and(warp::get())
+        .and(get())
         .and(with(node))
         .then(|node: Arc<Node>| async move { answer(async { list_peers(&node) }).await });
-    let one = warp::path!("v1" / "peers" / String)
-        .and(warp::get())
+    let one = warp::path!("v1" / "peers" / Segment)
+        .and(get())
         .and(with(node))
-        .then(|name: String, node: Arc<Node>| async move { answer(async { show_peer(&node, &name) }).await });
+        .then(|name: Segment, node: Arc<Node>| async move { answer(async { show_peer(&node, &name) }).await });
     let admit = warp::path!("v1" / "peers")
-        .and(warp::post())
-        .and(body(SMALL_BYTES_MAX))
+        .and(post())
+        .and(whole(SMALL_BYTES_MAX))
         .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(admit(&node, &body)).await });
-    let follow = warp::path!("v1" / "peers" / String / "follow")
-        .and(warp::post())
-        .and(body(SMALL_BYTES_MAX))
+        .then(|body: Whole, node: Arc<Node>| async move { answer(admit(&node, &body)).await });
+    let follow =
+        warp::path!("v1" / "peers" / Segment / "follow").and(post()).and(whole(SMALL_BYTES_MAX)).and(with(node)).then(
+            |name: Segment, body: Whole, node: Arc<Node>| async move { answer(follow(node, &name, &body)).await },
+        );
+    let unfollow = warp::path!("v1" / "peers" / Segment / "unfollow")
+        .and(post())
         .and(with(node))
-        .then(|name: String, body: Bytes, node: Arc<Node>| async move { answer(follow(node, &name, &body)).await });
-    let unfollow = warp::path!("v1" / "peers" / String / "unfollow")
-        .and(warp::post())
-        .and(with(node))
-        .then(|name: String, node: Arc<Node>| async move { answer(unfollow(node, &name)).await });
+        .then(|name: Segment, node: Arc<Node>| async move { answer(unfollow(node, &name)).await });
     list.or(one).unify().or(admit).unify().or(follow).unify().or(unfollow).unify()
 }
 
 fn holds(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
     let list = warp::path!("v1" / "holds")
-        .and(warp::get())
+        .and(get())
         .and(with(node))
         .then(|node: Arc<Node>| async move { answer(async { list_holds(&node) }).await });
-    let rule = warp::path!("v1" / "holds" / String / String)
-        .and(warp::post())
+    let rule = warp::path!("v1" / "holds" / Segment / Segment)
+        .and(post())
         .and(with(node))
-        .then(|id: String, ruling: String, node: Arc<Node>| async move { answer(rule(&node, &id, &ruling)).await });
+        .then(|id: Segment, ruling: Segment, node: Arc<Node>| async move { answer(rule(&node, &id, &ruling)).await });
     list.or(rule).unify()
 }
 
 fn health(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let metrics = warp::path!("metrics").and(warp::get()).and(with(node)).map(|node: Arc<Node>| {
+    let metrics = warp::path!("metrics").and(get()).and(with(node)).map(|node: Arc<Node>| {
         respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", node.metrics().into_bytes())
     });
     let about = warp::path!("v1" / "about")
-        .and(warp::get())
+        .and(get())
         .and(with(node))
         .map(|node: Arc<Node>| json(StatusCode::OK, &node.about()));
-    let alive = warp::path!("healthz").and(warp::get()).map(|| json(StatusCode::OK, &json!({ "alive": true })));
-    let ready = warp::path!("readyz").and(warp::get()).and(with(node)).map(|node: Arc<Node>| ready(&node));
+    let alive = warp::path!("healthz").and(get()).map(|| json(StatusCode::OK, &json!({ "alive": true })));
+    let ready = warp::path!("readyz").and(get()).and(with(node)).map(|node: Arc<Node>| ready(&node));
     metrics.or(alive).unify().or(ready).unify().or(about).unify()
-}
-
-fn body(bytes_max: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Copy {
-    warp::body::content_length_limit(bytes_max).and(warp::body::bytes())
 }
 
 /// Lets a request through if no token is set or it carries the right one.
@@ -177,8 +175,17 @@ async fn feedback(node: &Node, body: &[u8]) -> Result<Response, Error> {
 #[serde(deny_unknown_fields)]
 struct Form {
     viewpoint: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "flag")]
     redacted: bool,
+}
+
+/// A key of a query that says yes by being there: `?redacted`, `?redacted=1`, `?redacted=true`.
+fn flag<'de, D: serde::Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
+    match String::deserialize(input)?.as_str() {
+        "" | "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        other => Err(serde::de::Error::custom(format!("`{other}` is neither true nor false"))),
+    }
 }
 
 /// `GET /v1/subjects/{subject}`: the score, taken apart; `?viewpoint=NAME`: seen from there; `?redacted=true`: what outsiders

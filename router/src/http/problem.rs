@@ -11,6 +11,7 @@ use warp::{
     reply::Response,
 };
 
+use super::caller::WrongMethod;
 use crate::error::{Blame, Error};
 
 /// How long a client should wait when something of ours is full or stopped, seconds.
@@ -59,6 +60,8 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Unauthorised | Error::Unsigned => StatusCode::UNAUTHORIZED,
         Error::UnknownPeer(_) | Error::Stale | Error::OtherEvidence(_) => StatusCode::FORBIDDEN,
         Error::Erased(_) => StatusCode::GONE,
+        Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Error::NoSuchDecision
         | Error::NoSuchHold
         | Error::NoSuchPeer(_)
@@ -91,7 +94,8 @@ fn refusal_status(code: &str) -> StatusCode {
 pub fn problem(error: &Error) -> Response {
     let status = status(error);
     metrics::counter!("ostrakon_refused_requests_total", "code" => error.code()).increment(1);
-    if error.blame() == Blame::Us {
+    // Being busy is counted above: strangers who cause it must not write the log.
+    if error.blame() == Blame::Us && !matches!(error, Error::Busy) {
         tracing::warn!(code = error.code(), %error, "answered with an error of ours");
     }
     let detail =
@@ -125,17 +129,27 @@ pub(super) struct Unauthorised;
 
 impl warp::reject::Reject for Unauthorised {}
 
-/// What warp turned away before a handler saw it: unknown paths, wrong methods, bodies without or past their length.
+/// What a filter turned away for this reason, before a handler saw it.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) Error);
+
+impl warp::reject::Reject for Refused {}
+
+/// What was turned away before a handler saw it: unknown paths, wrong methods, bodies that did not come.
 pub async fn rejected(rejection: Rejection) -> Result<Response, Infallible> {
     let (status, code, message) = if rejection.is_not_found() {
         (StatusCode::NOT_FOUND, "no_such_path", "no such path on this listener; see docs/operating.md")
     } else if rejection.find::<Unauthorised>().is_some() {
         return Ok(problem(&Error::Unauthorised));
-    } else if rejection.find::<warp::reject::PayloadTooLarge>().is_some() {
-        (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is larger than this endpoint takes")
-    } else if rejection.find::<warp::reject::LengthRequired>().is_some() {
-        (StatusCode::LENGTH_REQUIRED, "length_required", "a body needs a Content-Length")
-    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+    } else if let Some(Refused(error)) = rejection.find() {
+        return Ok(problem(error));
+    } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {
+        (
+            StatusCode::BAD_REQUEST,
+            "bad_request",
+            "the part of the address behind `?` has a key or a value that is not known",
+        )
+    } else if rejection.find::<WrongMethod>().is_some() {
         (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method")
     } else {
         (StatusCode::BAD_REQUEST, "bad_request", "the request cannot be read")

@@ -7,7 +7,7 @@ mod witness;
 
 use std::{convert::Infallible, sync::Arc};
 
-use ostrakon_ledger::{Body, Refusal, SignedRecord, Verified};
+use ostrakon_ledger::{Body, PeerName, PublicKey, Refusal, SignedRecord, Verified};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::Serialize;
 use warp::{
@@ -18,13 +18,15 @@ use warp::{
 
 use super::{
     answer,
+    body::{Arriving, Whole, arriving, whole},
+    caller::{Caller, caller, get, post},
     problem::{json, rejected},
     with,
 };
 use crate::{
     clock::now_ms,
     decision::{Decision, DecisionId},
-    envelope::{Inquiry, SignedMessage},
+    envelope::{Inquiry, OPENING_BYTES_MAX, SignedEnvelope, SignedMessage, VerifiedEnvelope},
     error::Error,
     intake::Parcel,
     node::Node,
@@ -33,22 +35,24 @@ use crate::{
 /// Largest body of `POST /v1/votes`: an envelope around the largest record.
 const VOTE_BYTES_MAX: u64 = ostrakon_ledger::dsse::Limits::RECORD.envelope_bytes_max as u64;
 
+/// From this length on the envelope of a message is looked for before the rest is there.
+const OPENING_BYTES_MIN: usize = 4 << 10;
+
 /// Everything on the public listener.
 pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
-    let votes = warp::path!("v1" / "votes")
-        .and(warp::post())
-        .and(warp::body::content_length_limit(VOTE_BYTES_MAX))
-        .and(warp::body::bytes())
-        .and(with(node))
-        .then(|body: warp::hyper::body::Bytes, node: Arc<Node>| async move { answer(vote(&node, &body)).await });
+    let votes = warp::path!("v1" / "votes").and(post()).and(whole(VOTE_BYTES_MAX)).and(caller()).and(with(node)).then(
+        |body: Whole, caller: Arc<Caller>, node: Arc<Node>| async move { answer(vote(&node, &caller, &body)).await },
+    );
     let messages = warp::path!("v1" / "messages")
-        .and(warp::post())
-        .and(warp::body::content_length_limit(node.message_limits().message_bytes_max() as u64))
-        .and(warp::body::bytes())
+        .and(post())
+        .and(arriving(node.message_limits().message_bytes_max() as u64))
+        .and(caller())
         .and(with(node))
-        .then(|body: warp::hyper::body::Bytes, node: Arc<Node>| async move { answer(message(&node, &body)).await });
+        .then(|body: Arriving, caller: Arc<Caller>, node: Arc<Node>| async move {
+            answer(message(&node, &caller, body)).await
+        });
     let about = warp::path!(".well-known" / "ostrakon")
-        .and(warp::get())
+        .and(get())
         .and(with(node))
         .map(|node: Arc<Node>| json(StatusCode::OK, &node.about()));
     let records = records::routes(node).or(evidence::routes(node)).unify();
@@ -63,13 +67,14 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
 /// 3. Verify the signature.
 /// 4. Sequence, commit, sign the new tree head; answer with the index, and where the receipt is: whoever wants one asks
 ///    for it, which keeps its hashes out of the way of those who do not.
-async fn vote(node: &Node, body: &[u8]) -> Result<Response, Error> {
+async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Error> {
     let record = SignedRecord::parse_envelope(body).map_err(Refusal::from)?;
     let author = &record.record().header.author;
     if node.reader.author(author)?.is_none() {
         return Err(Refusal::UnknownPeer(author.clone()).into());
     }
     let record = Verified::check(record)?;
+    caller.link().note_known(&record.record().header.author);
     let erased = match &record.record().body {
         Body::Erase(erase) => Some(erase.target),
         _ => None,
@@ -91,25 +96,56 @@ async fn vote(node: &Node, body: &[u8]) -> Result<Response, Error> {
 
 /// `POST /v1/messages`: a signed envelope with its body beside it.
 ///
-/// 1. Parse: sizes first; the body must have the digest and the length that the envelope names.
+/// 1. Parse: sizes first; the body must have the digest and the length that the envelope names. Of a long message the
+///    envelope is looked at as soon as it is there: nothing more is read of a stranger's.
 /// 2. Find the peer's key, verify the signature, and see that the message is of our time: what is older than the
 ///    decisions we remember could be a replay.
 /// 3. Find the route that takes this kind.
 /// 4. Decide; an accepted or held message is durable before the answer.
-async fn message(node: &Node, body: &[u8]) -> Result<Response, Error> {
-    let message = SignedMessage::parse(body, node.message_limits())?;
-    let peer = message.header().peer.clone();
-    let author = node.reader.author(&peer)?.ok_or_else(|| Error::UnknownPeer(peer.to_string()))?;
-    let message = message.verify(&author.key)?;
+async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Response, Error> {
+    let envelope = opening(node, caller, &mut body).await?;
+    let body = body.finish().await?;
+    let message = match envelope {
+        Some(envelope) => envelope.with_body(&body, node.message_limits())?,
+        None => {
+            let message = SignedMessage::parse(&body, node.message_limits())?;
+            let key = key_of(node, &message.header().peer)?;
+            message.verify(&key)?
+        }
+    };
+    caller.link().note_known(&message.header().peer);
     message.header().check_time(now_ms(), node.config.retention.decisions)?;
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
-    let parcel = Parcel { bytes: body.to_vec(), route, hold_ms: node.config.retention.holds.ms() };
+    let (bytes, _held) = body.into_parts();
+    let parcel = Parcel { bytes, route, hold_ms: node.config.retention.holds.ms() };
     let decision = node.intake.decide(&inquiry, Some(parcel), now_ms()).await.map_err(Error::Shared)?;
     if decision.verdict == Verdict::Accept {
         node.wake.notify_one();
     }
     Ok(verdict(&decision))
+}
+
+/// The envelope of a message that is not there yet, verified; `None` if the message ended before there was need to look.
+/// Looked for at lengths that double, so that a message in a thousand pieces is not read a thousand times.
+async fn opening(node: &Node, caller: &Caller, body: &mut Arriving) -> Result<Option<VerifiedEnvelope>, Error> {
+    let mut wanted = OPENING_BYTES_MIN;
+    while body.fill(wanted).await? {
+        if let Some(envelope) = SignedEnvelope::opening(body.bytes(), node.message_limits())? {
+            let key = key_of(node, &envelope.header().peer)?;
+            let envelope = envelope.verify(&key)?;
+            caller.link().note_known(&envelope.header().peer);
+            return Ok(Some(envelope));
+        }
+        wanted = (wanted * 2).min(OPENING_BYTES_MAX);
+    }
+    Ok(None)
+}
+
+/// The key that is on file for a peer.
+fn key_of(node: &Node, peer: &PeerName) -> Result<PublicKey, Error> {
+    let author = node.reader.author(peer)?.ok_or_else(|| Error::UnknownPeer(peer.to_string()))?;
+    Ok(author.key)
 }
 
 /// What an outsider is told of a decision: what was enforced and why in words, not the numbers behind it and nothing

@@ -7,13 +7,16 @@ use ostrakon_ledger::{LedgerReader, Store};
 use ostrakon_policies::Judge;
 use ostrakon_reputation::{Experience, Parameters, Viewpoint};
 use tokio::{
-    net::TcpListener,
     runtime::Handle,
     sync::{Notify, watch},
     task::JoinSet,
 };
 
-use super::{Node, watch as policy_watch};
+use super::{
+    Node,
+    listening::{Listening, PublicRuntime},
+    watch as policy_watch,
+};
 use crate::{
     config::{Config, StoreSection},
     cosigning::{Cosigned, Cosigning},
@@ -24,7 +27,7 @@ use crate::{
     follower::Follower,
     gate::{Gate, categories},
     home::{Announced, Home, Running, Secrets},
-    http::{self, connections::Connections},
+    http,
     intake::Intake,
     journal::{Bounds, Journal, JournalHandle},
     metrics::describe,
@@ -54,12 +57,13 @@ pub struct Served {
     policy_due: Arc<Notify>,
     tasks: JoinSet<()>,
     threads: Vec<JoinHandle<()>>,
+    _runtime: PublicRuntime,
     _announced: Announced,
 }
 
 /// Opens everything under `home` and serves it.
 ///
-/// 1. Bind both listeners: a port in use costs nothing yet.
+/// 1. Bind both listeners: a port in use costs nothing yet. Divide the file descriptors before the stores open theirs.
 /// 2. Open the ledger, the messages store and the policy; each can refuse.
 /// 3. Start the owners of state: the book, the sequencer, the journal, the mirrors.
 /// 4. Start the listeners, the delivery worker and the policy watcher; say where.
@@ -67,8 +71,7 @@ pub struct Served {
 /// # Errors
 /// Whatever keeps a part from opening; nothing is left running then.
 pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
-    let public = bind(config.listen.public, "listen.public").await?;
-    let local = bind(config.listen.local, "listen.local").await?;
+    let listening = Listening::begin(&config.listen)?;
     let recorder = recorder()?;
     let secrets = home.secrets()?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
@@ -87,14 +90,15 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let (follower, scores, book_thread) = Follower::start(outlook, home.book_file(), reader.clone())?;
     let notify = follower.clone();
     let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool(&config), move || notify.notify())?;
-    let (journal, journal_thread) =
-        JournalHandle::start(journal, config.limits.decisions_in_flight_max, Handle::current())?;
+    let in_flight_max = config.limits.decisions_in_flight_max;
+    let (journal, journal_thread) = JournalHandle::start(journal, in_flight_max, Handle::current())?;
 
     let gate = Arc::new(Gate::new(&secrets, Judge::new(policy, None), scores, published));
-    let intake = Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std());
+    let intake =
+        Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std(), in_flight_max);
     let wake = Arc::new(Notify::new());
-    let (public_addr, local_addr) = (address(&public)?, address(&local)?);
-    let announced = announce(&home, public_addr, local_addr)?;
+    let (public, local) = listening.addresses()?;
+    let announced = announce(&home, public, local)?;
     let delivery = deliverer(&config, &messages, &journal, &wake)?;
     let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence)?;
     let node = Arc::new(Node {
@@ -122,9 +126,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let connections = || Connections::new(http::serve::CONNECTIONS_MAX);
-    tasks.spawn(http::serve::serve(public, connections(), http::public::routes(&node), stop.clone()));
-    tasks.spawn(http::serve::serve(local, connections(), http::local::routes(&node), stop.clone()));
+    let runtime = listening.serve(&node, &mut tasks, &stop);
     tasks.spawn(delivery.run(stop.clone()));
     if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
@@ -134,7 +136,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let policy_due = Arc::new(Notify::new());
     tasks.spawn(policy_file.run(node.clone(), policy_due.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
-    Ok(Served { public: public_addr, local: local_addr, shutdown, policy_due, tasks, threads, _announced: announced })
+    Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime: runtime, _announced: announced })
 }
 
 fn announce(home: &Home, public: SocketAddr, local: SocketAddr) -> Result<Announced, Error> {
@@ -268,14 +270,6 @@ async fn drain_histograms(node: Arc<Node>, mut shutdown: watch::Receiver<bool>) 
             () = http::serve::stopped(&mut shutdown) => return,
         }
     }
-}
-
-async fn bind(addr: SocketAddr, key: &'static str) -> Result<TcpListener, Error> {
-    TcpListener::bind(addr).await.map_err(|error| Error::Listen { key, addr, reason: error.to_string() })
-}
-
-fn address(listener: &TcpListener) -> Result<SocketAddr, Error> {
-    listener.local_addr().map_err(|error| Error::Stopped { part: "listener", reason: error.to_string() })
 }
 
 fn client() -> Result<reqwest::Client, Error> {

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use ostrakon_ledger::{Appended, Evidence, RecordId, evidence::BODY_BYTES_MAX, evidence::SALT_BYTES};
 use serde::Deserialize;
 use serde_json::json;
-use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Response};
+use warp::{Filter, Rejection, http::StatusCode, reply::Response};
 
-use super::{IMPORT_BYTES_MAX, SMALL_BYTES_MAX, body, parse};
+use super::{IMPORT_BYTES_MAX, SMALL_BYTES_MAX, parse};
 use crate::{
     error::Error,
     http::{
         answer,
+        body::{Whole, whole},
+        caller::{get, post},
         problem::{json, respond},
+        segment::Segment,
         with,
     },
     import::SourceVote,
@@ -21,25 +24,25 @@ use crate::{
 };
 
 pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let said = warp::path!("v1" / "own" / String)
-        .and(warp::post())
-        .and(body((SALT_BYTES + BODY_BYTES_MAX) as u64))
+    let said = warp::path!("v1" / "own" / Segment)
+        .and(post())
+        .and(whole((SALT_BYTES + BODY_BYTES_MAX) as u64))
         .and(with(node))
-        .then(|what: String, body: Bytes, node: Arc<Node>| async move { answer(say(&node, &what, &body)).await });
+        .then(|what: Segment, body: Whole, node: Arc<Node>| async move { answer(say(&node, &what, &body)).await });
     let import = warp::path!("v1" / "imports")
-        .and(warp::post())
-        .and(body(IMPORT_BYTES_MAX))
+        .and(post())
+        .and(whole(IMPORT_BYTES_MAX))
         .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(import(&node, &body)).await });
-    let evidence = warp::path!("v1" / "records" / String / "evidence")
-        .and(warp::get())
+        .then(|body: Whole, node: Arc<Node>| async move { answer(import(&node, &body)).await });
+    let evidence = warp::path!("v1" / "records" / Segment / "evidence")
+        .and(get())
         .and(with(node))
-        .then(|id: String, node: Arc<Node>| async move { answer(async { read(&node, &id) }).await });
+        .then(|id: Segment, node: Arc<Node>| async move { answer(async { read(&node, &id) }).await });
     let withdraw = warp::path!("v1" / "imports" / "withdrawals")
-        .and(warp::post())
-        .and(body(IMPORT_BYTES_MAX))
+        .and(post())
+        .and(whole(IMPORT_BYTES_MAX))
         .and(with(node))
-        .then(|body: Bytes, node: Arc<Node>| async move { answer(withdraw(&node, &body)).await });
+        .then(|body: Whole, node: Arc<Node>| async move { answer(withdraw(&node, &body)).await });
     said.or(import).unify().or(withdraw).unify().or(evidence).unify()
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ostrakon_ledger::{Evidence, RecordId, evidence::BODY_BYTES_MAX, evidence::SALT_BYTES};
 use serde_json::json;
-use warp::{Filter, Rejection, http::StatusCode, hyper::body::Bytes, reply::Response};
+use warp::{Filter, Rejection, http::StatusCode, reply::Response};
 
 use crate::{
     clock::now_ms,
@@ -15,7 +15,10 @@ use crate::{
     },
     http::{
         answer,
+        body::{Arriving, arriving},
+        caller::{self, Caller, caller},
         problem::{json, respond},
+        segment::Segment,
         with,
     },
     node::Node,
@@ -25,18 +28,18 @@ use crate::{
 const UPLOAD_BYTES_MAX: u64 = (SALT_BYTES + BODY_BYTES_MAX) as u64;
 
 pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let put = warp::path!("v1" / "records" / String / "evidence")
-        .and(warp::put())
-        .and(warp::body::content_length_limit(UPLOAD_BYTES_MAX))
-        .and(warp::body::bytes())
+    let put = warp::path!("v1" / "records" / Segment / "evidence")
+        .and(caller::put())
+        .and(arriving(UPLOAD_BYTES_MAX))
         .and(with(node))
-        .then(|id: String, body: Bytes, node: Arc<Node>| async move { answer(put(&node, &id, &body)).await });
-    let get = warp::path!("v1" / "records" / String / "evidence")
-        .and(warp::get())
+        .then(|id: Segment, body: Arriving, node: Arc<Node>| async move { answer(put(&node, &id, body)).await });
+    let get = warp::path!("v1" / "records" / Segment / "evidence")
+        .and(caller::get())
         .and(warp::header::optional::<String>("authorization"))
+        .and(caller())
         .and(with(node))
-        .then(|id: String, claim: Option<String>, node: Arc<Node>| async move {
-            answer(async { get(&node, &id, claim.as_deref()) }).await
+        .then(|id: Segment, claim: Option<String>, caller: Arc<Caller>, node: Arc<Node>| async move {
+            answer(get(node, &id, claim.as_deref(), &caller)).await
         });
     put.or(get).unify()
 }
@@ -44,16 +47,16 @@ pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Err
 /// `PUT /v1/records/{id}/evidence`: salt and body. Who knows them is who made the commitment, so that nobody is asked who they
 /// are.
 ///
-/// 1. The record must stand in the published ledger and commit to something that was not erased.
+/// 1. The record must stand in the published ledger and commit to something that was not erased. Nothing is read for others.
 /// 2. Salt and body must be what it commits to.
 /// 3. Keep them, synced, then answer.
-async fn put(node: &Node, id: &str, body: &[u8]) -> Result<Response, Error> {
+async fn put(node: &Node, id: &str, body: Arriving) -> Result<Response, Error> {
     let id: RecordId = id.parse()?;
-    let evidence = Evidence::from_bytes(body.to_vec())?;
     let commitment = commitment_of(&node.reader, &id)?.ok_or_else(|| Error::NoEvidence(id.to_string()))?;
     if node.reader.erasure_of(&commitment)?.is_some() {
         return Err(Error::Erased(id.to_string()));
     }
+    let evidence = Evidence::from_bytes(body.finish().await?.to_vec())?;
     if evidence.commitment() != commitment {
         return Err(Error::OtherEvidence(id.to_string()));
     }
@@ -62,12 +65,13 @@ async fn put(node: &Node, id: &str, body: &[u8]) -> Result<Response, Error> {
 }
 
 /// `GET /v1/records/{id}/evidence`: to admitted peers who sign that they ask.
-fn get(node: &Node, id: &str, claim: Option<&str>) -> Result<Response, Error> {
+async fn get(node: Arc<Node>, id: &str, claim: Option<&str>, caller: &Caller) -> Result<Response, Error> {
     let record: RecordId = id.parse()?;
     let claim = claim.and_then(Claim::parse).ok_or(Error::Unsigned)?;
     let author = node.reader.author(&claim.peer)?.filter(|author| !author.imported);
     let author = author.ok_or_else(|| Error::UnknownPeer(claim.peer.to_string()))?;
     let question = Question { network: &node.config.node.network, node: &node.config.node.domain, record };
     question.check(&claim, &author.key, now_ms())?;
+    caller.link().note_known(&claim.peer);
     Ok(respond(StatusCode::OK, "application/octet-stream", node.evidence_of(&record)?.as_bytes().to_vec()))
 }

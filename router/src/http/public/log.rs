@@ -12,10 +12,10 @@ use warp::{
     reply::Response,
 };
 
-use self::files::{File, Files};
+use self::files::{File, Files, Reading};
 use crate::{
     error::Error,
-    http::{answer, problem::respond, with},
+    http::{answer, caller::get, problem::respond, segment::Segment, with},
     node::Node,
 };
 
@@ -26,24 +26,33 @@ const FRESH: HeaderValue = HeaderValue::from_static("no-cache");
 
 pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
     let head = warp::path!("checkpoint")
-        .and(warp::get())
+        .and(get())
         .and(with(node))
         .then(|node: Arc<Node>| async move { answer(async { Ok(checkpoint(node.checkpoint()?.to_string())) }).await });
     let files = Arc::new(Files::of(node.reader.clone()));
-    let tiles = warp::path("tile").and(warp::path::tail()).and(warp::get()).and(takes_gzip()).then(
-        move |path: Tail, gzip: bool| {
-            let files = files.clone();
-            answer(async move { tile(path.as_str(), |path| files.get(path, gzip)) })
-        },
-    );
+    let reading = Reading::new();
+    let of_copies = reading.clone();
+    let tiles =
+        warp::path("tile").and(warp::path::tail()).and(get()).and(takes_gzip()).then(move |path: Tail, gzip: bool| {
+            let (files, reading) = (files.clone(), reading.clone());
+            answer(async move {
+                let path = tile_path(path.as_str())?;
+                let file = match files.kept(path, gzip) {
+                    Some(file) => file,
+                    None => reading.read(move || files.get(path, gzip)).await?,
+                };
+                Ok(tile(path, file))
+            })
+        });
     let copies = warp::path("mirror")
         .and(warp::path::param())
         .and(warp::path::tail())
-        .and(warp::get())
+        .and(get())
         .and(takes_gzip())
         .and(with(node))
-        .then(|peer: String, path: Tail, gzip: bool, node: Arc<Node>| async move {
-            answer(async { copied(&node, &peer, path.as_str(), gzip) }).await
+        .then(move |peer: Segment, path: Tail, gzip: bool, node: Arc<Node>| {
+            let reading = of_copies.clone();
+            answer(async move { copied(&node, &peer, path.as_str(), gzip, &reading).await })
         });
     head.or(tiles).unify().or(copies).unify()
 }
@@ -62,20 +71,22 @@ fn checkpoint(note: String) -> Response {
 }
 
 /// `GET /mirror/<peer>/…`: a file of the copy of a followed peer's ledger.
-fn copied(node: &Node, peer: &str, path: &str, gzip: bool) -> Result<Response, Error> {
+async fn copied(node: &Node, peer: &str, path: &str, gzip: bool, reading: &Reading) -> Result<Response, Error> {
     let peer = PeerName::parse(peer)?;
     let reader = node.mirrors.reader(&peer).ok_or_else(|| Error::NotFollowed(peer.to_string()))?;
     match path.strip_prefix("tile/") {
-        Some(path) => tile(path, |path| files::read(&reader, path, gzip)),
+        Some(path) => {
+            let path = tile_path(path)?;
+            Ok(tile(path, reading.read(move || files::read(&reader, path, gzip)).await?))
+        }
         None if path == "checkpoint" => Ok(checkpoint(reader.checkpoint())),
         None => Err(Error::NoSuchTile),
     }
 }
 
 /// `GET /tile/…`: tiles of hashes and bundles of entries, full or partial.
-fn tile(path: &str, file: impl FnOnce(TilePath) -> Result<File, Error>) -> Result<Response, Error> {
-    let path: TilePath = format!("tile/{path}").parse()?;
-    let File { bytes, packed } = file(path)?;
+fn tile(path: TilePath, file: File) -> Response {
+    let File { bytes, packed } = file;
     let mut response = respond(StatusCode::OK, "application/octet-stream", bytes);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, IMMUTABLE);
@@ -85,13 +96,26 @@ fn tile(path: &str, file: impl FnOnce(TilePath) -> Result<File, Error>) -> Resul
     if packed {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    Ok(response)
+    response
+}
+
+fn tile_path(path: &str) -> Result<TilePath, Error> {
+    Ok(format!("tile/{path}").parse()?)
 }
 
 /// Whether an `Accept-Encoding` header names gzip without refusing it.
 fn accepts_gzip(codings: &str) -> bool {
     codings.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
-        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip")) && !parts.any(|q| q == "q=0" || q == "q=0.0")
+        parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip")) && !parts.any(is_refusal)
     })
+}
+
+/// Whether a parameter is the quality zero, in any of the ways to write it: `q=0`, `Q = 0.000`.
+fn is_refusal(parameter: &str) -> bool {
+    let Some((name, quality)) = parameter.split_once('=') else { return false };
+    let digits = quality.trim();
+    name.trim().eq_ignore_ascii_case("q")
+        && digits.starts_with('0')
+        && digits.bytes().all(|digit| b"0.".contains(&digit))
 }

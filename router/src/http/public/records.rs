@@ -10,7 +10,9 @@ use crate::{
     error::Error,
     http::{
         answer,
+        caller::get,
         problem::{json, respond},
+        segment::Segment,
         with,
     },
     node::Node,
@@ -19,14 +21,14 @@ use crate::{
 
 /// Both, by record id.
 pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let record = warp::path!("v1" / "records" / String)
-        .and(warp::get())
+    let record = warp::path!("v1" / "records" / Segment)
+        .and(get())
         .and(with(node))
-        .then(|id: String, node: Arc<Node>| async move { answer(async { record(&node, &id) }).await });
-    let receipt = warp::path!("v1" / "records" / String / "receipt")
-        .and(warp::get())
+        .then(|id: Segment, node: Arc<Node>| async move { answer(async { record(&node, &id) }).await });
+    let receipt = warp::path!("v1" / "records" / Segment / "receipt")
+        .and(get())
         .and(with(node))
-        .then(|id: String, node: Arc<Node>| async move { answer(async { receipt(&node, &id) }).await });
+        .then(|id: Segment, node: Arc<Node>| async move { answer(async { receipt(&node, &id) }).await });
     record.or(receipt).unify()
 }
 

@@ -6,13 +6,19 @@ use ostrakon_ledger::{WitnessRefusal, witness::REQUEST_BYTES_MAX};
 use warp::{
     Filter, Rejection,
     http::{HeaderValue, StatusCode, header},
-    hyper::body::Bytes,
     reply::Response,
 };
 
 use crate::{
     error::Error,
-    http::{answer, problem::respond, with},
+    http::{
+        answer,
+        body::{Whole, whole},
+        caller::{get, post},
+        problem::respond,
+        segment::Segment,
+        with,
+    },
     node::Node,
     witness::WitnessDesk,
 };
@@ -23,18 +29,17 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
     let desk = desk(node);
     let add = warp::path!("witness" / "add-checkpoint")
-        .and(warp::post())
+        .and(post())
         .and(desk.clone())
         .and(with(node))
-        .and(warp::body::content_length_limit(REQUEST_BYTES_MAX as u64))
-        .and(warp::body::bytes())
-        .then(|desk: WitnessDesk, node: Arc<Node>, body: Bytes| async move {
+        .and(whole(REQUEST_BYTES_MAX as u64))
+        .then(|desk: WitnessDesk, node: Arc<Node>, body: Whole| async move {
             answer(add_checkpoint(&desk, &node, &body)).await
         });
-    let read = warp::path!("witness" / String / "checkpoint")
-        .and(warp::get())
+    let read = warp::path!("witness" / Segment / "checkpoint")
+        .and(get())
         .and(desk)
-        .then(|log: String, desk: WitnessDesk| async move { answer(async { checkpoint(&desk, &log) }).await });
+        .then(|log: Segment, desk: WitnessDesk| async move { answer(async { checkpoint(&desk, &log) }).await });
     add.or(read).unify()
 }
 

@@ -1,13 +1,14 @@
 //! The files of a ledger's read API as they are sent. Full ones never change: those asked for lately are kept, since what one
 //! follower fetches the others fetch, too.
 
-use std::io::Write;
+use std::{io::Write, sync::Arc};
 
 use ostrakon_ledger::{
     LedgerReader,
     tile::{TILE_WIDTH, TilePath},
 };
 use quick_cache::{Weighter, sync::Cache};
+use tokio::sync::Semaphore;
 use warp::hyper::body::Bytes;
 
 use crate::error::Error;
@@ -16,6 +17,8 @@ use crate::error::Error;
 const KEPT_BYTES_MAX: u64 = 32 << 20;
 /// About how many files that is, from which the cache finds out into how many parts it divides.
 const KEPT_FILES: usize = 1024;
+/// Files that are read and packed at a time, each of up to 4 MiB.
+const READ_AT_ONCE: usize = 2;
 
 /// A tile or a bundle.
 #[derive(Clone)]
@@ -34,6 +37,28 @@ impl Weighter<(TilePath, bool), File> for ByBytes {
     }
 }
 
+/// Lets few large files be read and packed at a time, off the threads that take votes and messages.
+#[derive(Clone)]
+pub(super) struct Reading {
+    places: Arc<Semaphore>,
+}
+
+impl Reading {
+    pub(super) fn new() -> Self {
+        Self { places: Arc::new(Semaphore::new(READ_AT_ONCE)) }
+    }
+
+    /// What `file` comes to.
+    pub(super) async fn read(
+        &self,
+        file: impl FnOnce() -> Result<File, Error> + Send + 'static,
+    ) -> Result<File, Error> {
+        let _place = self.places.acquire().await;
+        let read = tokio::task::spawn_blocking(file).await;
+        read.unwrap_or_else(|error| Err(Error::Stopped { part: "tiles", reason: error.to_string() }))
+    }
+}
+
 /// The files of one ledger.
 pub(super) struct Files {
     reader: LedgerReader,
@@ -43,6 +68,12 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn of(reader: LedgerReader) -> Self {
         Self { reader, kept: Cache::with_weighter(KEPT_FILES, KEPT_BYTES_MAX, ByBytes) }
+    }
+
+    /// The file, if it is in memory.
+    pub(super) fn kept(&self, path: TilePath, gzip: bool) -> Option<File> {
+        let gzip = gzip && matches!(path, TilePath::Entries { .. });
+        self.kept.get(&(path, gzip))
     }
 
     /// As [`read`], from memory if it can be.

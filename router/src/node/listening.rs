@@ -1,0 +1,112 @@
+//! The two listeners, and the threads that work for strangers: beside those that answer adapters, and behind them when the
+//! processor is short.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime::{Builder, Runtime},
+    sync::watch,
+    task::JoinSet,
+};
+
+use super::{Node, descriptors::Plan};
+use crate::{
+    config::ListenSection,
+    error::Error,
+    http::{self, connections::Connections},
+};
+
+/// How much these threads yield to the others, of 19: an adapter's answer gets three times the processor of a stranger's.
+const NICE: i32 = 5;
+/// Connections that the kernel keeps until they are accepted: what is dropped there comes back a second later.
+const BACKLOG: u32 = 1024;
+/// Files that are written, and tiles that are read and packed, at a time.
+const BLOCKING_MAX: usize = 4;
+
+/// Both listeners, bound and not served yet.
+pub(super) struct Listening {
+    descriptors: Plan,
+    runtime: PublicRuntime,
+    public: TcpListener,
+    local: TcpListener,
+}
+
+/// The runtime of the public listener.
+pub(super) struct PublicRuntime(Option<Runtime>);
+
+impl Listening {
+    /// Divides the file descriptors and binds both addresses.
+    ///
+    /// # Errors
+    /// [`Error::Listen`], and when the system gives no threads.
+    pub(super) fn begin(listen: &ListenSection) -> Result<Self, Error> {
+        let descriptors = Plan::make();
+        let local = bind(listen.local, "listen.local")?;
+        let runtime = Builder::new_multi_thread()
+            .thread_name("public")
+            .max_blocking_threads(BLOCKING_MAX)
+            .on_thread_start(yield_to_others)
+            .enable_all()
+            .build()
+            .map_err(stopped)?;
+        let entered = runtime.enter();
+        let public = bind(listen.public, "listen.public");
+        drop(entered);
+        Ok(Self { descriptors, runtime: PublicRuntime(Some(runtime)), public: public?, local })
+    }
+
+    /// Where they are bound: the public one, the local one.
+    pub(super) fn addresses(&self) -> Result<(SocketAddr, SocketAddr), Error> {
+        Ok((self.public.local_addr().map_err(stopped)?, self.local.local_addr().map_err(stopped)?))
+    }
+
+    /// Serves both until `stop`.
+    pub(super) fn serve(
+        self,
+        node: &Arc<Node>,
+        tasks: &mut JoinSet<()>,
+        stop: &watch::Receiver<bool>,
+    ) -> PublicRuntime {
+        let Self { descriptors, runtime, public, local } = self;
+        let bytes_max = node.message_limits().message_bytes_max();
+        let strangers = Connections::public(descriptors.public, bytes_max, node.config.listen.proxies.clone());
+        let adapters = Connections::local(descriptors.local, bytes_max);
+        let public = http::serve::serve(public, strangers, http::public::routes(node), stop.clone());
+        if let Some(threads) = &runtime.0 {
+            tasks.spawn_on(public, threads.handle());
+        }
+        tasks.spawn(http::serve::serve(local, adapters, http::local::routes(node), stop.clone()));
+        runtime
+    }
+}
+
+impl Drop for PublicRuntime {
+    /// What outlived its time limit is left behind.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Listens, on the runtime that this is called in.
+fn bind(addr: SocketAddr, key: &'static str) -> Result<TcpListener, Error> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let listener = socket.and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        socket.listen(BACKLOG)
+    });
+    listener.map_err(|error| Error::Listen { key, addr, reason: error.to_string() })
+}
+
+fn stopped(error: std::io::Error) -> Error {
+    Error::Stopped { part: "listener", reason: error.to_string() }
+}
+
+fn yield_to_others() {
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "the public listener's threads run like all others");
+    }
+}
