@@ -57,6 +57,10 @@ pub const METRICS: &[Metric] = &[
     Metric { name: "ostrakon_mirror_forked", kind: Gauge, unit: Count, help: "1: the peer signed two histories; alert on it" },
     Metric { name: "ostrakon_copied_records_total", kind: Counter, unit: Count, help: "Records of followed ledgers that were offered to this one, by outcome" },
     Metric { name: "ostrakon_cosigned_entries", kind: Gauge, unit: Count, help: "Entries under the latest cosigned checkpoint" },
+    Metric { name: "ostrakon_connections", kind: Gauge, unit: Count, help: "Open connections, by listener" },
+    Metric { name: "ostrakon_closed_connections_total", kind: Counter, unit: Count, help: "Connections that were closed, by listener and by what was too slow or who needed the place" },
+    Metric { name: "ostrakon_refused_connections_total", kind: Counter, unit: Count, help: "Connections that found no place, by listener and reason" },
+    Metric { name: "ostrakon_accept_failures_total", kind: Counter, unit: Count, help: "Connections that could not be accepted, by listener" },
     Metric { name: "ostrakon_queue_messages", kind: Gauge, unit: Count, help: "Messages that wait for delivery" },
     Metric { name: "ostrakon_held_messages", kind: Gauge, unit: Count, help: "Messages that wait for a person" },
 ];
