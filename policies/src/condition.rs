@@ -1,7 +1,9 @@
 //! A CEL condition: compiled and type-checked once, evaluated for every message.
 
 mod check;
+mod depth;
 mod plain;
+mod texts;
 mod types;
 
 use std::sync::Arc;
@@ -41,17 +43,20 @@ impl Condition {
         if source.len() > CONDITION_LEN_BYTES_MAX {
             return Err(problem(1, true, format!("a condition has at most {CONDITION_LEN_BYTES_MAX} bytes")));
         }
+        depth::check_source(source).map_err(|message| problem(1, true, format!("not a condition: {message}")))?;
         let program = Program::compile(source).map_err(|errors| {
             let first = errors.errors.first();
             let line = first.and_then(|error| usize::try_from(error.pos.0).ok()).unwrap_or(1).max(1);
             let message = first.map_or("not a condition", |error| error.msg.as_str()).replace('\n', " ");
             problem(line, true, format!("not a CEL condition: {message}"))
         })?;
-        let checked = check::check(program.expression()).map_err(|mismatch| {
-            let offset = program.source_info().offset_for(mismatch.id).map_or(0, |(start, _)| start as usize);
-            let line = 1 + source.chars().take(offset).filter(|letter| *letter == '\n').count();
-            problem(line, false, mismatch.message)
-        })?;
+        let line_of = |id: u64| {
+            let offset = program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize);
+            1 + source.chars().take(offset).filter(|letter| *letter == '\n').count()
+        };
+        depth::check_tree(program.expression()).map_err(|(id, message)| problem(line_of(id), false, message))?;
+        let checked = check::check(program.expression())
+            .map_err(|mismatch| problem(line_of(mismatch.id), false, mismatch.message))?;
         let references = program.references();
         let mut numbers: Vec<&'static str> = references
             .variables()

@@ -76,6 +76,34 @@ pub struct Opinion {
     /// The numeric and boolean facts (as 0 and 1) that its condition looked at; of a limit also `used`, `burst`,
     /// `retry_after_ms` and `next_at_ms`.
     pub numbers: BTreeMap<String, i64>,
+    /// Where `retry_after_ms` stands in `text`, first and last byte and one: it is another number later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits: Vec<(u32, u32)>,
+}
+
+impl Opinion {
+    /// The opinion as it is said at `now_ms`: with what is left of its wait, in numbers and text, at least 0. The time
+    /// at which the wait ends (`next_at_ms`) stays.
+    #[must_use]
+    pub fn said_at(&self, now_ms: u64) -> Self {
+        let mut said = self.clone();
+        let (Some(next_at_ms), Some(wait_ms)) =
+            (self.numbers.get("next_at_ms"), said.numbers.get_mut("retry_after_ms"))
+        else {
+            return said;
+        };
+        let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        *wait_ms = next_at_ms.saturating_sub(now_ms).max(0);
+        let wait = wait_ms.to_string();
+        // From the end, so that what is replaced does not move what is still to be.
+        for (start, end) in self.waits.iter().rev() {
+            let range = *start as usize..*end as usize;
+            if self.text.get(range.clone()).is_some() {
+                said.text.replace_range(range, &wait);
+            }
+        }
+        said
+    }
 }
 
 impl Decision {

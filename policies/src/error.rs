@@ -16,6 +16,14 @@ pub enum PolicyError {
         /// What it may have.
         max_bytes: usize,
     },
+    /// It is no text, or a part of one: the whole file, from its start to a line end, has to be there.
+    #[error("{file}: {problem}")]
+    NotWhole {
+        /// As given to `load_policy`.
+        file: String,
+        /// What is wrong, and what is expected.
+        problem: String,
+    },
     /// It is not TOML, or a condition is not CEL.
     #[error("{at}: {problem}")]
     Syntax {
@@ -87,7 +95,10 @@ impl PolicyError {
             | PolicyError::Value { at, .. }
             | PolicyError::Condition { at, .. }
             | PolicyError::Explain { at, .. } => Some(at.line),
-            PolicyError::TooLarge { .. } | PolicyError::UnknownLimit { .. } | PolicyError::WrongKey { .. } => None,
+            PolicyError::TooLarge { .. }
+            | PolicyError::NotWhole { .. }
+            | PolicyError::UnknownLimit { .. }
+            | PolicyError::WrongKey { .. } => None,
         }
     }
 }

@@ -108,6 +108,16 @@ macro_rules! facts {
         ];
 
         impl Facts {
+            /// Facts with each number chosen from its range, each flag as `flag` and each open text as `text`: what a
+            /// policy is tried on before it takes force.
+            pub(crate) fn example(number: fn((i64, i64)) -> i64, flag: bool, text: &str) -> Self {
+                let word = |form: Form| match form {
+                    Form::Words(words) => words.first().copied().unwrap_or_default().to_owned(),
+                    Form::Any | Form::Host | Form::Lower => text.to_owned(),
+                };
+                Self { $($text: word($form),)* $($int: number(($lo, $hi)),)* $($flag: flag,)* }
+            }
+
             /// The value of the fact `name` at `now_ms`; `None` if there is no such fact.
             pub fn value(&self, name: &str, now_ms: u64) -> Option<Value<'_>> {
                 match name {

@@ -7,9 +7,10 @@ use cel::Context;
 use crate::decision::{Decision, Opinion, Verdict};
 use crate::error::PolicyError;
 use crate::facts::{Fact, FactType, Facts, Value, Variables};
-use crate::limiter::{KEYS_MAX, Keys, Level, Limiter, Refusal, key_in, key_of};
+use crate::limiter::{Cause, KEYS_MAX, Keys, Level, Limiter, Refusal, key_in, key_of};
 use crate::policy::{DEFAULT_RULE, LIMITS_MAX, Limit, Mode, Policy, Rule};
 use crate::source::list;
+use crate::template::Filled;
 
 /// A policy at work, with the counters of its limits. Many threads may ask it at once.
 pub struct Judge {
@@ -45,7 +46,7 @@ impl Judge {
         for (limit, key) in self.policy.limits().iter().zip(&mut keys) {
             // A limit whose condition cannot be evaluated applies: that is the safe side.
             if limit.when.as_ref().is_none_or(|when| when.holds(facts, now_ms, &scope).unwrap_or(true)) {
-                *key = Some(key_in(limit, facts, now_ms));
+                *key = Some((key_in(limit, facts, now_ms), limit.cost.cells(facts)));
             }
         }
         let refusals = self.limiter.take(&keys, now_ms);
@@ -103,6 +104,7 @@ impl Judge {
             self.policy.limits().get(refusal.limit).is_some_and(|limit| limit.mode == Mode::Enforce)
         };
         let wait = |refusal: &Refusal| refusal.level.next_at_ms.saturating_sub(now_ms);
+        // (A refusal for good is not a deferral, so its time is never asked for.)
         refusals.iter().filter(enforced).map(wait).max()
     }
 
@@ -164,19 +166,28 @@ impl Case<'_> {
         }
         numbers
             .extend(crate::template::LIMIT_NUMBERS.iter().filter_map(|name| Some(((*name).to_owned(), number(name)?))));
-        let (verdict, text) = if refusal.full {
+        let (verdict, filled) = match refusal.cause {
+            Cause::Used => (limit.verdict, limit.explain.fill(self.facts, self.now_ms, &number)),
             // Nobody is refused for good because of what others sent.
-            let text = format!("\"{}\" has no room for another key for {retry_after_ms} ms", limit.name);
-            (Verdict::Defer, text)
-        } else {
-            (limit.verdict, limit.explain.fill(self.facts, self.now_ms, &number))
+            Cause::Full => (Verdict::Defer, limit.no_room.fill(self.facts, self.now_ms, &number)),
+            // Who is told to try again would do so for ever.
+            Cause::TooMany { cells } => {
+                numbers.retain(|name, _| !["retry_after_ms", "next_at_ms"].contains(&name.as_str()));
+                let text = format!(
+                    "\"{}\": the message has {cells} recipients and {burst} pass at once, so it never passes; send it \
+                     to fewer at a time",
+                    limit.name
+                );
+                (if limit.verdict == Verdict::Defer { Verdict::Reject } else { limit.verdict }, text.into())
+            }
         };
-        Opinion { rule: limit.name.clone(), verdict, shadow: limit.mode == Mode::Shadow, text, numbers }
+        let Filled { text, waits } = filled;
+        Opinion { rule: limit.name.clone(), verdict, shadow: limit.mode == Mode::Shadow, text, numbers, waits }
     }
 
     fn of_rule(self, rule: &Rule) -> Opinion {
         let text = rule.explain.fill(self.facts, self.now_ms, &|_| None);
-        self.about(rule, rule.verdict, text)
+        self.about(rule, rule.verdict, text.text)
     }
 
     /// A rule that cannot be evaluated has not cleared the message: it waits until the policy is mended.
@@ -186,7 +197,7 @@ impl Case<'_> {
 
     fn about(self, rule: &Rule, verdict: Verdict, text: String) -> Opinion {
         let numbers = rule.when.numbers(self.facts, self.now_ms).collect();
-        Opinion { rule: rule.name.clone(), verdict, shadow: rule.mode == Mode::Shadow, text, numbers }
+        Opinion { rule: rule.name.clone(), verdict, shadow: rule.mode == Mode::Shadow, text, numbers, waits: vec![] }
     }
 }
 
@@ -197,5 +208,6 @@ fn nothing_said() -> Opinion {
         shadow: false,
         text: "no limit or rule objects".to_owned(),
         numbers: BTreeMap::new(),
+        waits: Vec::new(),
     }
 }

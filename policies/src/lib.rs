@@ -1,7 +1,7 @@
 //! Facts about a message go through limits and rules and become a decision with its reasons.
 //!
 //! ```text
-//! policy.toml → Policy::parse → Judge::new → decide(&Facts, now_ms) → Decision { verdict, reasons }
+//! policy.toml → load_policy → Judge::new → decide(&Facts, now_ms) → Decision { verdict, reasons }
 //! ```
 //!
 //! Limits are GCRA (`governor`'s), conditions are CEL (`cel`'s), compiled and type-checked when the file is read.
@@ -18,6 +18,7 @@ mod error;
 mod facts;
 mod judge;
 mod limiter;
+mod load;
 mod policy;
 mod rate;
 mod source;
@@ -28,7 +29,8 @@ pub use error::{At, PolicyError};
 pub use facts::{FACTS, Fact, FactType, Facts, Form, Value, facts_table};
 pub use judge::Judge;
 pub use limiter::{KEYS_MAX, Level};
-pub use policy::{LIMITS_MAX, Limit, Mode, POLICY_LEN_BYTES_MAX, Policy, RULES_MAX, Rule, Warning};
+pub use load::load_policy;
+pub use policy::{Cost, LIMITS_MAX, Limit, Mode, POLICY_LEN_BYTES_MAX, Policy, RULES_MAX, Rule, Warning};
 pub use rate::Rate;
 
 /// The policy a new node starts with: sensible for a small server, commented for its operator.

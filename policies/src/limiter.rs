@@ -7,6 +7,7 @@
 
 mod table;
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::facts::{Facts, Value};
@@ -15,8 +16,9 @@ use table::{Answer, Key, Table};
 
 pub use table::{KEYS_MAX, Level};
 
-/// The keys under which a message counts, by position of the limit; `None` where the limit does not apply.
-pub(crate) type Keys = [Option<Key>; LIMITS_MAX];
+/// The keys under which a message counts and the cells it takes there, by position of the limit; `None` where the
+/// limit does not apply.
+pub(crate) type Keys = [Option<(Key, NonZeroU32)>; LIMITS_MAX];
 
 /// An objection to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +27,21 @@ pub(crate) struct Refusal {
     pub(crate) limit: usize,
     /// How full the counter is and when the next message passes.
     pub(crate) level: Level,
+    pub(crate) cause: Cause,
+}
+
+/// Why a limit refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Too few cells are free.
+    Used,
     /// The limit has no room for another key: the message is refused for the sake of memory.
-    pub(crate) full: bool,
+    Full,
+    /// The message takes more cells than there are.
+    TooMany {
+        /// How many.
+        cells: NonZeroU32,
+    },
 }
 
 /// The tables of all limits of one policy.
@@ -52,7 +67,7 @@ impl Limiter {
         Self { tables, modes: limits.iter().map(|limit| limit.mode).collect(), order }
     }
 
-    /// Takes one cell of every limit in `keys`, or none of any if an enforced limit refuses. A limit in shadow mode
+    /// Takes the cells of every limit in `keys`, or none of any if an enforced limit refuses. A limit in shadow mode
     /// counts what the enforced ones let pass and it would let pass itself.
     ///
     /// Returns the refusals in the order of the file.
@@ -71,18 +86,20 @@ impl Limiter {
         let mut next = [None; LIMITS_MAX];
         let mut admitted = true;
         for (limit, ((table, key), next)) in held.iter_mut().zip(keys).zip(&mut next).enumerate() {
-            let (Some(table), Some(key)) = (table, key) else { continue };
-            match table.ask(key, now_ms) {
+            let (Some(table), Some((key, cells))) = (table, key) else { continue };
+            let cells = *cells;
+            match table.ask(key, cells, now_ms) {
                 Answer::Pass(after) => *next = Some(after),
-                Answer::Refuse(level) => refusals.push(Refusal { limit, level, full: false }),
-                Answer::Full(level) => refusals.push(Refusal { limit, level, full: true }),
+                Answer::Refuse(level) => refusals.push(Refusal { limit, level, cause: Cause::Used }),
+                Answer::Full(level) => refusals.push(Refusal { limit, level, cause: Cause::Full }),
+                Answer::Never(level) => refusals.push(Refusal { limit, level, cause: Cause::TooMany { cells } }),
             }
             admitted &= next.is_some() || self.modes.get(limit) == Some(&Mode::Shadow);
         }
         // 3. All together or nothing.
         if admitted {
             for ((table, key), next) in held.iter_mut().zip(keys).zip(next) {
-                if let (Some(table), Some(key), Some(next)) = (table, key, next) {
+                if let (Some(table), Some((key, _)), Some(next)) = (table, key, next) {
                     table.consume(key, next);
                 }
             }

@@ -9,11 +9,11 @@ use std::num::NonZeroU32;
 use crate::condition::Condition;
 use crate::decision::Verdict;
 use crate::error::{At, PolicyError};
-use crate::facts::Fact;
+use crate::facts::{Fact, Facts};
 use crate::rate::Rate;
 use crate::source::{Section, Source};
 use crate::template::Template;
-use read::{LIMIT_KEYS, RULE_KEYS, Reader, appeal_url};
+use read::{LIMIT_KEYS, RULE_KEYS, Reader, accept_everything, appeal_url, nothing_enforced};
 
 /// Far above what people write; keeps a mistaken path to a large file from being parsed.
 pub const POLICY_LEN_BYTES_MAX: usize = 256 * 1024;
@@ -26,7 +26,7 @@ const DIGEST_CONTEXT: &str = "ostrakon 2026-11 policy digest v1";
 /// The name of the opinion that is given when nothing else speaks.
 pub(crate) const DEFAULT_RULE: &str = "default";
 
-const TOP_KEYS: [&str; 3] = ["appeal_url", "limit", "rule"];
+const TOP_KEYS: [&str; 4] = ["appeal_url", "accept_everything", "limit", "rule"];
 
 /// A checked policy. Two policies of one digest decide alike.
 #[derive(Debug, Clone)]
@@ -47,6 +47,26 @@ pub enum Mode {
     Shadow,
 }
 
+/// How many cells of a limit a message takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// One.
+    Message,
+    /// One for each recipient.
+    Recipients,
+}
+
+impl Cost {
+    /// The cells that a message with `facts` takes; at least one, so that nothing passes uncounted.
+    pub(crate) fn cells(self, facts: &Facts) -> NonZeroU32 {
+        let cells = match self {
+            Cost::Message => 1,
+            Cost::Recipients => u32::try_from(facts.recipients.max(1)).unwrap_or(u32::MAX),
+        };
+        NonZeroU32::new(cells).unwrap_or(NonZeroU32::MIN)
+    }
+}
+
 /// How many messages of one kind pass: GCRA with `burst` cells that come back at `rate`, one counter for every value
 /// of the facts in `key`.
 #[derive(Debug, Clone)]
@@ -56,6 +76,8 @@ pub struct Limit {
     pub(crate) when: Option<Condition>,
     pub(crate) rate: Rate,
     pub(crate) burst: NonZeroU32,
+    pub(crate) cost: Cost,
+    pub(crate) no_room: Template,
     pub(crate) verdict: Verdict,
     pub(crate) mode: Mode,
     pub(crate) explain: Template,
@@ -103,7 +125,9 @@ impl Policy {
         let mut reader = Reader { source, appeal_url: appeal_url.as_deref(), names: BTreeSet::new(), warnings: vec![] };
         let limits = reader.all(&top, "limit", LIMITS_MAX, &LIMIT_KEYS, Reader::limit)?;
         let rules = reader.all(&top, "rule", RULES_MAX, &RULE_KEYS, Reader::rule)?;
+        accept_everything(&top, limits.is_empty() && rules.is_empty())?;
         let mut warnings = reader.warnings;
+        warnings.extend(nothing_enforced(source, &limits, &rules));
         warnings.sort_by_key(|warning| warning.at.line);
         let digest = blake3::derive_key(DIGEST_CONTEXT, text.replace("\r\n", "\n").as_bytes());
         Ok(Self { limits, rules, warnings, appeal_url, digest })
@@ -173,6 +197,11 @@ impl Limit {
         self.burst.get()
     }
 
+    /// How many cells a message takes.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
     /// What messages beyond it get.
     pub fn verdict(&self) -> Verdict {
         self.verdict
@@ -189,6 +218,7 @@ impl Limit {
             && self.key == other.key
             && self.rate == other.rate
             && self.burst == other.burst
+            && self.cost == other.cost
             && self.when() == other.when()
             && self.mode == other.mode
     }

@@ -84,6 +84,18 @@ impl<'a> Section<'a> {
         array.iter().map(table).collect()
     }
 
+    /// A bool and where it stands.
+    pub(crate) fn flag(&self, key: &'static str) -> Result<Option<(bool, usize)>, PolicyError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        match value.get_ref() {
+            DeValue::Boolean(flag) => Ok(Some((*flag, value.span().start))),
+            other => {
+                let problem = format!("is {}, not true or false", other.type_str());
+                Err(self.value_error(key, value.span().start, problem))
+            }
+        }
+    }
+
     pub(crate) fn text(&self, key: &'static str) -> Result<Option<Text>, PolicyError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         match value.get_ref() {
@@ -144,7 +156,7 @@ impl<'a> Section<'a> {
         self.value_error(key, text.span.start, problem)
     }
 
-    fn value_error(&self, key: &'static str, offset: usize, problem: String) -> PolicyError {
+    pub(crate) fn value_error(&self, key: &'static str, offset: usize, problem: String) -> PolicyError {
         PolicyError::Value { at: self.at(self.source.line_of(offset)), key, problem }
     }
 

@@ -6,6 +6,9 @@ use crate::source::suggest;
 /// What a limit's text may name beside the facts.
 pub(crate) const LIMIT_NUMBERS: [&str; 4] = ["used", "burst", "retry_after_ms", "next_at_ms"];
 
+/// The number that is another one each time it is said.
+const WAIT: &str = "retry_after_ms";
+
 /// A fact's text is cut here: addresses fit, an attacker's essay does not.
 const FILLED_CHARS_MAX: usize = 320;
 
@@ -60,12 +63,19 @@ impl Template {
     }
 
     /// The text with its facts and `numbers` filled in.
-    pub(crate) fn fill(&self, facts: &Facts, now_ms: u64, numbers: &dyn Fn(&str) -> Option<i64>) -> String {
+    pub(crate) fn fill(&self, facts: &Facts, now_ms: u64, numbers: &dyn Fn(&str) -> Option<i64>) -> Filled {
         let mut text = String::new();
+        let mut waits = Vec::new();
         for part in &self.parts {
             match part {
                 Part::Words(words) => text.push_str(words),
-                Part::Number(name) => text.push_str(&numbers(name).map_or(String::new(), |number| number.to_string())),
+                Part::Number(name) => {
+                    let start = text.len();
+                    text.push_str(&numbers(name).map_or(String::new(), |number| number.to_string()));
+                    if *name == WAIT {
+                        waits.extend(range(start, text.len()));
+                    }
+                }
                 Part::Fact(name) => match facts.value(name, now_ms) {
                     Some(Value::Text(value)) => text.extend(value.chars().take(FILLED_CHARS_MAX).map(printable)),
                     Some(Value::Int(value)) => text.push_str(&value.to_string()),
@@ -74,8 +84,25 @@ impl Template {
                 },
             }
         }
-        text
+        Filled { text, waits }
     }
+}
+
+/// A text that was filled in.
+pub(crate) struct Filled {
+    pub(crate) text: String,
+    /// Where [`WAIT`] stands in it.
+    pub(crate) waits: Vec<(u32, u32)>,
+}
+
+impl From<String> for Filled {
+    fn from(text: String) -> Self {
+        Self { text, waits: Vec::new() }
+    }
+}
+
+fn range(start: usize, end: usize) -> Option<(u32, u32)> {
+    Some((u32::try_from(start).ok()?, u32::try_from(end).ok()?))
 }
 
 fn placeholder(name: &str, numbers: &[&'static str]) -> Result<Part, String> {

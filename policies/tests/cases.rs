@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ostrakon_policies::{DEFAULT_POLICY, Decision, FACTS, Facts, Judge, POLICY_LEN_BYTES_MAX, Policy, Verdict};
+use ostrakon_policies::{
+    DEFAULT_POLICY, Decision, FACTS, Facts, Judge, POLICY_LEN_BYTES_MAX, Policy, Verdict, load_policy,
+};
 use serde::Deserialize;
 
 const START_MS: u64 = 1_800_000_000_000;
@@ -118,6 +120,69 @@ fn what_cannot_be_meant_is_refused_with_line_and_name() {
 }
 
 #[test]
+fn only_a_whole_file_is_a_policy() {
+    let rule = "[[rule]]\nname = 'r'\nwhen = 'size > 1'\nverdict = 'reject'\n";
+    let refusal = |bytes: &[u8]| match load_policy("p", bytes) {
+        Ok(_) => panic!("taken: {:?}", String::from_utf8_lossy(bytes)),
+        Err(error) => error.to_string(),
+    };
+    let open = "if every message is to pass, say `accept_everything = true`";
+    for (bytes, expected) in [
+        (&b""[..], format!("p: the file is empty; {open}")),
+        (b"\n", format!("p:1: there are no limits and no rules; {open}")),
+        (b"# all gone\n", format!("p:1: there are no limits and no rules; {open}")),
+        (b"appeal_url = 'https://a.example/'\n", format!("p:1: there are no limits and no rules; {open}")),
+        (b"accept_everything = false\n", format!("p:1: there are no limits and no rules; {open}")),
+        (b"limit = []\nrule = []\n", format!("p:1: there are no limits and no rules; {open}")),
+        (b"accept_everything = 'yes'\n", "p:1: `accept_everything` is string, not true or false".to_owned()),
+        (
+            b"accept_everything = true",
+            "p: the last line has no line end; the file may have been cut off. If it is whole, \
+          add one"
+                .to_owned(),
+        ),
+        (
+            b"\0\0\0\0",
+            "p: there are NUL bytes in the file; it was not written to its end, or is no text in UTF-8".to_owned(),
+        ),
+        (
+            b"\xef\xbb\xbfaccept_everything = true\n",
+            "p: the file begins with a byte order mark; save it as UTF-8 without \
+          one"
+            .to_owned(),
+        ),
+        (b"# caf\xe9\n", "p: the file is not UTF-8 after its first 5 bytes".to_owned()),
+    ] {
+        assert_eq!(refusal(bytes), expected);
+    }
+    let both = format!("accept_everything = true\n{rule}");
+    let expected = "p:1: `accept_everything` is true, but there are limits or rules; remove it or them";
+    assert_eq!(refusal(both.as_bytes()), expected);
+    assert!(refusal(DEFAULT_POLICY.get(..1200).unwrap().as_bytes()).contains("cut off"));
+    for good in ["accept_everything = true\n", &format!("accept_everything = false\n{rule}"), DEFAULT_POLICY] {
+        assert!(load_policy("p", good.as_bytes()).is_ok(), "{good}");
+        assert!(load_policy("p", good.replace('\n', "\r\n").as_bytes()).is_ok(), "{good}");
+    }
+}
+
+#[test]
+fn a_policy_that_changes_no_verdict_is_warned_of() {
+    let shadow = "[[rule]]\nname = 'r'\nwhen = 'size > 1'\nverdict = 'reject'\nmode = 'shadow'\n";
+    let accept = "[[rule]]\nname = 'a'\nwhen = 'size > 1'\nverdict = 'accept'\n";
+    let never = "[[limit]]\nname = 'n'\nkey = []\nwhen = 'size < 0'\nrate = '1/s'\nburst = 1\nverdict = 'defer'\n";
+    let warned = |text: &str| {
+        let policy = Policy::parse("p", text).unwrap();
+        policy
+            .warnings()
+            .iter()
+            .any(|it| it.message == "nothing here can change a verdict, so every message is accepted")
+    };
+    assert!(warned(&format!("{shadow}{accept}{never}")));
+    assert!(!warned(&format!("{shadow}{}", shadow.replace("'r'", "'s'").replace("mode = 'shadow'\n", ""))));
+    assert!(!warned("accept_everything = true\n"), "that says it in words");
+}
+
+#[test]
 fn what_is_not_toml_is_refused_with_its_line() {
     for (text, line) in [("a = ", 1), ("\n[[rule]\n", 2), ("[[rule]]\nname = 'a'\nname = 'b'\n", 3), ("x", 1)] {
         let error = Policy::parse("policy.toml", text).unwrap_err();
@@ -165,8 +230,8 @@ fn the_digest_is_of_the_text_and_not_of_its_line_ends() {
     let digest = |text: &str| Policy::parse("p", text).unwrap().digest();
     assert_eq!(digest(DEFAULT_POLICY), digest(&DEFAULT_POLICY.replace('\n', "\r\n")));
     assert_ne!(digest(DEFAULT_POLICY), digest(&DEFAULT_POLICY.replace("-500", "-501")));
-    let expected = blake3::derive_key("ostrakon 2026-11 policy digest v1", b"");
-    assert_eq!(digest(""), expected);
+    let open = "accept_everything = true\n";
+    assert_eq!(digest(open), blake3::derive_key("ostrakon 2026-11 policy digest v1", open.as_bytes()));
 }
 
 #[test]

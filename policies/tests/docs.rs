@@ -41,8 +41,22 @@ fn the_numbers_of_the_worked_example_come_out() {
 
 #[test]
 fn every_key_and_every_limit_of_the_default_policy_is_documented() {
-    for key in ["name", "key", "when", "rate", "burst", "verdict", "mode", "explain", "appeal_url"] {
+    for key in [
+        "name",
+        "key",
+        "when",
+        "rate",
+        "burst",
+        "cost",
+        "verdict",
+        "mode",
+        "explain",
+        "appeal_url",
+        "accept_everything",
+    ] {
         assert!(DOC.contains(&format!("`{key}`")), "{key}");
+    }
+    for key in ["name", "key", "when", "rate", "burst", "verdict", "mode", "explain", "appeal_url"] {
         assert!(DEFAULT_POLICY.contains(&format!("{key} = ")), "{key}");
     }
     for limit in Policy::parse("default.toml", DEFAULT_POLICY).unwrap().limits() {

@@ -12,7 +12,8 @@ use proptest::prelude::*;
 const NOW: u64 = 1_800_000_000_000;
 
 fn facts(peer: &str, sender: &str, links: i64) -> Facts {
-    Facts { peer: peer.to_owned(), sender: sender.to_owned(), links, ..Facts::default() }
+    // As many recipients as links, so that one number drives both.
+    Facts { peer: peer.to_owned(), sender: sender.to_owned(), links, recipients: links, ..Facts::default() }
 }
 
 fn limit(name: &str, key: &str, when: &str, rate: &str, burst: u32) -> String {
@@ -41,13 +42,14 @@ impl Bucket {
         self.content_ns.saturating_sub(u128::from(now_ms - self.last_ms) * 1_000_000)
     }
 
-    fn wait_ms(&self, now_ms: u64) -> u64 {
-        let tolerance = self.interval_ns * (self.burst - 1);
-        self.at(now_ms).saturating_sub(tolerance).div_ceil(1_000_000) as u64
+    /// `None`: more units than the bucket ever takes.
+    fn wait_ms(&self, cells: u128, now_ms: u64) -> Option<u64> {
+        let tolerance = self.interval_ns * self.burst.checked_sub(cells)?;
+        Some(self.at(now_ms).saturating_sub(tolerance).div_ceil(1_000_000) as u64)
     }
 
-    fn pour(&mut self, now_ms: u64) {
-        self.content_ns = self.at(now_ms) + self.interval_ns;
+    fn pour(&mut self, cells: u128, now_ms: u64) {
+        self.content_ns = self.at(now_ms) + self.interval_ns * cells;
         self.last_ms = now_ms;
     }
 }
@@ -58,6 +60,13 @@ struct Definition {
     links_min: i64,
     rate: (&'static str, u128),
     burst: u32,
+    by_recipients: bool,
+}
+
+impl Definition {
+    fn cells(&self, message: &Message) -> u128 {
+        if self.by_recipients { message.links.max(1) as u128 } else { 1 }
+    }
 }
 
 fn definitions() -> impl Strategy<Value = Vec<Definition>> {
@@ -71,9 +80,15 @@ fn definitions() -> impl Strategy<Value = Vec<Definition>> {
         ("9/hour", 400_000_000_000),
     ];
     let key = prop::sample::select(vec!["", "'peer'", "'sender'", "'peer', 'sender'", "'sender', 'links'"]);
-    let definition = (key, 0i64..3, prop::sample::select(rates), 1u32..6);
+    let definition = (key, 0i64..3, prop::sample::select(rates), 1u32..6, any::<bool>());
     prop::collection::vec(
-        definition.prop_map(|(key, links_min, rate, burst)| Definition { key, links_min, rate, burst }),
+        definition.prop_map(|(key, links_min, rate, burst, by_recipients)| Definition {
+            key,
+            links_min,
+            rate,
+            burst,
+            by_recipients,
+        }),
         1..4,
     )
 }
@@ -88,14 +103,15 @@ struct Message {
 
 fn messages() -> impl Strategy<Value = Vec<Message>> {
     let later = prop_oneof![Just(0u64), 0u64..300, 0u64..5_000, 0u64..500_000];
-    let message = (prop::sample::select(vec!["a", "b"]), prop::sample::select(vec!["x", "y"]), 0i64..3, later);
+    let message = (prop::sample::select(vec!["a", "b"]), prop::sample::select(vec!["x", "y"]), 0i64..4, later);
     let message = message.prop_map(|(peer, sender, links, later_ms)| Message { peer, sender, links, later_ms });
     prop::collection::vec(message, 1..120)
 }
 
 fn policy_of(definitions: &[Definition]) -> String {
     let text = |(number, it): (usize, &Definition)| {
-        limit(&format!("limit {number}"), it.key, &format!("links >= {}", it.links_min), it.rate.0, it.burst)
+        let cost = if it.by_recipients { "cost = 'recipients'\n" } else { "" };
+        limit(&format!("limit {number}"), it.key, &format!("links >= {}", it.links_min), it.rate.0, it.burst) + cost
     };
     definitions.iter().enumerate().map(text).collect()
 }
@@ -120,19 +136,23 @@ proptest! {
                 buckets.entry((number, key.clone())).or_insert(fresh);
                 touched.push((number, key));
             }
-            let waits: Vec<(usize, u64)> = touched.iter()
-                .map(|key| (key.0, buckets[key].wait_ms(now))).filter(|(_, wait)| *wait > 0).collect();
-            if waits.is_empty() {
-                touched.iter().for_each(|key| buckets.get_mut(key).unwrap().pour(now));
+            let cells = |number: usize| definitions[number].cells(&message);
+            let waits: Vec<(usize, Option<u64>)> = touched.iter()
+                .map(|key| (key.0, buckets[key].wait_ms(cells(key.0), now)))
+                .filter(|(_, wait)| *wait != Some(0)).collect();
+            if waits.iter().any(|(_, wait)| wait.is_none()) {
+                prop_assert_eq!((decision.verdict, decision.retry_after_ms), (Verdict::Reject, None));
+            } else if waits.is_empty() {
+                touched.iter().for_each(|key| buckets.get_mut(key).unwrap().pour(cells(key.0), now));
                 prop_assert_eq!(decision.verdict, Verdict::Accept);
                 prop_assert_eq!(decision.retry_after_ms, None);
             } else {
                 prop_assert_eq!(decision.verdict, Verdict::Defer);
-                prop_assert_eq!(decision.retry_after_ms, waits.iter().map(|(_, wait)| *wait).max());
+                prop_assert_eq!(decision.retry_after_ms, waits.iter().filter_map(|(_, wait)| *wait).max());
                 let said: Vec<(String, i64)> =
                     decision.reasons.iter().map(|it| (it.rule.clone(), it.numbers["retry_after_ms"])).collect();
                 let expected: Vec<(String, i64)> =
-                    waits.iter().map(|(number, wait)| (format!("limit {number}"), *wait as i64)).collect();
+                    waits.iter().map(|(number, wait)| (format!("limit {number}"), wait.unwrap() as i64)).collect();
                 prop_assert_eq!(said, expected);
             }
             for (number, key) in touched {
@@ -141,12 +161,12 @@ proptest! {
                     "'peer'" => vec![message.peer],
                     "'sender'" => vec![message.sender],
                     "'peer', 'sender'" => vec![message.peer, message.sender],
-                    _ => vec![message.sender, ["0", "1", "2"][message.links as usize]],
+                    _ => vec![message.sender, ["0", "1", "2", "3"][message.links as usize]],
                 };
                 let level = judge.level(&format!("limit {number}"), &words, now).unwrap();
                 let bucket = &buckets[&(number, key)];
                 prop_assert_eq!(u128::from(level.used), bucket.at(now).div_ceil(bucket.interval_ns));
-                prop_assert_eq!(level.next_at_ms.saturating_sub(now), bucket.wait_ms(now));
+                prop_assert_eq!(level.next_at_ms.saturating_sub(now), bucket.wait_ms(1, now).unwrap());
             }
         }
     }
@@ -167,6 +187,71 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_message_takes_a_cell_for_each_recipient_in_every_limit_or_in_none() {
+    let by_recipients = limit("recipients", "'peer'", "true", "1/s", 100) + "cost = 'recipients'\n";
+    let judge = judge(&(by_recipients + &limit("messages", "'peer'", "true", "1/hour", 3)));
+    let send = |recipients: i64, at_ms: u64| judge.decide(&facts("a", "x", recipients), NOW + at_ms);
+    let used = |at_ms: u64| ["recipients", "messages"].map(|name| judge.level(name, &["a"], NOW + at_ms).unwrap().used);
+    assert_eq!(send(50, 0).verdict, Verdict::Accept);
+    assert_eq!(used(0), [50, 1]);
+    let deferred = send(60, 0);
+    assert_eq!((deferred.verdict, deferred.retry_after_ms), (Verdict::Defer, Some(10_000)));
+    assert_eq!(used(0), [50, 1], "a message that waits takes nothing");
+    assert_eq!(send(60, 9_999).retry_after_ms, Some(1));
+    assert_eq!(send(60, 10_000).verdict, Verdict::Accept);
+    assert_eq!(used(10_000), [100, 2]);
+    assert_eq!(send(0, 11_000).verdict, Verdict::Accept, "one without a recipient takes one cell");
+    assert_eq!(used(11_000), [100, 3]);
+    assert_eq!(send(1, 20_000).verdict, Verdict::Defer, "the other limit is used up");
+    assert_eq!(used(20_000), [91, 3]);
+}
+
+#[test]
+fn a_message_with_more_recipients_than_a_limit_has_cells_is_not_told_to_try_again() {
+    let policy = limit("few at once", "'peer'", "true", "1/s", 5) + "cost = 'recipients'\n";
+    let parsed = Policy::parse("p", &policy).unwrap();
+    assert_eq!(
+        parsed.warnings().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "p:1: limit \"few at once\": a message with more than 5 recipients never passes: it takes a cell for each",
+            "p:4: limit \"few at once\": `when` is always true and can be left out"
+        ]
+    );
+    let held = judge(&policy.replace("'defer'", "'hold'"));
+    let judge = judge(&policy);
+    let decision = judge.decide(&facts("a", "x", 6), NOW);
+    assert_eq!((decision.verdict, decision.retry_after_ms), (Verdict::Reject, None));
+    assert_eq!(
+        decision.reasons[0].text,
+        "\"few at once\": the message has 6 recipients and 5 pass at once, so it never passes; send it to fewer at a time"
+    );
+    assert_eq!(decision.reasons[0].numbers.get("retry_after_ms"), None);
+    assert_eq!(judge.level("few at once", &["a"], NOW).unwrap().used, 0);
+    assert_eq!(judge.decide(&facts("a", "x", i64::MAX), NOW).verdict, Verdict::Reject);
+    assert_eq!(judge.decide(&facts("a", "x", 5), NOW).verdict, Verdict::Accept);
+    assert_eq!(held.decide(&facts("a", "x", 6), NOW).verdict, Verdict::Hold, "a person may let it pass");
+}
+
+#[test]
+fn a_wait_is_what_is_left_of_it_when_it_is_said() {
+    let policy = limit("slow", "'peer'", "true", "1/min", 1)
+        + "explain = '{retry_after_ms} ms, or {links} links, or {next_at_ms}, again {retry_after_ms}'\n";
+    let judge = judge(&policy);
+    assert_eq!(judge.decide(&facts("a", "x", 60_000), NOW).verdict, Verdict::Accept);
+    let said = judge.decide(&facts("a", "x", 60_000), NOW).reasons.remove(0);
+    let text = |wait: u64| format!("{wait} ms, or 60000 links, or {}, again {wait}", NOW + 60_000);
+    assert_eq!(said.text, text(60_000));
+    for (later_ms, wait) in [(0, 60_000), (1, 59_999), (55_000, 5_000), (60_000, 0), (70_000, 0)] {
+        let said = said.said_at(NOW + later_ms);
+        assert_eq!((said.text, said.numbers["retry_after_ms"]), (text(wait), wait as i64), "after {later_ms} ms");
+        assert_eq!(said.numbers["next_at_ms"], (NOW + 60_000) as i64);
+    }
+    let rule = Policy::parse("p", "[[rule]]\nname = 'r'\nwhen = 'links > 1'\nverdict = 'hold'\n").unwrap();
+    let said = Judge::new(rule, None).decide(&facts("a", "x", 2), NOW).reasons.remove(0);
+    assert_eq!(said.said_at(NOW + 5), said, "a rule names no time");
 }
 
 #[test]
@@ -219,6 +304,7 @@ fn unchanged_limits_keep_their_counters_when_the_policy_changes() {
         ("['peer']", "['sender']"),
         ("1/hour", "2/hour"),
         ("burst = 3", "burst = 4"),
+        ("burst = 3", "cost = 'recipients'\nburst = 3"),
         ("'true'", "'links < 9'"),
         ("verdict", "mode = 'shadow'\nverdict"),
     ] {

@@ -50,7 +50,11 @@ fn messages() -> impl Strategy<Value = Vec<(Facts, u64)>> {
 /// The decisions of a policy of the items for which `mode` says whether they are in shadow.
 fn decide(items: &[Item], messages: &[(Facts, u64)], mode: impl Fn(&Item) -> Option<bool>) -> Vec<Decision> {
     let chosen = items.iter().enumerate().filter_map(|(number, item)| Some(item.text(number, mode(item)?)));
-    let judge = Judge::new(Policy::parse("p", &chosen.collect::<String>()).unwrap(), None);
+    let mut policy: String = chosen.collect();
+    if policy.is_empty() {
+        policy = "accept_everything = true\n".to_owned();
+    }
+    let judge = Judge::new(Policy::parse("p", &policy).unwrap(), None);
     let mut now = NOW;
     let decide = |(facts, later): &(Facts, u64)| {
         now += later;

@@ -6,7 +6,10 @@
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};
 
-use super::types::{ANY_BOOL, ANY_INT, FALSE, Kind, Known, Span, TRUE};
+use super::{
+    texts,
+    types::{ANY_BOOL, ANY_INT, FALSE, Kind, Known, Span, TRUE},
+};
 use crate::facts::{FACTS, Fact, FactType};
 use crate::source::suggest;
 
@@ -17,7 +20,7 @@ const FUNCTIONS: [&str; 4] = ["size", "startsWith", "endsWith", "contains"];
 pub(super) struct Checked {
     /// The only value it can have.
     pub(super) constant: Option<bool>,
-    /// Divisions whose divisor may be zero.
+    /// Divisions whose divisor may be zero, and texts that a fact can never be.
     pub(super) cautions: Vec<String>,
 }
 
@@ -95,14 +98,38 @@ impl Checker {
         for part in call.target.iter().map(AsRef::as_ref).chain(&call.args) {
             given.push(self.part(part)?);
         }
-        let known = match given.as_slice() {
+        let mut known = match given.as_slice() {
             [one] => unary(name, *one),
             [one, two] if call.target.is_none() => self.binary(name, *one, *two, call),
             [one, two] => method(name, *one, *two),
             [test, yes, no] if name == op::CONDITIONAL => conditional(*test, *yes, *no),
             _ => None,
         };
+        if let Some(known) = &mut known {
+            self.follow_texts(call, &given, known);
+        }
         known.ok_or_else(|| Mismatch { id, message: no_overload(name, &given) })
+    }
+
+    /// Narrows what a call on texts can yield, and says which texts a fact can never be.
+    fn follow_texts(&mut self, call: &CallExpr, given: &[Known], known: &mut Known) {
+        let text = Kind::One(FactType::Text);
+        match given {
+            [one] if one.kind == text && call.func_name == "size" => {
+                known.span = call.args.first().and_then(texts::size).unwrap_or(known.span);
+            }
+            [one, _] if one.kind == text && known.kind == Kind::One(FactType::Bool) => {
+                if known.span == ANY_BOOL {
+                    known.span = texts::outcome(call);
+                }
+                for caution in texts::cautions(call) {
+                    if !self.cautions.contains(&caution) {
+                        self.cautions.push(caution);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     fn binary(&mut self, name: &str, one: Known, two: Known, call: &CallExpr) -> Option<Known> {

@@ -2,7 +2,7 @@ use cel::{Context, ExecutionError, Value};
 use proptest::prelude::*;
 
 use super::{Condition, Problem};
-use crate::facts::{FACTS, FactType, Facts, Variables};
+use crate::facts::{FACTS, FactType, Facts, Form, Variables};
 
 fn refusal(source: &str) -> Problem {
     match Condition::parse(source) {
@@ -72,6 +72,128 @@ fn what_is_not_cel_is_named() {
 }
 
 #[test]
+fn what_is_too_deep_is_refused_and_what_is_just_long_is_not() {
+    let chain = |joint: &str, count: usize| vec!["1"; count].join(joint);
+    for source in [
+        format!("{} < score", chain("+", 65)),
+        format!("{} < score", chain("+", 2_040)),
+        format!("{} < score", chain(" - ", 1_000)),
+        format!("{}true", "true ? true : ".repeat(65)),
+        format!("{}true", "true?true:".repeat(400)),
+        format!("{}true{}", "(".repeat(33), ")".repeat(33)),
+        format!("{}true{}", "(".repeat(2_000), ")".repeat(2_000)),
+        format!("{}1{} == 1", "[".repeat(2_000), "]".repeat(2_000)),
+        format!("{}true", "!".repeat(4_000)),
+        format!("{}1 == score", "-".repeat(4_000)),
+        format!("peer{}", ".a".repeat(2_000)),
+        format!("peer{}", ".contains('a')".repeat(280)),
+        format!("peer{}", "[0]".repeat(1_300)),
+        format!("peer{}", " in peer".repeat(500)),
+        format!("{}score", "score<".repeat(680)),
+        format!("{}'a'{}", "size(".repeat(680), ")".repeat(680)),
+    ] {
+        let problem = refusal(&source);
+        assert!(source.len() <= 4_096, "{} bytes", source.len());
+        assert!(!problem.message.is_empty(), "{problem:?}");
+    }
+    let domains: Vec<String> = (0..200).map(|n| format!("'spam{n}.example'")).collect();
+    for source in [
+        format!("{} < score", chain("+", 60)),
+        vec!["links > 1"; 300].join(" && "),
+        vec!["links > 1"; 150].join(" || "),
+        format!("peer in [{}]", domains.join(", ")),
+        format!("{}true{}", "(".repeat(32), ")".repeat(32)),
+        "links > 3 // why: (((((((((((((((((((((((((((((((((((((((((((\n && peer != '(((((((((((((((((((((((((((((((((('"
+            .to_owned(),
+    ] {
+        if let Err(problem) = Condition::parse(&source) {
+            panic!("{source} was refused: {problem:?}");
+        }
+    }
+}
+
+/// Half of the stack that `serve` gives the trial: what is refused must not overflow on the way.
+#[test]
+fn the_deepest_conditions_fit_a_small_stack() {
+    let deepest = [
+        format!("{} < score", vec!["1"; 60].join("+")),
+        format!("{} < score", vec!["1"; 255].join("+")),
+        format!("{}score == 1{}", "(".repeat(32), ")".repeat(32)),
+        format!("{}score == 1{}", "!(".repeat(32), ")".repeat(32)),
+        format!("{}true", "true?true:".repeat(62)),
+        format!("{}true", "true?true:".repeat(250)),
+        format!("{}size('')", "1+1 in [1,2] ? 1 : ".repeat(30)),
+        format!("{}1{}", "[".repeat(32), "]".repeat(32)),
+        format!("peer{}", ".a".repeat(500)),
+    ];
+    let run_all = move || {
+        for source in &deepest {
+            if let Ok(condition) = Condition::parse(source) {
+                let outcome = run(&condition, &Facts::default(), 0);
+                assert!(matches!(outcome, Ok(Value::Bool(_))), "{source}: {outcome:?}");
+            }
+        }
+    };
+    std::thread::Builder::new().stack_size(512 * 1024).spawn(run_all).unwrap().join().unwrap();
+}
+
+#[test]
+fn texts_that_a_fact_never_has_are_warned_of() {
+    let kinds = "it is one of `chat`, `mail`, `post`, `invite`, `presence` or `report`";
+    let host = "it is in lower case, as A-label, without a dot at the end";
+    for (source, constant, expected) in [
+        ("kind == \"matrix\"", Some(false), vec![format!("`kind` is never \"matrix\": {kinds}")]),
+        ("'Mail' != kind", Some(true), vec![format!("`kind` is never \"Mail\": {kinds}; did you mean `mail`?")]),
+        ("!(kind == 'xmpp')", Some(true), vec![format!("`kind` is never \"xmpp\": {kinds}")]),
+        (
+            "kind in ['fax', 'telex']",
+            Some(false),
+            vec![format!("`kind` is never \"fax\": {kinds}"), format!("`kind` is never \"telex\": {kinds}")],
+        ),
+        ("kind in ['fax', 'mail']", None, vec![format!("`kind` is never \"fax\": {kinds}")]),
+        ("kind in ['chat', 'mail', 'post', 'invite', 'presence', 'report']", None, vec![]),
+        ("kind.startsWith('act')", Some(false), vec![format!("`kind` never starts with \"act\": {kinds}")]),
+        ("kind.contains('a')", None, vec![]),
+        ("kind < 'a'", Some(false), vec![]),
+        ("size(kind) > 8", Some(false), vec![]),
+        ("(known_contact ? kind : 'mail') == 'fax'", Some(false), vec![]),
+        ("peer == 'Spam.Example'", Some(false), vec![format!("`peer` is never \"Spam.Example\": {host}")]),
+        ("peer != 'spam.example.'", Some(true), vec![format!("`peer` is never \"spam.example.\": {host}")]),
+        (
+            "peer in ['spam.example', 'bücher.example']",
+            None,
+            vec![format!("`peer` is never \"bücher.example\": {host}")],
+        ),
+        (
+            "'Spam.Example' in [peer, sender_domain]",
+            Some(false),
+            vec![
+                format!("`peer` is never \"Spam.Example\": {host}"),
+                format!("`sender_domain` is never \"Spam.Example\": {host}"),
+            ],
+        ),
+        (
+            "sender_domain.endsWith('.Test')",
+            Some(false),
+            vec![format!("`sender_domain` never ends with \".Test\": {host}")],
+        ),
+        ("sender_domain.contains('a b')", Some(false), vec![format!("`sender_domain` never contains \"a b\": {host}")]),
+        ("sender_domain.contains('.') || peer == ''", None, vec![]),
+        (
+            "network == '2001:DB8::/32'",
+            Some(false),
+            vec![
+                "`network` is never \"2001:DB8::/32\": it is in lower case, without white space at its ends".to_owned(),
+            ],
+        ),
+        ("sender == 'Ann@A.example'", None, vec![]),
+    ] {
+        let condition = Condition::parse(source).unwrap();
+        assert_eq!((condition.constant(), condition.cautions()), (constant, expected.as_slice()), "{source}");
+    }
+}
+
+#[test]
 fn the_line_of_a_problem_is_found() {
     assert_eq!(refusal("score > 3 &&\n  links > 2 &&\n  scroe < 3").line, 3);
     assert_eq!(refusal("score > 3 &&\n  links > > 2").line, 2);
@@ -117,7 +239,12 @@ fn names(kind: FactType) -> Vec<String> {
 fn facts() -> impl Strategy<Value = (Facts, u64)> {
     let value = |fact: &'static crate::Fact| match fact.kind {
         FactType::Text => {
-            prop::sample::select(vec!["", "a", "b", "ab.example", "ä"]).prop_map(|text| text.into()).boxed()
+            let texts = match fact.form {
+                Form::Words(words) => words.to_vec(),
+                Form::Host => vec!["", "a", "b", "ab.example"],
+                Form::Any | Form::Lower => vec!["", "a", "b", "ab.example", "ä"],
+            };
+            prop::sample::select(texts).prop_map(|text| text.into()).boxed()
         }
         FactType::Bool => any::<bool>().prop_map(serde_json::Value::from).boxed(),
         FactType::Int => {
@@ -142,7 +269,9 @@ fn leaf(kind: FactType) -> BoxedStrategy<String> {
             .prop_map(|number| number.to_string())
             .boxed(),
         FactType::Bool => any::<bool>().prop_map(|flag| flag.to_string()).boxed(),
-        FactType::Text => prop::sample::select(vec!["''", "'a'", "'example'"]).prop_map(str::to_owned).boxed(),
+        FactType::Text => {
+            prop::sample::select(vec!["''", "'a'", "'example'", "'mail'", "'A.'"]).prop_map(str::to_owned).boxed()
+        }
     };
     prop_oneof![literal, prop::sample::select(names(kind))].boxed()
 }

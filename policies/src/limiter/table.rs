@@ -50,6 +50,8 @@ pub(crate) enum Answer {
     Refuse(Level),
     /// It might, but there is no room to count it. Then nobody is let through uncounted.
     Full(Level),
+    /// It takes more cells than there are.
+    Never(Level),
 }
 
 /// The counters of one limit, by key. All times are nanoseconds since 1970.
@@ -73,10 +75,14 @@ impl Table {
         Self { quota, keys_max, arrivals: HashMap::new(), earliest: BinaryHeap::new(), latest_ns: 0 }
     }
 
-    /// Whether a message of `key` passes at `now_ms`. Only [`Self::consume`] makes it count.
-    pub(crate) fn ask(&mut self, key: &Key, now_ms: u64) -> Answer {
+    /// Whether a message of `key` that takes `cells` passes at `now_ms`. Only [`Self::consume`] makes it count.
+    pub(crate) fn ask(&mut self, key: &Key, cells: NonZeroU32, now_ms: u64) -> Answer {
         let now = self.observe(now_ms);
         let before = self.arrivals.get(key).copied();
+        // The limiter would say so, too, but multiplies first.
+        if cells > self.quota.burst_size() {
+            return Answer::Never(self.level_at(before, now, now));
+        }
         if before.is_none() && self.arrivals.len() >= self.keys_max && !self.evict(now) {
             return Answer::Full(self.level_of_room());
         }
@@ -88,11 +94,12 @@ impl Table {
         );
         // The limiter counts time from its first look at the clock, which so is 1970.
         limiter.clock().0.set(Nanos::new(now));
-        match (limiter.check(), after.get()) {
-            (Ok(()), Some(next)) => Answer::Pass(next),
-            (Err(until), _) => Answer::Refuse(self.level_at(before, now, until.earliest_possible().as_u64())),
+        match (limiter.check_n(cells), after.get()) {
+            (Ok(Ok(())), Some(next)) => Answer::Pass(next),
+            (Ok(Err(until)), _) => Answer::Refuse(self.level_at(before, now, until.earliest_possible().as_u64())),
             // The limiter lets nothing pass without storing it; if it ever did, nothing passes.
-            (Ok(()), None) => Answer::Refuse(self.level_at(before, now, now + self.interval_ns())),
+            (Ok(Ok(())), None) => Answer::Refuse(self.level_at(before, now, now + self.interval_ns())),
+            (Err(_), _) => Answer::Never(self.level_at(before, now, now)),
         }
     }
 

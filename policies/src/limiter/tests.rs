@@ -3,10 +3,11 @@ use std::num::NonZeroU32;
 use proptest::prelude::*;
 
 use super::table::{Answer, Key, Table};
-use super::{Keys, Limiter, key_of};
+use super::{Cause, Keys, Limiter, key_of};
 use crate::{Policy, Rate, Value};
 
 const NOW: u64 = 1_800_000_000_000;
+const ONE: NonZeroU32 = NonZeroU32::MIN;
 
 fn table(rate: &str, burst: u32, keys_max: usize) -> Table {
     Table::new(Rate::parse(rate).unwrap(), NonZeroU32::new(burst).unwrap(), keys_max)
@@ -17,7 +18,7 @@ fn key(number: u64) -> Key {
 }
 
 fn take(table: &mut Table, number: u64, now_ms: u64) -> Answer {
-    let answer = table.ask(&key(number), now_ms);
+    let answer = table.ask(&key(number), ONE, now_ms);
     if let Answer::Pass(next) = &answer {
         table.consume(&key(number), *next);
     }
@@ -79,14 +80,14 @@ fn one_full_table_holds_back_every_limit() {
     let limiter = Limiter::new(policy.limits(), 2, None);
     let keys = |a: u64, b: u64| {
         let mut keys: Keys = [None; _];
-        (keys[0], keys[1]) = (Some(key(a)), Some(key(b)));
+        (keys[0], keys[1]) = (Some((key(a), ONE)), Some((key(b), ONE)));
         keys
     };
     assert!(limiter.take(&keys(1, 1), NOW).is_empty());
     assert!(limiter.take(&keys(1, 2), NOW).is_empty());
     let refusals = limiter.take(&keys(1, 3), NOW);
     assert_eq!(refusals.len(), 1);
-    assert!(refusals[0].full && refusals[0].limit == 1);
+    assert_eq!((refusals[0].cause, refusals[0].limit), (Cause::Full, 1));
     assert_eq!(limiter.level(0, &key(1), NOW).map(|level| level.used), Some(2), "nothing was taken from the other");
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-use super::{DEFAULT_RULE, Limit, Mode, Rule, Warning};
+use super::{Cost, DEFAULT_RULE, Limit, Mode, Rule, Warning};
 use crate::condition::Condition;
 use crate::decision::Verdict;
 use crate::error::PolicyError;
@@ -17,10 +17,12 @@ const NAME_CHARS_MAX: usize = 64;
 /// Facts that make one counter; more than a few are a mistake.
 const KEY_FACTS_MAX: usize = 4;
 const BURST_MAX: u32 = 1_000_000;
+/// What a message may have, unless the node is configured otherwise: RFC 5321 §4.5.3.1.8.
+const RECIPIENTS_USUAL_MAX: u32 = 100;
 /// A burst that takes longer than this to come back never does, for practical purposes; also keeps times in 64 bits.
 const REFILL_MAX_DAYS: u64 = 366;
 
-pub(super) const LIMIT_KEYS: [&str; 8] = ["name", "key", "when", "rate", "burst", "verdict", "mode", "explain"];
+pub(super) const LIMIT_KEYS: [&str; 9] = ["name", "key", "when", "rate", "burst", "cost", "verdict", "mode", "explain"];
 pub(super) const RULE_KEYS: [&str; 5] = ["name", "when", "verdict", "mode", "explain"];
 
 pub(super) fn appeal_url(top: &Section<'_>) -> Result<Option<String>, PolicyError> {
@@ -30,6 +32,35 @@ pub(super) fn appeal_url(top: &Section<'_>) -> Result<Option<String>, PolicyErro
     }
     let problem = format!("is {:?}; expected an address that starts with https://, http:// or mailto:", url.value);
     Err(top.text_error("appeal_url", &url, problem))
+}
+
+/// A policy that objects to nothing says so in words: an empty or torn file is never one.
+pub(super) fn accept_everything(top: &Section<'_>, empty: bool) -> Result<(), PolicyError> {
+    match (top.flag("accept_everything")?, empty) {
+        (Some((true, _)), true) | (Some((false, _)) | None, false) => Ok(()),
+        (Some((true, offset)), false) => {
+            let problem = "is true, but there are limits or rules; remove it or them".to_owned();
+            Err(top.value_error("accept_everything", offset, problem))
+        }
+        (Some((false, _)) | None, true) => Err(PolicyError::Key {
+            at: top.at(top.line()),
+            problem: "there are no limits and no rules; if every message is to pass, say `accept_everything = true`"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Warns of limits and rules that together never change a verdict.
+pub(super) fn nothing_enforced(source: Source<'_>, limits: &[Limit], rules: &[Rule]) -> Option<Warning> {
+    let never = |when: Option<&Condition>| when.and_then(Condition::constant) == Some(false);
+    let limit = |limit: &Limit| limit.mode == Mode::Enforce && !never(limit.when.as_ref());
+    let rule = |rule: &Rule| rule.mode == Mode::Enforce && rule.verdict != Verdict::Accept && !never(Some(&rule.when));
+    let some = limits.iter().any(limit) || rules.iter().any(rule);
+    let none = limits.is_empty() && rules.is_empty();
+    (!some && !none).then(|| Warning {
+        at: source.at(1, ""),
+        message: "nothing here can change a verdict, so every message is accepted".to_owned(),
+    })
 }
 
 /// Reads limits and rules, and remembers what concerns all of them.
@@ -75,12 +106,19 @@ impl<'a> Reader<'a> {
             let problem = format!("is {}; with burst {burst} it takes more than a year to come back", text.value);
             return Err(section.text_error("rate", &text, problem));
         }
+        let cost = cost(section)?;
+        if cost == Cost::Recipients && burst < RECIPIENTS_USUAL_MAX {
+            let problem = format!("a message with more than {burst} recipients never passes: it takes a cell for each");
+            self.warn(section.line(), section, &problem);
+        }
         let verdict = verdict(section, &[Verdict::Defer, Verdict::Hold, Verdict::Reject])?;
         let mode = mode(section)?;
+        let no_room = format!("\"{}\" has no room for another key for {{retry_after_ms}} ms", escape(&name));
+        let no_room = self.template(section, None, &no_room, &LIMIT_NUMBERS)?;
         let default = "\"{name}\": {used} of {burst} used; the next message passes in {retry_after_ms} ms";
         let explain = self.explain(section, &default.replace("{name}", &escape(&name)), &LIMIT_NUMBERS)?;
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
-        Ok(Limit { name, key, when, rate, burst, verdict, mode, explain })
+        Ok(Limit { name, key, when, rate, burst, cost, no_room, verdict, mode, explain })
     }
 
     pub(super) fn rule(&mut self, section: &Section<'a>, name: String) -> Result<Rule, PolicyError> {
@@ -136,7 +174,16 @@ impl<'a> Reader<'a> {
     }
 
     fn explain(&self, section: &Section<'a>, default: &str, numbers: &[&'static str]) -> Result<Template, PolicyError> {
-        let given = section.text("explain")?;
+        self.template(section, section.text("explain")?, default, numbers)
+    }
+
+    fn template(
+        &self,
+        section: &Section<'a>,
+        given: Option<Text>,
+        default: &str,
+        numbers: &[&'static str],
+    ) -> Result<Template, PolicyError> {
         let text = given.as_ref().map_or(default, |text| text.value.as_str());
         Template::parse(text, numbers, self.appeal_url).map_err(|problem| {
             let line = given.as_ref().map_or(section.line(), |text| section.line_in(text, 1));
@@ -188,6 +235,19 @@ fn mode(section: &Section<'_>) -> Result<Mode, PolicyError> {
             let names = ["enforce", "shadow"];
             let hint = suggest(other, &names).unwrap_or_else(|| format!("; expected {}", list(&names)));
             Err(section.text_error("mode", &text, format!("is {other:?}{hint}")))
+        }
+    }
+}
+
+fn cost(section: &Section<'_>) -> Result<Cost, PolicyError> {
+    let Some(text) = section.text("cost")? else { return Ok(Cost::Message) };
+    match text.value.as_str() {
+        "message" => Ok(Cost::Message),
+        "recipients" => Ok(Cost::Recipients),
+        other => {
+            let names = ["message", "recipients"];
+            let hint = suggest(other, &names).unwrap_or_else(|| format!("; expected {}", list(&names)));
+            Err(section.text_error("cost", &text, format!("is {other:?}{hint}")))
         }
     }
 }
