@@ -190,6 +190,14 @@ impl FromStr for Quorum {
                 this.line(content, &mut names).map_err(|reason| Malformed::value("trust line", line, reason))?;
             }
         }
+        // A file that was cut off must not be one that asks for nobody.
+        if this.logs.is_empty() && this.witnesses.is_empty() && !names.quorum_seen {
+            return Err(Malformed::value("trust file", "", "says nothing"));
+        }
+        if !this.witnesses.is_empty() && !names.quorum_seen {
+            let reason = "has witnesses and no quorum line; `quorum none` says that nobody has to agree";
+            return Err(Malformed::value("trust file", "", reason));
+        }
         Ok(this)
     }
 }

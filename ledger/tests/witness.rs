@@ -308,6 +308,7 @@ fn trust_files_are_read_strictly_and_within_limits() {
         ("quorum most", "quorum most\nquorum most"),
         ("quorum most", "quorum nobody"),
         ("quorum most", "quorum"),
+        ("quorum most", "# cut off"),
         ("group most all one pair", "group most all one one"),
         ("group most all one pair", "group most 3 one pair"),
         ("group most all one pair", "group most 0 one pair"),
@@ -330,6 +331,9 @@ fn trust_files_are_read_strictly_and_within_limits() {
         assert!(WORLD.contains(from), "{from}");
         let text = world(&WORLD.replacen(from, to, 1));
         assert!(text.parse::<Quorum>().is_err(), "{to}");
+    }
+    for empty in ["", "\n", "# nothing\n"] {
+        assert!(empty.parse::<Quorum>().is_err(), "an empty file does not ask for nobody");
     }
     let many = |count: usize| -> String {
         (0..count)

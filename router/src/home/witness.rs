@@ -33,7 +33,8 @@ impl Home {
     /// # Errors
     /// [`Error::File`]
     pub fn quorum(&self) -> Result<Option<Quorum>, Error> {
-        self.trust_file("quorum")
+        let quorum = self.trust_file("quorum")?;
+        self.refuse_empty("quorum", quorum, |quorum| !quorum.witnesses().is_empty(), "witness")
     }
 
     /// Opens the witness that the file `witness-logs` asks for; none without it.
@@ -41,13 +42,32 @@ impl Home {
     /// # Errors
     /// [`Error::File`], and the store's.
     pub fn open_witness(&self, domain: &PeerName, node_key: &SecretKey) -> Result<Option<WitnessParts>, Error> {
-        let Some(logs) = self.trust_file("witness-logs")? else { return Ok(None) };
+        let logs = self.trust_file("witness-logs")?;
+        let logs = self.refuse_empty("witness-logs", logs, |logs| !logs.logs().is_empty(), "log")?;
+        let Some(logs) = logs else { return Ok(None) };
         let name = format!("{domain}/witness");
         let key = node_key.derive(WITNESS_KEY, name.as_bytes());
         let vkey = NoteKey::cosigner(&name, key.public())?.to_string();
         let store: Arc<dyn Store> = Arc::new(RocksStore::open(self.dir.join("witness"), WITNESS_TABLES)?);
         let witness = Witness::new(&name, key, store.clone())?;
         Ok(Some(WitnessParts { witness, vkey, logs: WatchedLogs::of(&logs), store }))
+    }
+
+    /// A trust file that names none of what it is there for was cut off or is a mistake; without it, it is meant.
+    fn refuse_empty(
+        &self,
+        name: &str,
+        file: Option<Quorum>,
+        is_useful: fn(&Quorum) -> bool,
+        what: &str,
+    ) -> Result<Option<Quorum>, Error> {
+        match file {
+            Some(file) if !is_useful(&file) => {
+                let reason = format!("names no {what}; if none is meant, remove the file");
+                Err(file_error(&self.dir.join(name), reason))
+            }
+            file => Ok(file),
+        }
     }
 
     fn trust_file(&self, name: &str) -> Result<Option<Quorum>, Error> {
