@@ -56,6 +56,8 @@ pub mod mirrors;
 #[cfg(feature = "server")]
 pub mod node;
 #[cfg(feature = "server")]
+pub mod policy_file;
+#[cfg(feature = "server")]
 pub mod remote;
 #[cfg(feature = "server")]
 pub mod scorebook;

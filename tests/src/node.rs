@@ -17,7 +17,7 @@ use crate::binary::{ostrakon_ok, path};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A policy that objects to nothing, so that a test sees only what it asks for.
-pub const OPEN_POLICY: &str = "";
+pub const OPEN_POLICY: &str = "accept_everything = true\n";
 
 /// A node's directory, and the process that serves it, if one does.
 pub struct TestNode {

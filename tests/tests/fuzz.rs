@@ -107,5 +107,5 @@ macro_rules! targets {
 }
 
 targets! {
-    envelope payload entry note checkpoint vkey tile_path names archive message merkle receipt follower list proof running operations
+    envelope payload entry note checkpoint vkey tile_path names archive message merkle receipt follower list proof running policy operations
 }

@@ -3,22 +3,18 @@
 use std::{path::Path, process::ExitCode};
 
 use ostrakon_ledger::{Answer, Category, RecordId, Subject};
-use ostrakon_policies::Policy;
 use serde_json::Value;
 
-use super::{Place, desk::Desk, evidence, input};
+use super::{Place, desk::Desk, evidence};
 use crate::{
     clock::now_ms,
     decision::DecisionId,
     error::Error,
     journal::Ruling,
-    out,
+    out, policy_file,
     registrar::{Ballot, Rebuttal},
     units::Span,
 };
-
-/// Largest policy that is read. The default one has some ten thousand bytes.
-const POLICY_BYTES_MAX: u64 = 4 << 20;
 
 pub(super) fn vote(
     place: &Place,
@@ -63,8 +59,7 @@ pub(super) fn rotate(place: &Place) -> Result<ExitCode, Error> {
 }
 
 pub(super) fn check_policy(file: &Path) -> Result<ExitCode, Error> {
-    let text = input::text(file, POLICY_BYTES_MAX)?;
-    let policy = Policy::parse(&file.display().to_string(), &text)?;
+    let policy = policy_file::read(file)?.policy;
     for warning in policy.warnings() {
         out!("warning: {warning}")?;
     }

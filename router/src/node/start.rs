@@ -76,7 +76,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let secrets = home.secrets()?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
     let messages: Arc<dyn Store> = home.open_messages()?;
-    let (policy, policy_file) = policy_watch::load(home.clone())?;
+    let (policy, policy_file) = policy_watch::load(&home)?;
     let reader = registrar.ledger().reader();
     let vkey = registrar.ledger().vkey();
     let evidence = Arc::new(home.open_evidence(&reader)?);

@@ -8,7 +8,10 @@ use std::{
 
 use ostrakon_ledger::{BATCH_RECORDS_MAX, SignedRecord, Verified};
 use ostrakon_router::{home::Home, registrar::Registrar};
-use ostrakon_tests::{TestNode, TestPeer, node::get_bytes};
+use ostrakon_tests::{
+    TestNode, TestPeer,
+    node::{OPEN_POLICY, get_bytes},
+};
 use rayon::prelude::*;
 
 /// Authors that take turns.
@@ -40,7 +43,7 @@ pub(crate) struct Growth {
 /// Grows the ledger of a new node to `entries`, every record signed and verified, and measures on the way.
 pub(crate) fn measure(entries: u64) -> Growth {
     let (mut node, beside) = (TestNode::new(), TestNode::new());
-    node.write("policy.toml", "");
+    node.write("policy.toml", OPEN_POLICY);
     let (mut grower, mut short) = (Grower::new(&node), Grower::new(&beside));
     short.grow(SHORT);
     grower.grow(entries);

@@ -22,6 +22,7 @@ use ostrakon_ledger::{
     tile::TilePath,
     verify,
 };
+use ostrakon_policies::{DEFAULT_POLICY, load_policy};
 use ostrakon_router::{
     envelope::{Inquiry, Limits as MessageLimits, SignedMessage},
     home::Running,
@@ -72,8 +73,32 @@ pub(crate) const TARGETS: &[Target] = &[
         run: running,
         seeds: || vec![br#"{"public":"127.0.0.1:1","local":"127.0.0.1:2","pid":3}"#.to_vec()],
     },
+    Target { name: "policy", run: policy, seeds: policy_seeds },
     Target { name: "operations", run: operations, seeds: || vec![(0..60).collect(), vec![0; 20], vec![4, 9, 130, 66]] },
 ];
+
+fn policy_seeds() -> Vec<Vec<u8>> {
+    let rule = |when: &str| format!("[[rule]]\nname = \"r\"\nwhen = '''{when}'''\nverdict = \"hold\"\n").into_bytes();
+    let sum = |count: usize| vec!["1"; count].join("+");
+    vec![
+        DEFAULT_POLICY.as_bytes().to_vec(),
+        rule(&format!("{} < score", sum(60))),
+        rule(&format!("{} < score", sum(2_000))),
+        rule(&format!("{}links > 1{}", "!(".repeat(30), ")".repeat(30))),
+        rule(&format!("{}true", "known_contact?signed:".repeat(60))),
+        rule("kind in ['mail', \"fax\"] && !(sender_domain.endsWith(r'.\\') // '(\n || size / links % 7 > -3)"),
+        format!("[[limit]]\nname = \"l\"\nkey = {}\"peer\"{}\n", "[".repeat(400), "]".repeat(400)).into_bytes(),
+        b"accept_everything = true\n".to_vec(),
+    ]
+}
+
+/// What is read as a policy was evaluated on the way and came through, and is read alike again.
+fn policy(bytes: &[u8]) {
+    if let Ok(policy) = load_policy("policy.toml", bytes) {
+        assert!(bytes.ends_with(b"\n"));
+        assert_eq!(load_policy("policy.toml", bytes).unwrap().digest(), policy.digest());
+    }
+}
 
 const OWNER: &str = "node.example";
 
