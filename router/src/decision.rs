@@ -1,22 +1,42 @@
 //! The record of one decision: what was asked, what was answered, and the numbers that made the answer.
 
-use std::{fmt, str::FromStr};
+mod content;
+
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use ostrakon_ledger::{PeerName, Subject};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::{Deserialize, Serialize};
 
+pub use content::ContentDigest;
+
 use crate::{envelope::Kind, error::Error};
 
-/// Names a decision, and with it the message: BLAKE3 keyed with a secret of the node's over peer and message id, so
-/// that the same message is found again and a stranger can neither guess nor confirm one.
+/// Names a decision, and with it the message: BLAKE3 keyed with a secret of the node's over flow, peer and message id,
+/// so that the same message is found again and a stranger can neither guess nor confirm one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DecisionId([u8; 16]);
 
+/// How a message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// An adapter asks about it.
+    Check,
+    /// Its peer signed and sent it.
+    Message,
+}
+
+/// Before the peer of a check: no UTF-8 text begins so, and no peer's name.
+const CHECK: [u8; 1] = [0xff];
+
 impl DecisionId {
-    /// The id of the decision on message `id` from `peer`, under this node's `key`.
-    pub fn of(key: &[u8; 32], peer: &PeerName, id: &str) -> Self {
+    /// The id of the decision on message `id` from `peer`, under this node's `key`. What an adapter asks never has the
+    /// id of a message that a peer signed, whatever it calls it.
+    pub fn of(key: &[u8; 32], flow: Flow, peer: &PeerName, id: &str) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(key);
+        if flow == Flow::Check {
+            hasher.update(&CHECK);
+        }
         hasher.update(peer.as_str().as_bytes()).update(&[0]).update(id.as_bytes());
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);
@@ -124,7 +144,7 @@ pub struct Decision {
     pub signed: bool,
     /// What was answered.
     pub verdict: Verdict,
-    /// When to try again, for a deferral.
+    /// For a deferral, how long after `at_ms` to try again. [`Decision::said_at`] tells what is left of it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retry_after_ms: Option<u64>,
     /// Every opinion that was given, enforced and shadow.
@@ -141,6 +161,22 @@ pub struct Decision {
     pub policy: String,
     /// The ledger prefix the scores came from: number of entries folded.
     pub ledger_index: u64,
+    /// What was judged: its id stands for this content alone. An earlier build did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentDigest>,
+}
+
+impl Decision {
+    /// The decision as it is said at `now_ms`: with what is left of its times. The record keeps those of `at_ms`.
+    pub fn said_at(&self, now_ms: u64) -> Cow<'_, Self> {
+        let timed = |opinion: &Opinion| opinion.numbers.contains_key("next_at_ms");
+        if now_ms == self.at_ms || (self.retry_after_ms.is_none() && !self.reasons.iter().any(timed)) {
+            return Cow::Borrowed(self);
+        }
+        let left = |wait_ms: u64| self.at_ms.saturating_add(wait_ms).saturating_sub(now_ms);
+        let reasons = self.reasons.iter().map(|opinion| opinion.said_at(now_ms)).collect();
+        Cow::Owned(Self { retry_after_ms: self.retry_after_ms.map(left), reasons, ..self.clone() })
+    }
 }
 
 /// What the caller of `POST /v1/check` gets.

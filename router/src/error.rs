@@ -68,6 +68,14 @@ pub enum Error {
     /// A decision that is not, or no longer, on record.
     #[error("no such decision: unknown, or past its retention")]
     NoSuchDecision,
+    /// An id that stands for another message.
+    #[error("this id was used for other content before, which decision `{decision}` is about; an id names one message")]
+    IdReused {
+        /// The decision on record.
+        decision: String,
+        /// Whether a peer signed the message, or an adapter asks about it.
+        signed: bool,
+    },
     /// A hold that is not there.
     #[error("no such hold: unknown, released, rejected or expired")]
     NoSuchHold,
@@ -236,6 +244,7 @@ impl Error {
             Self::BadDecisionId => "bad_decision_id",
             Self::NoSuchDecision => "no_such_decision",
             Self::NoSuchHold => "no_such_hold",
+            Self::IdReused { .. } => "id_reused",
             Self::NoSuchPeer(_) => "no_such_peer",
             Self::NoSuchViewpoint { .. } => "no_such_viewpoint",
             Self::NotFollowed(_) => "not_followed",
@@ -286,11 +295,12 @@ impl Error {
             Self::Refused(refusal) => refusal.blame().into(),
             Self::Ledger(error) => error.blame().into(),
             Self::Shared(error) => error.blame(),
-            Self::Unproven(_) | Self::UnknownPeer(_) => Blame::Peer,
+            Self::Unproven(_) | Self::UnknownPeer(_) | Self::IdReused { signed: true, .. } => Blame::Peer,
             Self::Malformed(_)
             | Self::BadDecisionId
             | Self::NoSuchDecision
             | Self::NoSuchHold
+            | Self::IdReused { signed: false, .. }
             | Self::NoSuchPeer(_)
             | Self::NoSuchViewpoint { .. }
             | Self::NotFollowed(_)

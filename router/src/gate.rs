@@ -10,7 +10,7 @@ use ostrakon_policies::{Facts, Judge, Policy, Verdict};
 use ostrakon_reputation::{Score, Standing, standing};
 
 use crate::{
-    decision::{Decision, DecisionId},
+    decision::{ContentDigest, Decision, DecisionId, Flow},
     envelope::{Address, Inquiry},
     journal::Published,
     scores::Scores,
@@ -63,7 +63,16 @@ impl Gate {
 
     /// The name of the decision on this message.
     pub fn decision_id(&self, inquiry: &Inquiry) -> DecisionId {
-        DecisionId::of(&self.decision_key, &inquiry.peer, &inquiry.id)
+        let flow = if inquiry.signed { Flow::Message } else { Flow::Check };
+        DecisionId::of(&self.decision_key, flow, &inquiry.peer, &inquiry.id)
+    }
+
+    /// What the id of this message stands for: what its peer signed, if it did, or what is asked.
+    pub fn content_digest(&self, inquiry: &Inquiry, signed: Option<&[u8]>) -> ContentDigest {
+        match signed {
+            Some(payload) => ContentDigest::of_signed(&self.decision_key, payload),
+            None => ContentDigest::of_inquiry(&self.decision_key, inquiry),
+        }
     }
 
     /// The subject that stands for an account.
@@ -124,6 +133,7 @@ impl Gate {
             newcomer: facts.newcomer,
             policy: bench.digest.clone(),
             ledger_index: snapshot.next_index(),
+            content: None,
         }
     }
 }

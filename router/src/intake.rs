@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     config::{Fallback, Route},
-    decision::{Decision, DecisionId},
+    decision::{ContentDigest, Decision, DecisionId},
     envelope::{Address, Inquiry},
     error::Error,
     gate::Gate,
@@ -29,13 +29,21 @@ const SHARDS: usize = 64;
 /// Of the decisions that may be under way, one in so many is kept for adapters: messages of peers cannot take all.
 const ADAPTERS_SHARE: usize = 4;
 
-type Waiters = HashMap<DecisionId, Vec<oneshot::Sender<Outcome>>>;
+type Waiters = HashMap<DecisionId, Waiting>;
 type Outcome = Result<Arc<Decision>, Arc<Error>>;
+
+/// Those who wait for one decision.
+struct Waiting {
+    content: ContentDigest,
+    askers: Vec<oneshot::Sender<Outcome>>,
+}
 
 /// A signed message on its way in: its bytes and the route that takes it.
 pub struct Parcel<'a> {
     /// The bytes of the request, kept until delivery.
     pub bytes: Vec<u8>,
+    /// What its peer signed.
+    pub payload: &'a [u8],
     /// Where it goes if accepted.
     pub route: &'a Route,
     /// How long a hold lasts, milliseconds.
@@ -72,13 +80,14 @@ impl Intake {
 
     /// The decision on `inquiry`: the recorded one if there is one, else a new one, durable before it is returned.
     ///
-    /// 1. Join those who wait for the same message, or be the first of them.
-    /// 2. Look for a recorded decision.
+    /// 1. Join those who wait for the same message, or be the first of them. The same id with other content is another
+    ///    message, and is refused.
+    /// 2. Look for a recorded decision, on the same content.
     /// 3. Judge.
     /// 4. Hand decision and message to the journal; its answer wakes everyone who waits, also when the first has left.
     ///
     /// # Errors
-    /// [`Error::Deadline`], and the journal's. A failed message is not counted as answered: ask again.
+    /// [`Error::IdReused`], [`Error::Deadline`], and the journal's. A failed message is not counted as answered: ask again.
     pub async fn decide(
         &self,
         inquiry: &Inquiry,
@@ -87,14 +96,18 @@ impl Intake {
     ) -> Result<Arc<Decision>, Arc<Error>> {
         let start = Instant::now();
         let id = self.gate.decision_id(inquiry);
+        let content = self.gate.content_digest(inquiry, parcel.as_ref().map(|parcel| parcel.payload));
         let (sender, receiver) = oneshot::channel();
         let first = {
             let mut waiters = self.waiters(id);
-            let waiting = waiters.entry(id).or_default();
-            waiting.push(sender);
-            waiting.len() == 1
+            let waiting = waiters.entry(id).or_insert_with(|| Waiting { content, askers: Vec::new() });
+            if waiting.content != content {
+                return Err(Arc::new(reused(id, inquiry)));
+            }
+            waiting.askers.push(sender);
+            waiting.askers.len() == 1
         };
-        if first && let Err(error) = self.lead(id, inquiry, parcel, now_ms) {
+        if first && let Err(error) = self.lead(id, content, inquiry, parcel, now_ms) {
             finish(&self.in_flight, id, &Err(Arc::new(error)));
         }
         let answer = tokio::time::timeout(self.deadline, receiver).await;
@@ -106,19 +119,29 @@ impl Intake {
         }
     }
 
-    fn lead(&self, id: DecisionId, inquiry: &Inquiry, parcel: Option<Parcel<'_>>, now_ms: u64) -> Result<(), Error> {
-        if let Some(decision) = self.recorded(id)?
-            && !is_due(&decision, now_ms)
-        {
-            finish(&self.in_flight, id, &Ok(Arc::new(decision)));
-            return Ok(());
+    fn lead(
+        &self,
+        id: DecisionId,
+        content: ContentDigest,
+        inquiry: &Inquiry,
+        parcel: Option<Parcel<'_>>,
+        now_ms: u64,
+    ) -> Result<(), Error> {
+        if let Some(decision) = self.recorded(id)? {
+            if decision.content.is_some_and(|known| known != content) {
+                return Err(reused(id, inquiry));
+            }
+            if !is_due(&decision, now_ms) {
+                finish(&self.in_flight, id, &Ok(Arc::new(decision)));
+                return Ok(());
+            }
         }
         // Kept until the decision is written, also when the peer has left.
         let peers_place = match &parcel {
             Some(_) => Some(self.peers_places.clone().try_acquire_owned().map_err(|_| Error::JournalFull)?),
             None => None,
         };
-        let mut decision = self.gate.judge(inquiry, now_ms);
+        let mut decision = Decision { content: Some(content), ..self.gate.judge(inquiry, now_ms) };
         if !self.gate.is_ready()
             && let Some(parcel) = &parcel
         {
@@ -176,10 +199,14 @@ fn is_due(decision: &Decision, now_ms: u64) -> bool {
         && decision.at_ms.saturating_add(decision.retry_after_ms.unwrap_or_default()) <= now_ms
 }
 
+fn reused(id: DecisionId, inquiry: &Inquiry) -> Error {
+    Error::IdReused { decision: id.to_string(), signed: inquiry.signed }
+}
+
 /// Wakes everyone who waits for `id`.
 fn finish(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId, outcome: &Outcome) {
-    let waiting = lock(in_flight, id).remove(&id).unwrap_or_default();
-    for waiter in waiting {
+    let waiting = lock(in_flight, id).remove(&id);
+    for waiter in waiting.into_iter().flat_map(|waiting| waiting.askers) {
         let _ = waiter.send(outcome.clone());
     }
 }
@@ -214,6 +241,7 @@ fn unjudged(decision: &mut Decision, on_failure: Fallback) {
         shadow: false,
         text: "This node is still reading its ledger; the route says what happens until it is done.".into(),
         numbers: Default::default(),
+        waits: Vec::new(),
     });
 }
 

@@ -228,6 +228,11 @@ impl VerifiedMessage {
         &self.body
     }
 
+    /// The bytes that its peer signed.
+    pub fn payload(&self) -> &[u8] {
+        &self.signed.payload
+    }
+
     /// The DSSE envelope as JSON, for evidence and delivery.
     pub fn envelope_json(&self) -> Vec<u8> {
         self.signed.to_json()

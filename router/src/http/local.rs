@@ -22,7 +22,7 @@ use crate::{
     config::WebhookUrl,
     decision::{Answer, Decision},
     envelope::{Feedback, Inquiry, REQUEST_BYTES_MAX},
-    error::Error,
+    error::{Blame, Error},
     explaining::{Audience, Question},
     journal::Ruling,
     node::Node,
@@ -143,8 +143,10 @@ async fn check(node: &Node, body: &[u8]) -> Result<Response, Error> {
     if !node.gate.is_ready() {
         return Ok(fallback(node, &inquiry, &Error::CatchingUp));
     }
-    match node.intake.decide(&inquiry, None, now_ms()).await {
-        Ok(decision) => Ok(json(StatusCode::OK, &Answer::from(decision.as_ref()))),
+    let now_ms = now_ms();
+    match node.intake.decide(&inquiry, None, now_ms).await {
+        Ok(decision) => Ok(json(StatusCode::OK, &Answer::from(decision.said_at(now_ms).as_ref()))),
+        Err(error) if error.blame() == Blame::Caller => Err(Error::Shared(error)),
         Err(error) => Ok(fallback(node, &inquiry, &error)),
     }
 }

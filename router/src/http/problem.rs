@@ -31,12 +31,13 @@ struct Detail<'a> {
     place: Option<Place>,
 }
 
-/// Where a record would have had its place: enough for its author to go on from.
+/// What stands in the place of what was refused: enough to go on from.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Place {
     Next { expected_seq: u64, expected_prev: String },
     Taken { index: u64 },
+    Decided { decision_id: String },
 }
 
 impl Place {
@@ -48,6 +49,8 @@ impl Place {
             Error::Refused(Refusal::Conflict { index } | Refusal::AlreadyDone { index }) => {
                 Some(Self::Taken { index: *index })
             }
+            Error::IdReused { decision, .. } => Some(Self::Decided { decision_id: decision.clone() }),
+            Error::Shared(error) => Self::of(error),
             _ => None,
         }
     }
@@ -62,6 +65,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Erased(_) => StatusCode::GONE,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        Error::IdReused { .. } => StatusCode::CONFLICT,
         Error::NoSuchDecision
         | Error::NoSuchHold
         | Error::NoSuchPeer(_)

@@ -118,12 +118,13 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
     let (bytes, _held) = body.into_parts();
-    let parcel = Parcel { bytes, route, hold_ms: node.config.retention.holds.ms() };
-    let decision = node.intake.decide(&inquiry, Some(parcel), now_ms()).await.map_err(Error::Shared)?;
+    let (payload, now_ms) = (message.payload(), now_ms());
+    let parcel = Parcel { bytes, payload, route, hold_ms: node.config.retention.holds.ms() };
+    let decision = node.intake.decide(&inquiry, Some(parcel), now_ms).await.map_err(Error::Shared)?;
     if decision.verdict == Verdict::Accept {
         node.wake.notify_one();
     }
-    Ok(verdict(&decision))
+    Ok(verdict(&decision.said_at(now_ms)))
 }
 
 /// The envelope of a message that is not there yet, verified; `None` if the message ended before there was need to look.

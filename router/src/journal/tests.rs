@@ -44,6 +44,7 @@ fn decision(n: u8, at_ms: u64) -> Arc<Decision> {
         newcomer: true,
         policy: String::new(),
         ledger_index: 0,
+        content: None,
     })
 }
 
