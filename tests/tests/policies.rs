@@ -68,7 +68,8 @@ fn what_is_no_whole_policy_changes_nothing_and_is_never_the_last_good_one() {
             assert_eq!(code, 3, "{said}");
         }
     }
-    let not_files: [(&str, fn(&std::path::Path)); 3] = [
+    type Make = fn(&std::path::Path);
+    let not_files: [(&str, Make); 3] = [
         ("gone", |_| {}),
         ("a folder", |path| std::fs::create_dir(path).unwrap()),
         ("a FIFO", |path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())),
