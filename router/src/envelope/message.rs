@@ -165,7 +165,7 @@ impl VerifiedEnvelope {
 fn after_key<'a>(json: &'a [u8], key: &str) -> Option<&'a [u8]> {
     let rest = json.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
     let rest = rest.strip_prefix(b"\"")?.strip_prefix(key.as_bytes())?.strip_prefix(b"\"")?;
-    Some(rest.trim_ascii_start().strip_prefix(b":")?)
+    rest.trim_ascii_start().strip_prefix(b":")
 }
 
 impl SignedMessage {
