@@ -27,7 +27,6 @@ const BLOCKING_MAX: usize = 4;
 /// Both listeners, bound and not served yet.
 pub(super) struct Listening {
     descriptors: Plan,
-    runtime: PublicRuntime,
     public: TcpListener,
     local: TcpListener,
 }
@@ -39,21 +38,11 @@ impl Listening {
     /// Divides the file descriptors and binds both addresses.
     ///
     /// # Errors
-    /// [`Error::Listen`], and when the system gives no threads.
+    /// [`Error::Listen`]
     pub(super) fn begin(listen: &ListenSection) -> Result<Self, Error> {
         let descriptors = Plan::make();
-        let local = bind(listen.local, "listen.local")?;
-        let runtime = Builder::new_multi_thread()
-            .thread_name("public")
-            .max_blocking_threads(BLOCKING_MAX)
-            .on_thread_start(yield_to_others)
-            .enable_all()
-            .build()
-            .map_err(stopped)?;
-        let entered = runtime.enter();
-        let public = bind(listen.public, "listen.public");
-        drop(entered);
-        Ok(Self { descriptors, runtime: PublicRuntime(Some(runtime)), public: public?, local })
+        let (public, local) = (bind(listen.public, "listen.public")?, bind(listen.local, "listen.local")?);
+        Ok(Self { descriptors, public, local })
     }
 
     /// Where they are bound: the public one, the local one.
@@ -61,23 +50,38 @@ impl Listening {
         Ok((self.public.local_addr().map_err(stopped)?, self.local.local_addr().map_err(stopped)?))
     }
 
-    /// Serves both until `stop`.
+    /// Serves both until `stop`. The public listener's threads start here and not before the stores have theirs, which end the
+    /// process if the system gives them none.
+    ///
+    /// # Errors
+    /// When the system gives no threads.
     pub(super) fn serve(
         self,
         node: &Arc<Node>,
         tasks: &mut JoinSet<()>,
         stop: &watch::Receiver<bool>,
-    ) -> PublicRuntime {
-        let Self { descriptors, runtime, public, local } = self;
+    ) -> Result<PublicRuntime, Error> {
+        let Self { descriptors, public, local } = self;
+        let runtime = Builder::new_multi_thread()
+            .thread_name("public")
+            .max_blocking_threads(BLOCKING_MAX)
+            .on_thread_start(yield_to_others)
+            .enable_all()
+            .build()
+            .map_err(stopped)?;
+        let threads = runtime.handle().clone();
+        let runtime = PublicRuntime(Some(runtime));
+        let public = {
+            let _entered = threads.enter();
+            public.into_std().and_then(TcpListener::from_std).map_err(stopped)?
+        };
         let bytes_max = node.message_limits().message_bytes_max();
         let strangers = Connections::public(descriptors.public, bytes_max, node.config.listen.proxies.clone());
         let adapters = Connections::local(descriptors.local, bytes_max);
         let public = http::serve::serve(public, strangers, http::public::routes(node), stop.clone());
-        if let Some(threads) = &runtime.0 {
-            tasks.spawn_on(public, threads.handle());
-        }
+        tasks.spawn_on(public, &threads);
         tasks.spawn(http::serve::serve(local, adapters, http::local::routes(node), stop.clone()));
-        runtime
+        Ok(runtime)
     }
 }
 
@@ -90,7 +94,7 @@ impl Drop for PublicRuntime {
     }
 }
 
-/// Listens, on the runtime that this is called in.
+/// Listens.
 fn bind(addr: SocketAddr, key: &'static str) -> Result<TcpListener, Error> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let listener = socket.and_then(|socket| {

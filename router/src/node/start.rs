@@ -126,7 +126,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let runtime = listening.serve(&node, &mut tasks, &stop);
+    let runtime = listening.serve(&node, &mut tasks, &stop)?;
     tasks.spawn(delivery.run(stop.clone()));
     if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
