@@ -1,7 +1,7 @@
 //! The command line. Commands that read or write a node's state ask the node while it is served, and open its
 //! directory while it is not; both ways end in the same [`Registrar`](crate::registrar::Registrar).
 
-mod desk;
+mod client;
 mod evidence;
 mod explain;
 mod fork;
@@ -24,7 +24,7 @@ use crate::{
     decision::DecisionId,
     error::{Blame, Error},
     explaining::{Audience, Question},
-    home::Home,
+    home::{Home, close_new_files},
     journal::Ruling,
     output::{CLOSED, is_closed},
     units::Span,
@@ -63,7 +63,7 @@ pub struct Place {
     /// Ask the node at this address of its local listener instead of looking into a directory
     #[arg(long, value_name = "URL", conflicts_with = "dir")]
     pub node: Option<String>,
-    /// What the local listener asks for, if it asks for a token
+    /// The token of a node that is asked by address; in the environment nobody else on the machine can see it
     #[arg(long, env = "OSTRAKON_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<String>,
 }
@@ -278,6 +278,7 @@ impl Cli {
     /// # Errors
     /// What kept it from being done; [`exit_code`] has the number.
     pub fn run(self) -> Result<ExitCode, Error> {
+        close_new_files();
         match self.command {
             Command::Init { dir, domain, network } => serve::init(&Home::at(dir), &domain, &network),
             Command::Serve { dir, public, local } => serve::serve(Home::at(dir), public, local),

@@ -21,7 +21,7 @@ mod raw;
 mod values;
 
 pub use error::{ConfigError, Place};
-pub use values::{Fallback, LogFormat, LogLevel, Token, WebhookUrl};
+pub use values::{Fallback, HostName, LogFormat, LogLevel, Token, WebhookUrl};
 
 /// The file that `ostrakon init` writes, with `{domain}` and `{network}` to fill in. Keys that are off by default stand
 /// behind a `#` without a space.
@@ -63,17 +63,21 @@ pub struct NodeSection {
     pub announce_policy: bool,
 }
 
-/// Where the node listens. Off loopback the local listener has a token.
+/// Where the node listens, and what the local listener asks of its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSection {
     /// For peers.
     pub public: SocketAddr,
     /// For adapters and operators.
     pub local: SocketAddr,
-    /// What requests to the local listener must carry, if anything.
+    /// A token beside the one in the node's folder.
     pub local_token: Option<Token>,
     /// Addresses of reverse proxies in front of the public listener: many clients share each.
     pub proxies: BTreeSet<IpAddr>,
+    /// Whether adapters need no token for what they ask, as long as the local address is loopback.
+    pub open: bool,
+    /// Names under which the local listener may be asked, besides addresses and localhost.
+    pub local_names: BTreeSet<HostName>,
 }
 
 /// How the node writes.
@@ -247,13 +251,12 @@ impl Config {
     /// This configuration with the addresses of the command line instead of its own, where given.
     ///
     /// # Errors
-    /// [`ConfigError::Key`] when the local address is not loopback and there is no token, or both are one address.
+    /// [`ConfigError::Key`] when both are one address.
     pub fn listening_on(mut self, public: Option<SocketAddr>, local: Option<SocketAddr>) -> Result<Self, ConfigError> {
         let place = Place::Argument(if local.is_some() { "--local" } else { "--public" });
-        let ListenSection { public: own_public, local: own_local, local_token, proxies } = self.listen;
-        let listen = ListenSection::new(public.unwrap_or(own_public), local.unwrap_or(own_local), local_token)
-            .map_err(|fault| fault.at(place, "listen"))?;
-        self.listen = ListenSection { proxies, ..listen };
+        let listen = self.listen;
+        let (public, local) = (public.unwrap_or(listen.public), local.unwrap_or(listen.local));
+        self.listen = ListenSection { public, local, ..listen }.checked().map_err(|fault| fault.at(place, "listen"))?;
         Ok(self)
     }
 

@@ -1,9 +1,9 @@
 //! Files that survive a crash as they were or as they are to be, whole.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -29,6 +29,8 @@ pub fn replace_durably(
     let replace = || -> std::io::Result<()> {
         let temporary = path.with_extension("new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        // Whatever the umask takes away, and whatever a crash left there.
+        file.set_permissions(Permissions::from_mode(mode))?;
         write(&mut file)?;
         file.sync_all()?;
         rename_durably(&temporary, path)

@@ -133,8 +133,25 @@ pub enum Error {
     #[error("the body ended before its end")]
     BodyCut,
     /// No or a wrong token.
-    #[error("this listener asks for `Authorization: Bearer <token>`; see listen.local_token")]
+    #[error(
+        "this needs `Authorization: Bearer <token>`, with the token in the file local.token of the node's folder, or the UNIX \
+         socket local.sock there; see docs/operating.md"
+    )]
     Unauthorised,
+    /// A request to the local listener that does not say which host it is for.
+    #[error("a request to the local listener has one `Host`: an address, localhost or a name of listen.local_names")]
+    NoHost,
+    /// A request to the local listener for another host: a web page whose name was given this machine's address looks like that.
+    #[error(
+        "`{0}` is not a name of this listener: ask by address, as localhost, or put the name into listen.local_names"
+    )]
+    ForeignHost(String),
+    /// A request to the local listener that a web page of another origin made a browser send.
+    #[error("this listener does not answer web pages of other origins")]
+    ForeignOrigin,
+    /// A body that does not say that it is what this route takes.
+    #[error("the body must have `Content-Type: {0}`")]
+    UnsupportedType(&'static str),
 
     // Our own trouble.
     /// Too much is held for other requests.
@@ -263,6 +280,10 @@ impl Error {
             Self::BodyCut => "cut_short",
             Self::Busy => "busy",
             Self::Unauthorised => "unauthorised",
+            Self::NoHost => "no_host",
+            Self::ForeignHost(_) => "foreign_host",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::UnsupportedType(_) => "unsupported_type",
             Self::PoolFull => "pool_full",
             Self::JournalFull => "journal_full",
             Self::QueueFull => "queue_full",
@@ -320,7 +341,11 @@ impl Error {
             | Self::BodyTooLarge { .. }
             | Self::BodyTooSlow
             | Self::BodyCut
-            | Self::Unauthorised => Blame::Caller,
+            | Self::Unauthorised
+            | Self::NoHost
+            | Self::ForeignHost(_)
+            | Self::ForeignOrigin
+            | Self::UnsupportedType(_) => Blame::Caller,
             _ => Blame::Us,
         }
     }

@@ -13,10 +13,14 @@
 //! quorum             the witnesses that cosign this node's ledger, if any do (C2SP tlog-policy)
 //! witness/           RocksDB: what this node cosigned
 //! mirrors/           verified copies of the ledgers of followed peers, a folder each
+//! local.token        what requests to the local listener carry, 0600
+//! local.sock         the local listener as a UNIX socket, while it is served, 0600
 //! run.json           where it listens, while it is served
 //! ```
 
+mod privacy;
 mod restore;
+mod token;
 mod voice;
 mod witness;
 
@@ -45,6 +49,7 @@ use crate::{
     scorebook::BookFile,
 };
 
+pub use privacy::{Exposed, close_new_files};
 pub use restore::Restored;
 
 /// Derivation context of the key under which decision ids are made.
@@ -60,6 +65,9 @@ pub struct Running {
     pub public: String,
     /// Address of the local listener.
     pub local: String,
+    /// The UNIX socket of the local listener, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<PathBuf>,
     /// Process id.
     pub pid: u32,
 }
@@ -100,15 +108,16 @@ impl Home {
         if self.config_path().exists() {
             return Err(file_error(&self.config_path(), "there is a node here already; nothing was changed"));
         }
-        std::fs::create_dir_all(&self.dir).map_err(|error| file_error(&self.dir, error))?;
+        self.make_folder()?;
         let (key, pepper) = (random()?, random()?);
         self.write_secret("node.key", &key)?;
         self.write_secret("federation.pepper", &pepper)?;
+        self.ensure_local_token()?;
         let store = Arc::new(RocksStore::open(self.dir.join("ledger"), LEDGER_TABLES)?);
         Ledger::create(store, Box::new(self.signed_state()), domain, network, SecretKey::from_seed(key), now_ms())?;
         let policy = DEFAULT_POLICY.replace(APPEAL_URL, &format!("https://{domain}/appeal"));
-        write_durably(&self.policy_path(), policy.as_bytes(), 0o644)?;
-        write_durably(&self.config_path(), Config::template(domain, network).as_bytes(), 0o644)
+        write_durably(&self.policy_path(), policy.as_bytes(), 0o600)?;
+        write_durably(&self.config_path(), Config::template(domain, network).as_bytes(), 0o600)
     }
 
     /// Reads the configuration; `environment` overrides it.
@@ -119,12 +128,7 @@ impl Home {
         &self,
         environment: impl IntoIterator<Item = (std::ffi::OsString, std::ffi::OsString)>,
     ) -> Result<Config, Error> {
-        if !self.config_path().exists() {
-            return Err(file_error(
-                &self.dir,
-                "there is no node here; make one with `ostrakon init --dir DIR --domain NAME`",
-            ));
-        }
+        std::fs::metadata(self.config_path()).map_err(|error| self.unreachable(&error))?;
         Ok(Config::load(&self.config_path(), environment)?)
     }
 
@@ -222,6 +226,18 @@ impl Home {
         serde_json::from_slice(&text).ok()
     }
 
+    /// Forgets where a node that was killed was served, so that nobody talks to what listens there now.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn retract_announcement(&self) -> Result<(), Error> {
+        let path = self.dir.join("run.json");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Says where the node is being served, until the guard is dropped.
     ///
     /// # Errors
@@ -229,7 +245,7 @@ impl Home {
     pub fn announce(&self, running: &Running) -> Result<Announced, Error> {
         let path = self.dir.join("run.json");
         let text = serde_json::to_vec_pretty(running).map_err(|error| file_error(&path, error))?;
-        write_durably(&path, &text, 0o644)?;
+        write_durably(&path, &text, 0o600)?;
         Ok(Announced(path))
     }
 
@@ -239,7 +255,7 @@ impl Home {
 
     fn read_secret(&self, name: &str) -> Result<[u8; 32], Error> {
         let path = self.dir.join(name);
-        let text = std::fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
+        let text = privacy::read_secret(&path)?;
         let mut secret = [0; 32];
         hex::decode_to_slice(text.trim(), &mut secret)
             .map_err(|_| file_error(&path, "must hold 64 hexadecimal digits"))?;

@@ -1,5 +1,6 @@
 //! The two listeners: what peers may ask, what operators and adapters may ask.
 
+pub mod access;
 mod answering;
 mod body;
 mod caller;
@@ -10,6 +11,7 @@ pub mod problem;
 pub mod public;
 mod segment;
 pub mod serve;
+pub mod socket;
 mod watched;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 mod descriptors;
 mod listening;
+mod local_access;
 mod own;
 pub mod start;
 mod watch;

@@ -34,6 +34,9 @@ pub struct Arguments {
     /// The node's public listener, e.g. http://127.0.0.1:7400
     #[arg(long, value_name = "URL", requires = "node")]
     pub public: Option<String>,
+    /// The token of a node that is given by address; with --dir it is read from there
+    #[arg(long, env = "OSTRAKON_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
     /// How long the demo takes, in seconds; 0 plays as fast as the node answers
     #[arg(long, default_value_t = 120)]
     pub seconds: u64,
@@ -51,6 +54,14 @@ pub enum DemoError {
         /// The run.json that was looked for.
         file: PathBuf,
         /// The system's or the decoder's words.
+        reason: io::Error,
+    },
+    /// The node's token cannot be read.
+    #[error("{}: {reason}. Run this as the node's user, or put the token into the environment as OSTRAKON_TOKEN", file.display())]
+    NoToken {
+        /// The file that holds it.
+        file: PathBuf,
+        /// The system's words.
         reason: io::Error,
     },
     /// The node did not answer as promised.
@@ -77,6 +88,7 @@ pub(crate) struct Listeners {
     local: String,
     public: String,
     dir: Option<PathBuf>,
+    token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -88,19 +100,31 @@ struct RunFile {
 impl Listeners {
     fn of(arguments: &Arguments) -> Result<Listeners, DemoError> {
         if let (Some(local), Some(public)) = (&arguments.node, &arguments.public) {
-            return Ok(Listeners { local: local.clone(), public: public.clone(), dir: None });
+            let (local, public, token) = (local.clone(), public.clone(), arguments.token.clone());
+            return Ok(Listeners { local, public, dir: None, token });
         }
         let dir = arguments.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let file = dir.join("run.json");
         let run = std::fs::read(&file).and_then(|bytes| Ok(serde_json::from_slice::<RunFile>(&bytes)?));
         let run = run.map_err(|reason| DemoError::NotServed { file, reason })?;
-        Ok(Listeners { local: url(&run.local), public: url(&run.public), dir: Some(dir) })
+        let token = match &arguments.token {
+            Some(token) => token.clone(),
+            None => read_token(&dir.join("local.token"))?,
+        };
+        Ok(Listeners { local: url(&run.local), public: url(&run.public), dir: Some(dir), token: Some(token) })
     }
 
     /// How the command line reaches the node.
     fn dir(&self) -> &Path {
         self.dir.as_deref().unwrap_or(Path::new("D"))
     }
+}
+
+/// What requests to the local listener carry.
+fn read_token(file: &Path) -> Result<String, DemoError> {
+    let token = std::fs::read_to_string(file);
+    let token = token.map_err(|reason| DemoError::NoToken { file: file.to_owned(), reason })?;
+    Ok(token.trim().to_owned())
 }
 
 /// The URL of a bound address; one that stands for every interface is reached over loopback.
@@ -121,7 +145,7 @@ pub fn run(arguments: &Arguments, out: &mut dyn io::Write) -> Result<(), DemoErr
     let listeners = Listeners::of(arguments)?;
     let script = script::write(arguments.seed);
     let mut stage = Stage::open(
-        Node::new(&listeners.local),
+        Node::new(&listeners.local).with_token(listeners.token.clone()),
         Node::new(&listeners.public),
         cast::actors(arguments.seed)?,
         Pace::new(arguments.seconds, script::length(&script)),
@@ -164,7 +188,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_served_is_named_with_the_command_to_try() {
         let dir = Some(PathBuf::from("no/such/dir"));
-        let arguments = Arguments { dir, node: None, public: None, seconds: 0, seed: 1 };
+        let arguments = Arguments { dir, node: None, public: None, token: None, seconds: 0, seed: 1 };
         let error = run(&arguments, &mut io::sink()).unwrap_err().to_string();
         assert!(error.starts_with("no/such/dir/run.json: "), "{error}");
         assert!(error.contains("ostrakon serve --dir no/such/dir"), "{error}");

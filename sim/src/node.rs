@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use ureq::Agent;
 use ureq::http::StatusCode;
+use ureq::{Agent, RequestBuilder};
 
 /// How often a request is sent before it counts as unanswered: enough to outlive a reset connection, not a dead node.
 const ATTEMPTS_MAX: u32 = 3;
@@ -141,6 +141,7 @@ struct ErrorBody {
 pub struct Node {
     agent: Agent,
     base: String,
+    token: Option<String>,
 }
 
 impl Node {
@@ -150,8 +151,16 @@ impl Node {
             .http_status_as_error(false)
             .timeout_global(Some(ATTEMPT_TIMEOUT))
             .max_idle_connections_per_host(1)
+            // A token is for the node, not for a proxy.
+            .proxy(None)
             .build();
-        Node { agent: config.into(), base: url.trim_end_matches('/').to_owned() }
+        Node { agent: config.into(), base: url.trim_end_matches('/').to_owned(), token: None }
+    }
+
+    /// The same client, showing the local listener's token.
+    #[must_use]
+    pub fn with_token(self, token: Option<String>) -> Node {
+        Node { token, ..self }
     }
 
     /// Asks for a verdict. Sent again with the same id when no answer came, or one without a decision.
@@ -187,7 +196,7 @@ impl Node {
     /// # Errors
     /// [`NodeError`].
     pub fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, NodeError> {
-        self.attempt(path, |url| self.agent.get(url).call())
+        self.attempt(path, |url| self.signed(self.agent.get(url)).call())
     }
 
     /// Posts `body` as JSON to `path`.
@@ -207,7 +216,14 @@ impl Node {
     }
 
     fn send(&self, url: &str, body: &[u8]) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        self.agent.post(url).content_type("application/json").send(body)
+        self.signed(self.agent.post(url)).content_type("application/json").send(body)
+    }
+
+    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     fn attempt<T, S>(&self, path: &str, send: S) -> Result<T, NodeError>

@@ -32,6 +32,9 @@ pub struct Arguments {
     /// Seed of the draw of reports and liars
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// The node's token, if it asks for one
+    #[arg(long, env = "OSTRAKON_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
     /// Also write the result as JSON to this file
     #[arg(long, value_name = "OUT")]
     pub json: Option<PathBuf>,
@@ -60,8 +63,8 @@ pub fn run(arguments: &Arguments) -> Result<Tally, TraceError> {
     let mut messages = read(&arguments.file)?;
     messages.truncate(arguments.limit.unwrap_or(usize::MAX));
     let draw = Draw { feedback: arguments.feedback, liars: arguments.liars, seed: arguments.seed };
-    let run =
-        Run { id: arguments.run.clone().unwrap_or_else(fresh_run_id), node: crate::node::Node::new(&arguments.node) };
+    let node = crate::node::Node::new(&arguments.node).with_token(arguments.token.clone());
+    let run = Run { id: arguments.run.clone().unwrap_or_else(fresh_run_id), node };
     let tally = play(&run, &messages, &draw)?;
     ostrakon_router::output::lines(&tally.to_string())?;
     if let Some(path) = &arguments.json {

@@ -197,14 +197,34 @@ impl TestNode {
         served.child.wait().unwrap()
     }
 
-    /// GET on the local listener.
-    pub fn get(&self, path: &str) -> Answer {
-        get(&format!("{}{path}", self.local()))
+    /// What requests to the local listener carry to prove that they are the operator's.
+    pub fn authorization(&self) -> String {
+        let token = std::fs::read_to_string(self.home().join("local.token")).unwrap();
+        format!("Bearer {}", token.trim())
     }
 
-    /// POST on the local listener.
+    /// GET on the local listener, as the operator.
+    pub fn get(&self, path: &str) -> Answer {
+        let request = agent().get(format!("{}{path}", self.local())).header("authorization", self.authorization());
+        answer(request.call())
+    }
+
+    /// The bytes that a GET on the local listener brings, as the operator.
+    pub fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let (status, bytes) = get_signed(&format!("{}{path}", self.local()), &self.authorization());
+        assert_eq!(status, 200, "{path}");
+        bytes
+    }
+
+    /// POST on the local listener, as the operator.
     pub fn post(&self, path: &str, body: &Value) -> Answer {
-        post(&format!("{}{path}", self.local()), body.to_string().as_bytes())
+        self.post_at(self.local(), path, body)
+    }
+
+    /// POST on a local listener of this node, as the operator.
+    pub fn post_at(&self, local: &str, path: &str, body: &Value) -> Answer {
+        let request = agent().post(format!("{local}{path}")).header("authorization", self.authorization());
+        answer(request.content_type("application/json").send(body.to_string()))
     }
 
     /// GET on the public listener.

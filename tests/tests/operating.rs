@@ -28,16 +28,6 @@ fn init_leaves_an_existing_node_alone() {
 }
 
 #[test]
-fn secrets_are_for_their_owner_only() {
-    use std::os::unix::fs::PermissionsExt;
-    let node = TestNode::new();
-    for name in ["node.key", "federation.pepper"] {
-        let mode = std::fs::metadata(node.home().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600, "{name}");
-    }
-}
-
-#[test]
 fn a_directory_is_served_once() {
     let node = TestNode::serving(OPEN_POLICY, "");
     let output = node.serve_command().output().unwrap();
@@ -261,32 +251,11 @@ fn a_full_file_system_stops_the_votes_with_an_answer_and_loses_none() {
     let entries: usize = entries.trim().parse().unwrap();
     assert!(entries > taken, "{entries} entries, {taken} votes were acknowledged");
     let local = report.split_whitespace().find_map(|word| word.strip_prefix("local=")).unwrap();
-    let again = ostrakon_tests::node::post(&format!("http://{local}/v1/own/votes"), ballot(0).to_string().as_bytes());
+    let again = node.post_at(&format!("http://{local}"), "/v1/own/votes", &ballot(0));
     assert_eq!(again.status, 200, "{again:?}");
 }
 
 /// Whether what ran inside ended with an error instead of being ready.
 fn node_ended(report: &str) -> bool {
     report.lines().any(|line| line.starts_with("error"))
-}
-
-#[test]
-fn off_loopback_the_local_listener_asks_for_a_token() {
-    let node = TestNode::new();
-    let (code, errors) = errors_of(&["serve", "--dir", &node.home_arg(), "--local", "0.0.0.0:0"]);
-    assert_eq!(code, 3);
-    assert!(errors.contains("local_token"), "{errors}");
-}
-
-#[test]
-fn with_a_token_set_requests_without_it_are_turned_away() {
-    let mut node = TestNode::new();
-    node.reconfigure(
-        "#local_token = \"replace-me-with-32-random-characters\"",
-        "local_token = \"0123456789abcdef0123\"",
-    );
-    node.serve();
-    let answer = ostrakon_tests::node::post(&format!("{}/v1/own/votes", node.local()), b"{}");
-    assert_eq!((answer.status, &answer.body["error"]["code"]), (401, &json!("unauthorised")));
-    assert!(node.run(&["peer", "list"]).contains("node.example"), "the command line reads the token itself");
 }

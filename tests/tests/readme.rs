@@ -36,7 +36,7 @@ fn the_walk_in_the_readme_leads_to_a_refused_message_with_its_reasons() {
         if language != "sh" {
             continue;
         }
-        if let Some(body) = text.strip_prefix("curl -s 127.0.0.1:7401/v1/check -d '") {
+        if let Some(body) = text.strip_prefix("curl -s 127.0.0.1:7401/v1/check --json '") {
             let question: Value = serde_json::from_str(body.trim_end().trim_end_matches('\'')).unwrap();
             let answer = node.post("/v1/check", &question).body;
             let printed: Value = serde_json::from_str(&blocks[at + 1].1).unwrap();

@@ -6,7 +6,7 @@ use ostrakon_router::evidence::read::Question;
 use ostrakon_tests::{
     TestNode, TestPeer,
     binary::ostrakon,
-    node::{Answer as Told, OPEN_POLICY, get_bytes, get_signed, put},
+    node::{Answer as Told, OPEN_POLICY, get_signed, put},
     peer::now_ms,
 };
 use serde_json::json;
@@ -82,7 +82,7 @@ fn evidence_is_kept_for_peers_until_it_is_erased_and_every_receipt_stays_good() 
     assert_eq!(put(&no_body, evidence.as_bytes()).body["error"]["code"], "no_evidence");
 
     // Read by the operator, and by peers who sign that they ask; by nobody else.
-    assert_eq!(get_bytes(&format!("{}/v1/records/{}/evidence", node.local(), vote.id())), evidence.as_bytes());
+    assert_eq!(node.get_bytes(&format!("/v1/records/{}/evidence", vote.id())), evidence.as_bytes());
     assert_eq!(node.run(&["evidence", &vote.id().to_string()]), "Received: from spam.example");
     let domain = "node.example".parse().unwrap();
     let question = |record| Question { network: "ostrakon", node: &domain, record };

@@ -8,15 +8,15 @@ use std::{
 
 use ostrakon_ledger::{Digest, Evidence, RecordId, evidence::BODY_BYTES_MAX};
 
-use super::{Place, desk::Desk, input};
+use super::{Place, client::NodeClient, input};
 use crate::{error::Error, home::random, output};
 
 /// Keeps a file under a fresh salt; the commitment to it, zero when there is none.
-pub(super) fn keep(desk: &mut Desk, file: Option<&Path>) -> Result<Digest, Error> {
+pub(super) fn keep(client: &mut NodeClient, file: Option<&Path>) -> Result<Digest, Error> {
     let Some(file) = file else { return Ok(Digest::ZERO) };
     let body = input::bytes(file, BODY_BYTES_MAX as u64)?;
     let evidence = Evidence::new(random()?, &body)?;
-    desk.keep(&evidence)?;
+    client.keep(&evidence)?;
     Ok(evidence.commitment())
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Form {
 
 /// Prints the body. Somebody else wrote it: a terminal shows it, line by line, and does not obey it.
 pub(super) fn print(place: &Place, id: RecordId, form: Form) -> Result<ExitCode, Error> {
-    let evidence = Desk::open(place)?.evidence(&id)?;
+    let evidence = NodeClient::open(place)?.evidence(&id)?;
     if form == Form::Shown && stdout().is_terminal() {
         output::lines(&String::from_utf8_lossy(evidence.body()))?;
     } else {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Place,
-    desk::{Desk, Here},
+    client::{ClosedNode, NodeClient},
 };
 use crate::{
     clock::now_ms,
@@ -23,9 +23,9 @@ use crate::{
 const LINES_MAX: usize = 12;
 
 pub(super) fn explain(place: &Place, question: &Question, json: bool) -> Result<ExitCode, Error> {
-    let explanation = match Desk::open(place)? {
-        Desk::Here(here) => explain_here(&here, question)?,
-        Desk::There(remote) => remote.get(&path_of(question))?,
+    let explanation = match NodeClient::open(place)? {
+        NodeClient::Closed(here) => explain_here(&here, question)?,
+        NodeClient::Served(remote) => remote.get(&path_of(question))?,
     };
     if json {
         output::json(&explanation)?;
@@ -52,7 +52,7 @@ fn path_of(question: &Question) -> String {
 }
 
 /// What the node does when it starts: the book's file, if it serves, and the rest of the ledger.
-fn explain_here(here: &Here, question: &Question) -> Result<Value, Error> {
+fn explain_here(here: &ClosedNode, question: &Question) -> Result<Value, Error> {
     let reader = here.registrar.ledger().reader();
     let mut book = here.home.book_file().open(&outlook(&here.config), &reader);
     fold(&mut book, &reader)?;

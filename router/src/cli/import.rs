@@ -18,7 +18,7 @@ use ostrakon_ledger::{LedgerReader, PeerName, Subject};
 
 use self::report::Outcome;
 pub(super) use self::withdraw::{Options as WithdrawOptions, withdraw};
-use super::{Place, desk::Desk, input, ledger::progress};
+use super::{Place, client::NodeClient, input, ledger::progress};
 use crate::{
     clock::now_ms,
     durable::file_error,
@@ -86,12 +86,12 @@ impl Options {
     }
 
     /// Reads the file and checks it against what matters to this node.
-    fn rows(&self, input: &Input, desk: &Desk) -> Result<Checked, Error> {
+    fn rows(&self, input: &Input, client: &NodeClient) -> Result<Checked, Error> {
         let chosen = |word| if word { Covered::Import } else { Covered::Skip };
         let csv = input::bytes(&self.file, FILE_BYTES_MAX as u64)?;
-        let ours = ours::of(&self.place, desk)?;
+        let ours = ours::of(&self.place, client)?;
         let checks = Checks { now_ms: now_ms(), ours, suffixes: chosen(self.even_suffixes), us: chosen(self.even_us) };
-        let mut checked = check(input, parse(input, &csv, &desk.domain()?)?, &checks)?;
+        let mut checked = check(input, parse(input, &csv, &client.domain()?)?, &checks)?;
         if self.refresh {
             checked.votes.iter_mut().for_each(|vote| vote.again = Again::Always);
         }
@@ -104,31 +104,31 @@ impl Options {
 /// 3. Name what left the list, and withdraw it if that is asked for.
 pub(super) fn votes(options: &Options) -> Result<ExitCode, Error> {
     let input = options.input()?;
-    let mut desk = Desk::open(&options.place)?;
-    let checked = options.rows(&input, &desk)?;
+    let mut client = NodeClient::open(&options.place)?;
+    let checked = options.rows(&input, &client)?;
     report::checked(&checked, options.format);
     let mut outcome = if options.dry_run {
-        preview(&checked, &reader(&desk, &options.place)?)?
+        preview(&checked, &reader(&client, &options.place)?)?
     } else {
-        add(&mut desk, &checked, options.receipts.as_deref())?
+        add(&mut client, &checked, options.receipts.as_deref())?
     };
     outcome.rows = checked.votes.len();
     outcome.skipped = checked.skipped.len();
     report::outcome(&outcome, options.dry_run)?;
     if let Input::Mastodon { source, exported_at_ms } = &input {
         let left = Left { source, until_ms: *exported_at_ms, checked: &checked };
-        left.handle(&mut desk, options)?;
+        left.handle(&mut client, options)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(desk: &mut Desk, checked: &Checked, receipts: Option<&Path>) -> Result<Outcome, Error> {
+fn add(client: &mut NodeClient, checked: &Checked, receipts: Option<&Path>) -> Result<Outcome, Error> {
     let mut receipts = receipts.map(Receipts::open).transpose()?;
     let bar = progress("votes imported");
     bar.set_length(checked.votes.len() as u64);
     let mut outcome = Outcome::default();
     for chunk in checked.votes.chunks(CHUNK_ROWS) {
-        let imported = desk.import(chunk)?;
+        let imported = client.import(chunk)?;
         if let Some(receipts) = &mut receipts {
             receipts.write(&imported.receipts)?;
         }
@@ -167,13 +167,13 @@ struct Left<'a> {
 
 impl Left<'_> {
     /// Says how many there are; withdraws them if that is asked for.
-    fn handle(&self, desk: &mut Desk, options: &Options) -> Result<(), Error> {
-        let reader = match reader(desk, &options.place) {
+    fn handle(&self, client: &mut NodeClient, options: &Options) -> Result<(), Error> {
+        let reader = match reader(client, &options.place) {
             Ok(reader) => reader,
             Err(error) if options.complete => return Err(error),
             Err(_) => return Ok(()),
         };
-        let own = desk.domain()?;
+        let own = client.domain()?;
         // What was skipped is in the file all the same.
         let skipped = self.checked.skipped.iter();
         let skipped = skipped.filter_map(|row| PeerName::normalise(&row.value).ok().map(Subject::Peer));
@@ -184,7 +184,7 @@ impl Left<'_> {
                 continue;
             }
             if options.complete && !options.dry_run {
-                let withdrawn = withdraw::subjects(desk, &source, Some(&gone))?;
+                let withdrawn = withdraw::subjects(client, &source, Some(&gone))?;
                 report::completed(withdrawn)?;
             } else {
                 report::gone(&gone, options.complete)?;
@@ -195,14 +195,14 @@ impl Left<'_> {
 }
 
 /// The ledger to read, also while the node is served.
-fn reader(desk: &Desk, place: &Place) -> Result<LedgerReader, Error> {
-    match desk {
-        Desk::Here(here) => Ok(here.registrar.ledger().reader()),
-        Desk::There(_) if place.node.is_none() => {
+fn reader(client: &NodeClient, place: &Place) -> Result<LedgerReader, Error> {
+    match client {
+        NodeClient::Closed(here) => Ok(here.registrar.ledger().reader()),
+        NodeClient::Served(_) if place.node.is_none() => {
             let home = Home::at(&place.dir);
             home.read_ledger(&home.config(std::env::vars_os())?)
         }
-        Desk::There(_) => {
+        NodeClient::Served(_) => {
             Err(Error::BadRequest("this reads the ledger: name the node's directory in place of its address".into()))
         }
     }

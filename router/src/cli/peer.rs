@@ -6,7 +6,7 @@ use clap::Subcommand;
 use ostrakon_ledger::{Malformed, PeerName, PublicKey, note::NoteKey};
 use serde_json::{Value, json};
 
-use super::{Place, desk::Desk};
+use super::{Place, client::NodeClient};
 use crate::{config::WebhookUrl, error::Error, out, output::OutputError};
 
 #[derive(Debug, Subcommand)]
@@ -75,7 +75,7 @@ fn key(text: &str) -> Result<PublicKey, Malformed> {
 }
 
 fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Error> {
-    let answer = Desk::open(place)?.admit(name.clone(), key)?;
+    let answer = NodeClient::open(place)?.admit(name.clone(), key)?;
     let verb = if answer["new"] == Value::Bool(false) { "was admitted already" } else { "admitted" };
     out!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
@@ -83,20 +83,20 @@ fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Erro
 
 fn follow(place: &Place, name: &PeerName, url: Option<&WebhookUrl>) -> Result<ExitCode, Error> {
     let url = url.map_or_else(|| format!("https://{name}"), |url| url.as_str().to_owned());
-    Desk::open(place)?.follow(name, &url)?;
+    NodeClient::open(place)?.follow(name, &url)?;
     out!("{name}: its ledger at {url} is copied and checked while this node is served")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn unfollow(place: &Place, name: &PeerName) -> Result<ExitCode, Error> {
-    Desk::open(place)?.unfollow(name)?;
+    NodeClient::open(place)?.unfollow(name)?;
     out!("{name}: not followed any more; mirrors/{name} keeps the copy and what was seen signed")?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(place: &Place) -> Result<ExitCode, Error> {
-    match Desk::open(place)? {
-        Desk::Here(here) => {
+    match NodeClient::open(place)? {
+        NodeClient::Closed(here) => {
             let mirrors = here.mirrors();
             for (peer, head) in here.registrar.ledger().reader().authors()? {
                 let follows = match mirrors.look_at(&peer) {
@@ -114,7 +114,7 @@ fn list(place: &Place) -> Result<ExitCode, Error> {
                 }))?;
             }
         }
-        Desk::There(remote) => {
+        NodeClient::Served(remote) => {
             remote.get("/v1/peers")?["peers"].as_array().into_iter().flatten().try_for_each(print)?;
         }
     }

@@ -24,6 +24,10 @@ pub(super) fn init(home: &Home, domain: &PeerName, network: &str) -> Result<Exit
     out!("  key            {key}")?;
     out!("  configuration  {}", home.config_path().display())?;
     out!("  policy         {}", home.policy_path().display())?;
+    out!("  local token    {}", home.local_token_path().display())?;
+    for wide in home.exposed()?.0 {
+        out!("  note           {}: {}; `{}` ends that", wide.path.display(), wide.what(), wide.mend())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use ostrakon_ledger::{Answer, Category, RecordId, Subject};
 use serde_json::Value;
 
-use super::{Place, desk::Desk, evidence};
+use super::{Place, client::NodeClient, evidence};
 use crate::{
     clock::now_ms,
     decision::DecisionId,
@@ -25,35 +25,35 @@ pub(super) fn vote(
     evidence: Option<&Path>,
 ) -> Result<ExitCode, Error> {
     let expires_at_ms = expires.map_or(0, |span| now_ms().saturating_add(span.ms()));
-    let mut desk = Desk::open(place)?;
-    let commitment = evidence::keep(&mut desk, evidence)?;
-    let answer = desk.cast(Ballot { subject, value, category, expires_at_ms, commitment })?;
+    let mut client = NodeClient::open(place)?;
+    let commitment = evidence::keep(&mut client, evidence)?;
+    let answer = client.cast(Ballot { subject, value, category, expires_at_ms, commitment })?;
     out!("voted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn retract(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
-    let answer = Desk::open(place)?.retract(id)?;
+    let answer = NodeClient::open(place)?.retract(id)?;
     out!("retracted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn rebut(place: &Place, id: RecordId, answer: Answer, file: Option<&Path>) -> Result<ExitCode, Error> {
-    let mut desk = Desk::open(place)?;
-    let commitment = evidence::keep(&mut desk, file)?;
-    let said = desk.rebut(Rebuttal { id, answer, commitment })?;
+    let mut client = NodeClient::open(place)?;
+    let commitment = evidence::keep(&mut client, file)?;
+    let said = client.rebut(Rebuttal { id, answer, commitment })?;
     out!("rebutted at index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn erase(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
-    let said = Desk::open(place)?.erase(id)?;
+    let said = NodeClient::open(place)?.erase(id)?;
     out!("erased; said so at index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn rotate(place: &Place) -> Result<ExitCode, Error> {
-    let said = Desk::open(place)?.rotate()?;
+    let said = NodeClient::open(place)?.rotate()?;
     out!("a new key is in force since index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -74,7 +74,7 @@ pub(super) fn check_policy(file: &Path) -> Result<ExitCode, Error> {
 }
 
 pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
-    let Desk::There(remote) = Desk::open(place)? else { return Err(Error::NotServed) };
+    let NodeClient::Served(remote) = NodeClient::open(place)? else { return Err(Error::NotServed) };
     let answer = remote.get("/v1/holds")?;
     for hold in answer["holds"].as_array().into_iter().flatten() {
         out!("{}  route {}  expires at {}", text(&hold["decision_id"]), text(&hold["route"]), hold["expires_at_ms"])?;
@@ -83,7 +83,7 @@ pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
 }
 
 pub(super) fn rule(place: &Place, id: DecisionId, ruling: Ruling) -> Result<ExitCode, Error> {
-    let Desk::There(remote) = Desk::open(place)? else { return Err(Error::NotServed) };
+    let NodeClient::Served(remote) = NodeClient::open(place)? else { return Err(Error::NotServed) };
     let word = match ruling {
         Ruling::Release => "release",
         Ruling::Reject => "reject",

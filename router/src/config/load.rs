@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place, suggest};
 use super::raw::{self, Raw};
-use super::{Config, NodeSection, ReputationSection, TEMPLATE};
+use super::{Config, ListenSection, NodeSection, ReputationSection, TEMPLATE};
 
 /// Largest configuration file in bytes: ten thousand trusted reporters fit.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -53,7 +53,7 @@ pub(super) fn parse(
     let raw::RawNode { network, domain, announce_policy } = raw.node;
     let node = NodeSection { network, domain, announce_policy };
     Ok(Config {
-        listen: raw.listen.try_into().map_err(|fault: raw::Fault| {
+        listen: ListenSection::from(raw.listen).checked().map_err(|fault| {
             let place = origin.place(&["listen", fault.key]);
             fault.at(place, "listen")
         })?,

@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error as _, Unexpected};
 use serde::{Deserialize, de};
 
 use super::error::{ConfigError, Place};
-use super::values::{Fallback, Token, WebhookUrl};
+use super::values::{Fallback, HostName, Token, WebhookUrl};
 use super::{
     ExperienceSection, FailureSection, LimitsSection, ListenSection, LogSection, RetentionSection, Route, StoreSection,
 };
@@ -29,6 +29,8 @@ const ROUTES_MAX: usize = 64;
 const REPORTERS_MAX: usize = 10_000;
 /// Most reverse proxies.
 const PROXIES_MAX: usize = 64;
+/// Most names of the local listener, so that comparing a request's host with them stays cheap.
+const LOCAL_NAMES_MAX: usize = 64;
 /// Longest federation or route name in characters.
 const NAME_LEN_MAX: usize = 64;
 
@@ -76,6 +78,9 @@ pub(super) struct RawListen {
     local_token: Option<Token>,
     #[serde(deserialize_with = "proxies")]
     proxies: BTreeSet<IpAddr>,
+    open: bool,
+    #[serde(deserialize_with = "local_names")]
+    local_names: BTreeSet<HostName>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,23 +131,20 @@ impl Fault {
 }
 
 impl ListenSection {
-    /// The two addresses, checked against each other and the token.
-    pub(super) fn new(public: SocketAddr, local: SocketAddr, local_token: Option<Token>) -> Result<Self, Fault> {
+    /// This section, if its two addresses do not collide.
+    pub(super) fn checked(self) -> Result<Self, Fault> {
+        let Self { public, local, .. } = self;
         if public == local && public.port() != 0 {
             return Err(Fault { key: "local", message: format!("is the same address as public, {public}") });
         }
-        if !local.ip().is_loopback() && local_token.is_none() {
-            let message = format!("is required because local = {local} is not a loopback address");
-            return Err(Fault { key: "local_token", message });
-        }
-        Ok(Self { public, local, local_token, proxies: BTreeSet::new() })
+        Ok(self)
     }
 }
 
-impl TryFrom<RawListen> for ListenSection {
-    type Error = Fault;
-    fn try_from(raw: RawListen) -> Result<Self, Fault> {
-        Ok(Self { proxies: raw.proxies, ..Self::new(raw.public, raw.local, raw.local_token)? })
+impl From<RawListen> for ListenSection {
+    fn from(raw: RawListen) -> Self {
+        let RawListen { public, local, local_token, proxies, open, local_names } = raw;
+        Self { public, local, local_token, proxies, open, local_names }
     }
 }
 
@@ -175,14 +177,20 @@ impl Default for RawListen {
     fn default() -> Self {
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let proxies = BTreeSet::from([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
-        Self { public: at(PUBLIC_PORT), local: at(LOCAL_PORT), local_token: None, proxies }
+        Self {
+            public: at(PUBLIC_PORT),
+            local: at(LOCAL_PORT),
+            local_token: None,
+            proxies,
+            open: true,
+            local_names: BTreeSet::new(),
+        }
     }
 }
 
 impl Default for ListenSection {
     fn default() -> Self {
-        let RawListen { public, local, local_token, proxies } = RawListen::default();
-        Self { public, local, local_token, proxies }
+        RawListen::default().into()
     }
 }
 
@@ -269,6 +277,14 @@ fn proxies<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<IpAddr>, D::E
     match addresses.len() {
         len if len <= PROXIES_MAX => Ok(addresses.iter().map(IpAddr::to_canonical).collect()),
         len => Err(D::Error::custom(format!("has {len} addresses, at most {PROXIES_MAX} are possible"))),
+    }
+}
+
+fn local_names<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<HostName>, D::Error> {
+    let names = BTreeSet::<HostName>::deserialize(input)?;
+    match names.len() {
+        len if len <= LOCAL_NAMES_MAX => Ok(names),
+        len => Err(D::Error::custom(format!("has {len} names, at most {LOCAL_NAMES_MAX} are possible"))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Small parsed values of the configuration.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use ostrakon_policies::Verdict;
 use serde::Deserialize;
@@ -10,6 +11,8 @@ use serde::de::{Deserializer, Error as _};
 const TOKEN_LEN_MIN: usize = 16;
 /// Longest token in characters, so that a header line holds it.
 const TOKEN_LEN_MAX: usize = 256;
+/// Longest host name in bytes (RFC 1035).
+const HOST_LEN_MAX: usize = 253;
 /// Longest webhook address in bytes.
 const WEBHOOK_LEN_MAX: usize = 2_048;
 
@@ -111,6 +114,42 @@ impl fmt::Debug for Token {
 }
 
 impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// A host name as requests to the local listener may ask for it: lower case, without a trailing dot or a port. Underscores are
+/// taken, because containers have them in their names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostName(String);
+
+impl HostName {
+    /// Takes a name; upper case and a trailing dot are normalised.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+        if name.is_empty() || name.len() > HOST_LEN_MAX || !name.bytes().all(allowed) {
+            return Err(format!("`{text}` must be a host name without a port: 1 to {HOST_LEN_MAX} of a-z 0-9 . - _"));
+        }
+        Ok(Self(name))
+    }
+
+    /// Whether it means this machine whatever a name server says: `localhost` and the names below it (RFC 6761).
+    pub fn is_localhost(&self) -> bool {
+        self.0 == "localhost" || self.0.ends_with(".localhost")
+    }
+
+    /// Whether it is an IPv4 address. Addresses cannot be pointed elsewhere, names can.
+    pub fn is_address(&self) -> bool {
+        self.0.parse::<Ipv4Addr>().is_ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for HostName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }

@@ -10,10 +10,11 @@ use serde_json::json;
 use warp::{Filter, Rejection, http::StatusCode, reply::Response};
 
 use super::{
+    access::{Access, allowed},
     answer,
     body::{Whole, whole},
     caller::{get, post},
-    problem::{Unauthorised, json, rejected, respond},
+    problem::{json, rejected, respond},
     segment::Segment,
     with,
 };
@@ -37,8 +38,11 @@ const IMPORT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Holds listed in one answer.
 const HOLDS_LISTED_MAX: usize = 1000;
 
-/// Everything on the local listener.
-pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
+/// Everything on the local listener, under the rules of `access`. Each route has its line in [`super::access::ROUTES`].
+pub fn routes(
+    node: &Arc<Node>,
+    access: Arc<Access>,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + use<> {
     let check = warp::path!("v1" / "check")
         .and(post())
         .and(whole(REQUEST_BYTES_MAX as u64))
@@ -51,7 +55,7 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
         .then(|body: Whole, node: Arc<Node>| async move { answer(feedback(&node, &body)).await });
     let open = check.or(feedback).unify().or(scores(node)).unify().or(peers(node)).unify();
     let open = open.or(own::routes(node)).unify().or(holds(node)).unify().or(health(node)).unify();
-    authorised(node).and(open).recover(rejected).unify()
+    allowed(access).and(open).recover(rejected).unify()
 }
 
 fn scores(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
@@ -113,20 +117,6 @@ fn health(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Reject
     let alive = warp::path!("healthz").and(get()).map(|| json(StatusCode::OK, &json!({ "alive": true })));
     let ready = warp::path!("readyz").and(get()).and(with(node)).map(|node: Arc<Node>| ready(&node));
     metrics.or(alive).unify().or(ready).unify().or(about).unify()
-}
-
-/// Lets a request through if no token is set or it carries the right one.
-fn authorised(node: &Arc<Node>) -> impl Filter<Extract = (), Error = Rejection> + Clone + use<> {
-    warp::header::optional::<String>("authorization")
-        .and(with(node))
-        .and_then(|given: Option<String>, node: Arc<Node>| async move {
-            let given = given.as_deref().and_then(|header| header.strip_prefix("Bearer ")).unwrap_or_default();
-            match &node.config.listen.local_token {
-                Some(token) if !token.matches(given) => Err(warp::reject::custom(Unauthorised)),
-                _ => Ok(()),
-            }
-        })
-        .untuple_one()
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {

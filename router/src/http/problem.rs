@@ -61,7 +61,12 @@ pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::Shared(error) => status(error),
         Error::Unauthorised | Error::Unsigned => StatusCode::UNAUTHORIZED,
-        Error::UnknownPeer(_) | Error::Stale | Error::OtherEvidence(_) => StatusCode::FORBIDDEN,
+        Error::UnknownPeer(_)
+        | Error::Stale
+        | Error::OtherEvidence(_)
+        | Error::ForeignHost(_)
+        | Error::ForeignOrigin => StatusCode::FORBIDDEN,
+        Error::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Erased(_) => StatusCode::GONE,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -108,7 +113,19 @@ pub fn problem(error: &Error) -> Response {
     if status == StatusCode::SERVICE_UNAVAILABLE {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
     }
+    if let Some(challenge) = challenge(error) {
+        answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
     answer
+}
+
+/// How to prove who one is, where that was missing (RFC 9110, 11.6.1).
+fn challenge(error: &Error) -> Option<HeaderValue> {
+    match error {
+        Error::Unauthorised => Some(HeaderValue::from_static("Bearer realm=\"ostrakon\"")),
+        Error::Unsigned => Some(HeaderValue::from_static("Ostrakon realm=\"evidence\"")),
+        _ => None,
+    }
 }
 
 /// `value` as a JSON response.
@@ -127,12 +144,6 @@ pub fn respond(status: StatusCode, content_type: &'static str, bytes: impl Into<
     answer
 }
 
-/// A request without the token, or with a wrong one.
-#[derive(Debug)]
-pub(super) struct Unauthorised;
-
-impl warp::reject::Reject for Unauthorised {}
-
 /// What a filter turned away for this reason, before a handler saw it.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Error);
@@ -143,8 +154,6 @@ impl warp::reject::Reject for Refused {}
 pub async fn rejected(rejection: Rejection) -> Result<Response, Infallible> {
     let (status, code, message) = if rejection.is_not_found() {
         (StatusCode::NOT_FOUND, "no_such_path", "no such path on this listener; see docs/operating.md")
-    } else if rejection.find::<Unauthorised>().is_some() {
-        return Ok(problem(&Error::Unauthorised));
     } else if let Some(Refused(error)) = rejection.find() {
         return Ok(problem(error));
     } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {

@@ -69,7 +69,7 @@ impl Folder {
         let path = self.url_path(peer);
         let dir = self.dir.join(peer.as_str());
         std::fs::create_dir_all(&dir).map_err(|error| file_error(&dir, error))?;
-        write_durably(&path, format!("{url}\n").as_bytes(), 0o644)
+        write_durably(&path, format!("{url}\n").as_bytes(), 0o600)
     }
 
     /// Follows a peer no longer; the copy stays.

@@ -54,7 +54,7 @@ pub(super) fn save(dir: &Path, proof: &Equivocate) -> Result<(), Error> {
     let proof =
         Proof { first: first.to_string(), second: second.to_string(), hashes: hex::encode(hashes.as_flattened()) };
     let text = serde_json::to_vec_pretty(&proof).map_err(|error| file_error(&path, error))?;
-    write_durably(&path, &text, 0o644)
+    write_durably(&path, &text, 0o600)
 }
 
 impl Proof {

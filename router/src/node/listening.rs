@@ -10,17 +10,28 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Node, descriptors::Plan};
+use super::{
+    Node,
+    descriptors::Plan,
+    local_access::{LocalAccess, Socket},
+};
 use crate::{
     config::ListenSection,
     error::Error,
-    http::{self, connections::Connections},
+    http::{
+        self,
+        access::{Access, Transport},
+        connections::Connections,
+        socket::SocketFile,
+    },
 };
 
 /// How much these threads yield to the others, of 19: an adapter's answer gets three times the processor of a stranger's.
 const NICE: i32 = 5;
 /// Connections that the kernel keeps until they are accepted: what is dropped there comes back a second later.
 const BACKLOG: u32 = 1024;
+/// One in so many of the local listener's places is the UNIX socket's, so that other users of the machine cannot take it over TCP.
+const SOCKET_SHARE: usize = 4;
 /// Files that are written, and tiles that are read and packed, at a time.
 const BLOCKING_MAX: usize = 4;
 
@@ -50,17 +61,18 @@ impl Listening {
         Ok((self.public.local_addr().map_err(stopped)?, self.local.local_addr().map_err(stopped)?))
     }
 
-    /// Serves both until `stop`. The public listener's threads start here and not before the stores have theirs, which end the
-    /// process if the system gives them none.
+    /// Serves both, and the local one's socket, until `stop`. The public listener's threads start here and not before the
+    /// stores have theirs, which end the process if the system gives them none.
     ///
     /// # Errors
     /// When the system gives no threads.
     pub(super) fn serve(
         self,
         node: &Arc<Node>,
+        local_access: LocalAccess,
         tasks: &mut JoinSet<()>,
         stop: &watch::Receiver<bool>,
-    ) -> Result<PublicRuntime, Error> {
+    ) -> Result<(PublicRuntime, Option<SocketFile>), Error> {
         let Self { descriptors, public, local } = self;
         let runtime = Builder::new_multi_thread()
             .thread_name("public")
@@ -77,11 +89,21 @@ impl Listening {
         };
         let bytes_max = node.message_limits().message_bytes_max();
         let strangers = Connections::public(descriptors.public, bytes_max, node.config.listen.proxies.clone());
-        let adapters = Connections::local(descriptors.local, bytes_max);
+        let of_socket = descriptors.local / SOCKET_SHARE;
+        let adapters = Connections::local(descriptors.local - of_socket, bytes_max);
         let public = http::serve::serve(public, strangers, http::public::routes(node), stop.clone());
         tasks.spawn_on(public, &threads);
-        tasks.spawn(http::serve::serve(local, adapters, http::local::routes(node), stop.clone()));
-        Ok(runtime)
+        let LocalAccess { token, socket } = local_access;
+        let rules = |transport| Arc::new(Access::new(transport, &node.config.listen, token.clone()));
+        let routes = http::local::routes(node, rules(Transport::Tcp));
+        tasks.spawn(http::serve::serve(local, adapters, routes, stop.clone()));
+        let file = socket.map(|Socket { listener, file, .. }| {
+            let routes = http::local::routes(node, rules(Transport::Unix));
+            let own = Connections::local(of_socket, bytes_max);
+            tasks.spawn(http::serve::serve(listener, own, routes, stop.clone()));
+            file
+        });
+        Ok((runtime, file))
     }
 }
 

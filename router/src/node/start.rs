@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     Node,
     listening::{Listening, PublicRuntime},
+    local_access::{LocalAccess, Socket},
     watch as policy_watch,
 };
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
     follower::Follower,
     gate::{Gate, categories},
     home::{Announced, Home, Running, Secrets},
-    http,
+    http::{self, socket::SocketFile},
     intake::Intake,
     journal::{Bounds, Journal, JournalHandle},
     metrics::describe,
@@ -59,6 +60,7 @@ pub struct Served {
     threads: Vec<JoinHandle<()>>,
     _runtime: PublicRuntime,
     _announced: Announced,
+    _socket: Option<SocketFile>,
 }
 
 /// Opens everything under `home` and serves it.
@@ -75,6 +77,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let recorder = recorder()?;
     let secrets = home.secrets()?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
+    let local_access = LocalAccess::prepare(&home)?;
     let messages: Arc<dyn Store> = home.open_messages()?;
     let (policy, policy_file) = policy_watch::load(&home)?;
     let reader = registrar.ledger().reader();
@@ -98,7 +101,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std(), in_flight_max);
     let wake = Arc::new(Notify::new());
     let (public, local) = listening.addresses()?;
-    let announced = announce(&home, public, local)?;
+    let announced = announce(&home, public, local, local_access.socket.as_ref())?;
     let delivery = deliverer(&config, &messages, &journal, &wake)?;
     let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence)?;
     let node = Arc::new(Node {
@@ -126,7 +129,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let runtime = listening.serve(&node, &mut tasks, &stop)?;
+    let (runtime, socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
     tasks.spawn(delivery.run(stop.clone()));
     if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
@@ -136,11 +139,13 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let policy_due = Arc::new(Notify::new());
     tasks.spawn(policy_file.run(node.clone(), policy_due.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
-    Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime: runtime, _announced: announced })
+    let (_runtime, _announced, _socket) = (runtime, announced, socket);
+    Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime, _announced, _socket })
 }
 
-fn announce(home: &Home, public: SocketAddr, local: SocketAddr) -> Result<Announced, Error> {
-    home.announce(&Running { public: public.to_string(), local: local.to_string(), pid: std::process::id() })
+fn announce(home: &Home, public: SocketAddr, local: SocketAddr, socket: Option<&Socket>) -> Result<Announced, Error> {
+    let socket = socket.map(|socket| socket.path.clone());
+    home.announce(&Running { public: public.to_string(), local: local.to_string(), socket, pid: std::process::id() })
 }
 
 fn deliverer(

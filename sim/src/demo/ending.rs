@@ -34,7 +34,8 @@ pub(crate) fn tell(stage: &mut Stage, listeners: &Listeners, out: &mut dyn Write
     if let Some(refused) = &stage.refused[SPAMMER_AT] {
         let id = &refused.decision_id;
         writeln!(out, "# the refusal above, with its numbers")?;
-        writeln!(out, "curl -s {}/v1/decisions/{id}", listeners.local)?;
+        let token = format!("-H \"Authorization: Bearer $(cat {dir}/local.token)\"");
+        writeln!(out, "curl -s {token} {}/v1/decisions/{id}", listeners.local)?;
     }
     writeln!(out, "# the ledger's signed head")?;
     writeln!(out, "curl -s {}/checkpoint", listeners.public)?;

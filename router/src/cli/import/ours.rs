@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ostrakon_ledger::PeerName;
 
-use super::super::{Place, desk::Desk};
+use super::super::{Place, client::NodeClient};
 use crate::{
     config::Config,
     error::Error,
@@ -14,16 +14,16 @@ use crate::{
 
 /// This node, its seeds, its peers, and where it reads their ledgers. Of a node that is reached by its address only, the seeds
 /// are not known.
-pub(super) fn of(place: &Place, desk: &Desk) -> Result<Vec<Ours>, Error> {
-    let own = desk.domain()?;
+pub(super) fn of(place: &Place, client: &NodeClient) -> Result<Vec<Ours>, Error> {
+    let own = client.domain()?;
     let mut ours = BTreeSet::from([Ours { name: own.clone(), role: Role::Node }]);
     let mut add = |name: PeerName, role| {
         if name != own && !is_pseudo_peer(&name, &own) {
             ours.insert(Ours { name, role });
         }
     };
-    match desk {
-        Desk::Here(here) => {
+    match client {
+        NodeClient::Closed(here) => {
             seeds(&here.config).into_iter().for_each(|seed| add(seed, Role::Seed));
             let mirrors = here.mirrors();
             for (peer, _) in here.registrar.ledger().reader().authors()? {
@@ -32,7 +32,7 @@ pub(super) fn of(place: &Place, desk: &Desk) -> Result<Vec<Ours>, Error> {
                 add(peer, Role::Peer);
             }
         }
-        Desk::There(remote) => {
+        NodeClient::Served(remote) => {
             if place.node.is_none() {
                 let config = Home::at(&place.dir).config(std::env::vars_os())?;
                 seeds(&config).into_iter().for_each(|seed| add(seed, Role::Seed));

@@ -11,7 +11,7 @@ use ostrakon_ledger::{PeerName, Subject};
 
 use super::CHUNK_ROWS;
 use crate::{
-    cli::{Place, desk::Desk, input, subject::Named},
+    cli::{Place, client::NodeClient, input, subject::Named},
     error::Error,
     import::{FILE_BYTES_MAX, Format, ImportError, Input, parse, pseudo_peers},
     out,
@@ -39,11 +39,11 @@ pub(in crate::cli) struct Options {
 
 /// Takes back a source, a row of it, or what a file names. Doing it twice takes back nothing more.
 pub(in crate::cli) fn withdraw(options: &Options) -> Result<ExitCode, Error> {
-    let mut desk = Desk::open(&options.place)?;
-    let own = desk.domain()?;
+    let mut client = NodeClient::open(&options.place)?;
+    let own = client.domain()?;
     let mut withdrawn = 0;
     for (source, about) in wanted(options, &own)? {
-        withdrawn += subjects(&mut desk, &source, about.as_deref())?;
+        withdrawn += subjects(&mut client, &source, about.as_deref())?;
     }
     out!("{withdrawn} votes withdrawn")?;
     Ok(ExitCode::SUCCESS)
@@ -79,21 +79,21 @@ fn wanted(options: &Options, own: &PeerName) -> Result<Wanted, Error> {
 }
 
 /// Takes back a source's votes about subjects, or all of them; returns how many.
-pub(super) fn subjects(desk: &mut Desk, source: &PeerName, about: Option<&[Subject]>) -> Result<usize, Error> {
-    let Some(about) = about else { return rest(desk, &Withdrawal { source: source.clone(), subjects: None }) };
+pub(super) fn subjects(client: &mut NodeClient, source: &PeerName, about: Option<&[Subject]>) -> Result<usize, Error> {
+    let Some(about) = about else { return rest(client, &Withdrawal { source: source.clone(), subjects: None }) };
     let mut withdrawn = 0;
     for chunk in about.chunks(CHUNK_ROWS) {
         let subjects = Some(chunk.iter().cloned().collect());
-        withdrawn += rest(desk, &Withdrawal { source: source.clone(), subjects })?;
+        withdrawn += rest(client, &Withdrawal { source: source.clone(), subjects })?;
     }
     Ok(withdrawn)
 }
 
 /// Asks until nothing is left.
-fn rest(desk: &mut Desk, what: &Withdrawal) -> Result<usize, Error> {
+fn rest(client: &mut NodeClient, what: &Withdrawal) -> Result<usize, Error> {
     let mut withdrawn = 0;
     loop {
-        let done = desk.withdraw(what)?;
+        let done = client.withdraw(what)?;
         withdrawn += done.receipts.len();
         if done.left == 0 || done.receipts.is_empty() {
             return Ok(withdrawn);
