@@ -200,7 +200,7 @@ pub enum Error {
         reason: String,
     },
     /// Standard output does not take what a command prints.
-    #[error(transparent)]
+    #[error("{0}")]
     Output(#[from] OutputError),
     /// The command needs a node that is being served.
     #[error("this needs a node that is being served; start it with `ostrakon serve`")]

@@ -74,18 +74,26 @@ impl Told {
         }
     }
 
+    /// Whether any vote counts.
+    pub(crate) fn is_known(&self) -> bool {
+        match self {
+            Self::All(explanation) => explanation.known,
+            Self::Redacted(redacted) => redacted.known,
+        }
+    }
+
     /// Looks up what became of the votes if none counts, and says it in place of "nobody has voted".
     ///
     /// # Errors
     /// The ledger's.
     pub fn recall(&mut self, reader: &LedgerReader, entries_max: u64) -> Result<Option<History>, Error> {
-        let (known, now_ms) = match self {
-            Self::All(explanation) => (explanation.known, explanation.now_ms),
-            Self::Redacted(redacted) => (redacted.known, redacted.now_ms),
-        };
-        if known {
+        if self.is_known() {
             return Ok(None);
         }
+        let now_ms = match self {
+            Self::All(explanation) => explanation.now_ms,
+            Self::Redacted(redacted) => redacted.now_ms,
+        };
         let history = History::of(reader, self.subject(), now_ms, entries_max)?;
         if let Some(sentence) = history.sentence(self.subject(), now_ms) {
             match self {

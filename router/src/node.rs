@@ -181,6 +181,9 @@ impl Node {
             Told::All(explanation) => Told::All(Box::new(explanation.with_own(&self.journal.published().experience))),
             redacted @ Told::Redacted(_) => redacted,
         };
+        if told.is_known() {
+            return Heard::new(told, &self.reader, 0);
+        }
         // Off the threads that answer, one at a time: it may read a good part of the ledger.
         let _one_at_a_time = self.recalling.lock().await;
         let reader = self.reader.clone();

@@ -204,6 +204,7 @@ mod tests {
             assert_eq!(is_closed(&fault(kind)), closed);
             assert_eq!(is_closed(&io::Error::new(kind, fault(kind))), closed);
             assert!(!is_closed(&io::Error::from(kind)), "of something else");
+            assert_eq!(is_closed(&crate::error::Error::from(fault(kind))), closed);
         }
     }
 

@@ -185,7 +185,7 @@ fn never_voted_on_is_not_the_same_as_voted_on_and_over() {
     let voted = node.run(&["vote", "peer:once.example", "-80", "--category", "spam"]);
     assert!(!explain(&node, "peer:once.example").contains("Nobody"));
     node.run(&["retract", voted.split_whitespace().last().unwrap()]);
-    node.run(&["vote", "peer:brief.example", "-80", "--category", "spam", "--expires", "1ms"]);
+    node.run(&["vote", "peer:brief.example", "-80", "--category", "spam", "--expires", "3s"]);
     let list = node.beside("old.csv");
     std::fs::write(&list, "old.example\n").unwrap();
     node.run(&[
@@ -200,6 +200,7 @@ fn never_voted_on_is_not_the_same_as_voted_on_and_over() {
         "1000000000000",
     ]);
     let cases = [("once", "taken back"), ("brief", "expired"), ("old", "too old to count")];
+    node.wait_for("the vote to end", || explain(&node, "peer:brief.example").contains("expired"));
     for (name, why) in cases {
         let sentence = explain(&node, &format!("peer:{name}.example"));
         assert!(sentence.starts_with(&format!("1 vote on peer:{name}.example, {why}")), "{sentence}");

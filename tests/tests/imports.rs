@@ -37,7 +37,7 @@ fn importing_twice_adds_nothing_whichever_way() {
     let home = node.home_arg();
     for (name, text, format, added) in [
         ("ratings.csv", RATINGS, &["--format", "otc"][..], "3 records added for 3 votes, 2 new sources"),
-        ("blocks.csv", BLOCKS, &["--format", "fediverse"], "3 records added for 3 votes, 2 new sources"),
+        ("blocks.csv", BLOCKS, &["--format", "fediverse"], "4 records added for 4 votes, 2 new sources"),
         (
             "export.csv",
             EXPORT,

@@ -364,7 +364,7 @@ fn whole_suffixes_and_ourselves_are_skipped_unless_meant() {
     let ours = |name, role| Ours { name: PeerName::parse(name).expect("a name"), role };
     let ours =
         vec![ours("own.example.org", Role::Node), ours("seed.example", Role::Seed), ours("a.b.co.uk", Role::Peer)];
-    let csv = "com\nco.uk\nduckdns.org\nbad.example\nown.example.org\nexample.org\n*.seed.example\nb.co.uk\n";
+    let csv = "co.uk\ncom\nduckdns.org\nbad.example\nown.example.org\nexample.org\n*.seed.example\nb.co.uk\n";
     let skips = Checks { now_ms: NOW_MS, ours: ours.clone(), ..Checks::default() };
     let it = checked(csv, &skips);
     let lines = |it: &Checked| it.votes.iter().map(|vote| vote.line).collect::<Vec<_>>();
@@ -455,7 +455,15 @@ fn all_of_the_fediverse_blocklists() {
     let mut reasons: HashMap<&str, usize> = HashMap::new();
     parsed.skipped.iter().for_each(|row| *reasons.entry(row.reason).or_default() += 1);
     assert_eq!(parsed.votes.len() + parsed.skipped.len(), 12_764);
-    assert_eq!(reasons, HashMap::from([("is obfuscated", 164)]));
+    // The names that are none: one with a yellow heart, four times, and one with a dash that a text processor put there.
+    assert_eq!(
+        reasons,
+        HashMap::from([
+            ("is obfuscated", 164),
+            ("is not a domain name", 5),
+            ("is named again with the same source and time and a stricter severity, which stands", 1)
+        ])
+    );
     let mut world = World::default();
     world.import(&parsed.votes, usize::MAX);
     let retractions = world.records.iter().filter(|(_, record)| matches!(record.body, Body::Retract(_))).count();

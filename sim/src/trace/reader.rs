@@ -57,7 +57,7 @@ pub enum TraceError {
     #[error(transparent)]
     Node(#[from] NodeError),
     /// Standard output does not take the result.
-    #[error(transparent)]
+    #[error("{0}")]
     Output(#[from] ostrakon_router::output::OutputError),
 }
 
