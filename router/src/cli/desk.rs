@@ -1,6 +1,6 @@
 //! Where a command's work is done: in the served node, over HTTP, or here, on its directory.
 
-use ostrakon_ledger::{Appended, Evidence, PeerName, PublicKey, RecordId};
+use ostrakon_ledger::{Appended, Evidence, PeerName, PublicKey, Reason, RecordId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -67,6 +67,22 @@ impl Desk {
         }
     }
 
+    /// Ends a peer's admission, and following its ledger.
+    pub(super) fn expel(&mut self, peer: &PeerName, reason: Reason) -> Result<Value, Error> {
+        match self {
+            Self::Here(here) => {
+                let answer = here.say(Statement::Expel(peer.clone(), reason))?;
+                match here.mirrors().forget(peer) {
+                    Ok(()) | Err(Error::NotFollowed(_)) => Ok(answer),
+                    Err(error) => Err(error),
+                }
+            }
+            Self::There(remote) => {
+                remote.post(&format!("/v1/peers/{peer}/expel"), &json!({ "reason": reason.as_str() }))
+            }
+        }
+    }
+
     pub(super) fn cast(&mut self, ballot: Ballot) -> Result<Value, Error> {
         match self {
             Self::Here(here) => here.say(Statement::Vote(ballot)),
@@ -110,7 +126,7 @@ impl Desk {
             Self::Here(here) => {
                 let answer = here.say(Statement::Erase(target))?;
                 let reader = here.registrar.ledger().reader();
-                here.home.open_evidence(&reader)?.follow_erasure(&reader, &target)?;
+                here.home.open_evidence(&reader, &here.config)?.follow_erasure(&reader, &target)?;
                 Ok(answer)
             }
             Self::There(remote) => remote.post("/v1/own/erasures", &json!({ "id": target.to_string() })),
@@ -132,7 +148,7 @@ impl Desk {
     /// Keeps a body that the next record will commit to.
     pub(super) fn keep(&mut self, evidence: &Evidence) -> Result<(), Error> {
         match self {
-            Self::Here(here) => here.home.open_evidence(&here.registrar.ledger().reader())?.put(evidence),
+            Self::Here(here) => here.home.open_evidence(&here.registrar.ledger().reader(), &here.config)?.put(evidence),
             Self::There(remote) => remote.post_bytes("/v1/own/evidence", evidence.as_bytes()).map(drop),
         }
     }
@@ -142,7 +158,7 @@ impl Desk {
         match self {
             Self::Here(here) => {
                 let reader = here.registrar.ledger().reader();
-                here.home.open_evidence(&reader)?.of(&reader, id)
+                here.home.open_evidence(&reader, &here.config)?.of(&reader, id)
             }
             Self::There(remote) => Ok(Evidence::from_bytes(remote.get_bytes(&format!("/v1/records/{id}/evidence"))?)?),
         }
