@@ -192,8 +192,8 @@ fn a_peer_has_a_quota_of_records_and_messages_and_the_others_have_theirs() {
     assert_eq!(code(&a.send(&node, b"hello")), (429, "quota"));
     // Nobody uses up the quota of another: what is not signed by the peer is not counted.
     for _ in 0..5 {
-        let mut thief = TestPeer { name: b.name.clone(), seq: b.seq, prev: b.prev, ..TestPeer::new("thief.example") };
-        thief.key = forged.key.clone();
+        let mut thief = TestPeer::new("b.example");
+        (thief.seq, thief.prev, thief.key) = (b.seq, b.prev, forged.key.clone());
         let record = thief.vote("peer:p9.example", 1);
         assert_eq!(send(&node, &record).status, 403);
     }
