@@ -71,8 +71,8 @@ impl Rounds {
 
     /// Asks the peer once, takes in what is new, and says when the next round is due.
     fn round(&mut self) -> Duration {
-        if let Some(reason) = self.ended() {
-            self.copy.change(|view| view.end(reason));
+        if self.is_expelled() {
+            self.copy.change(FollowView::end);
             return PAUSE_MAX;
         }
         let before = self.copy.view().state;
@@ -116,20 +116,12 @@ impl Rounds {
         }
     }
 
-    /// Why the peer is not asked any more, if it is not. A fork has a state of its own.
-    fn ended(&self) -> Option<&'static str> {
-        let Ours { reader, .. } = &self.ours;
-        let (peer, trouble) = (&self.copy.peer, |error: &dyn std::fmt::Display| {
+    /// Whether the peer was expelled: then it is not asked any more.
+    fn is_expelled(&self) -> bool {
+        let head = self.ours.reader.author(&self.copy.peer).inspect_err(|error| {
             tracing::error!(peer = %self.copy.peer, %error, "whether it is still admitted cannot be read");
         });
-        match reader.author(peer).inspect_err(|error| trouble(error)) {
-            Ok(Some(head)) if head.expelled => return Some("it was expelled"),
-            _ => {}
-        }
-        match reader.conviction_of(peer).inspect_err(|error| trouble(error)) {
-            Ok(Some(_)) if self.copy.fork().is_none() => Some("it was convicted of telling two stories"),
-            _ => None,
-        }
+        matches!(head, Ok(Some(head)) if head.expelled)
     }
 
     fn ask(&mut self) -> Result<Followed, MirrorError> {

@@ -57,7 +57,7 @@ pub enum State {
     Broken,
     /// It signed two histories. That does not pass.
     Forked,
-    /// It was expelled or convicted here: it is not asked any more.
+    /// It was expelled here: it is not asked any more.
     Ended,
     /// Our own store or ledger has trouble.
     Failing,
@@ -135,10 +135,10 @@ impl FollowView {
         };
     }
 
-    /// Takes down why the peer is not asked any more.
-    pub(super) fn end(&mut self, reason: &str) {
+    /// Takes down that the peer was expelled.
+    pub(super) fn end(&mut self) {
         self.state = State::Ended;
-        self.reason = Some(reason.to_owned());
+        self.reason = Some("it was expelled".to_owned());
     }
 
     fn measure(&mut self, followed: &Followed, now_ms: u64) {
