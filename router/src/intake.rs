@@ -263,6 +263,7 @@ fn unrecorded(mut decision: Decision) -> Decision {
                on record, and the same message is judged anew when it is sent again."
             .into(),
         numbers: Default::default(),
+        waits: Vec::new(),
     });
     decision
 }
