@@ -14,7 +14,9 @@ pub struct AuthorHead {
     pub id: RecordId,
     /// Whether it stands for a third party who did not sign.
     pub imported: bool,
-    /// Where it was admitted.
+    /// Whether its admission was ended: nothing more of it is taken until the owner admits it again.
+    pub expelled: bool,
+    /// Where it was first admitted.
     pub admitted_at_index: u64,
     /// Where its last record stands; where it was admitted when it has none.
     pub head_index: u64,
@@ -22,6 +24,6 @@ pub struct AuthorHead {
 
 impl AuthorHead {
     pub(crate) fn admitted(key: PublicKey, imported: bool, index: u64) -> Self {
-        Self { key, seq: 0, id: RecordId::ZERO, imported, admitted_at_index: index, head_index: index }
+        Self { key, seq: 0, id: RecordId::ZERO, imported, expelled: false, admitted_at_index: index, head_index: index }
     }
 }

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 
 use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
 use serde::Deserialize;
 
 use crate::error::Refusal;
@@ -60,8 +60,9 @@ struct EnvelopeWire<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignatureWire<'a> {
-    #[serde(borrow)]
-    keyid: Cow<'a, str>,
+    /// Optional, as DSSE says. A hint: it never decides which key is used.
+    #[serde(borrow, default)]
+    keyid: Option<Cow<'a, str>>,
     #[serde(borrow)]
     sig: Cow<'a, str>,
 }
@@ -73,14 +74,15 @@ pub struct Signed {
     pub payload_type: String,
     /// The payload.
     pub payload: Vec<u8>,
-    /// Which key is said to have signed: the public key in hexadecimal.
-    pub keyid: String,
+    /// Which key is said to have signed: the public key in hexadecimal, or nothing.
+    pub keyid: Option<String>,
     /// The signature.
     pub sig: Signature,
 }
 
 impl Signed {
-    /// Decodes an envelope: known keys once each, padded standard base64, exactly one signature.
+    /// Decodes an envelope: known keys once each, padded base64 of the standard or the URL-safe alphabet, exactly one
+    /// signature. An empty `keyid` is none.
     ///
     /// # Errors
     /// [`Malformed`]
@@ -97,14 +99,14 @@ impl Signed {
         Ok(Self {
             payload_type: wire.payload_type.into_owned(),
             payload,
-            keyid: signature.keyid.into_owned(),
+            keyid: signature.keyid.map(Cow::into_owned).filter(|keyid| !keyid.is_empty()),
             sig: Signature(sig),
         })
     }
 
     /// The envelope as JSON.
     pub fn to_json(&self) -> Vec<u8> {
-        envelope(&self.payload_type, &self.payload, &self.keyid, &self.sig)
+        envelope(&self.payload_type, &self.payload, self.keyid.as_deref(), &self.sig)
     }
 }
 
@@ -113,13 +115,14 @@ pub fn sign(payload_type: &str, payload: &[u8], key: &SecretKey) -> Signed {
     Signed {
         payload_type: payload_type.to_owned(),
         payload: payload.to_vec(),
-        keyid: key.public().to_string(),
+        keyid: Some(key.public().to_string()),
         sig: key.sign(&pre_authentication_encoding(payload_type, payload)),
     }
 }
 
-fn names(keyid: &str, key: &PublicKey) -> bool {
-    with_hex(key.as_bytes(), |digits| digits == keyid)
+/// Whether a hint names this key; no hint may mean any key.
+fn may_name(keyid: Option<&str>, key: &PublicKey) -> bool {
+    keyid.is_none_or(|keyid| with_hex(key.as_bytes(), |digits| digits == keyid))
 }
 
 fn within(what: &'static str, len_bytes: usize, max_bytes: usize) -> Result<(), Malformed> {
@@ -127,14 +130,22 @@ fn within(what: &'static str, len_bytes: usize, max_bytes: usize) -> Result<(), 
 }
 
 fn base64(what: &'static str, text: &str) -> Result<Vec<u8>, Malformed> {
-    BASE64_STANDARD.decode(text).map_err(|_| Malformed::value(what, text, "must be padded standard base64"))
+    let decoded = match text.contains(['-', '_']) {
+        true => BASE64_URL_SAFE.decode(text),
+        false => BASE64_STANDARD.decode(text),
+    };
+    decoded.map_err(|_| Malformed::value(what, text, "must be padded base64 of one alphabet, standard or URL-safe"))
 }
 
-fn envelope(payload_type: &str, payload: &[u8], keyid: &str, sig: &Signature) -> Vec<u8> {
+fn envelope(payload_type: &str, payload: &[u8], keyid: Option<&str>, sig: &Signature) -> Vec<u8> {
+    let sig = BASE64_STANDARD.encode(sig.0);
     let wire = serde_json::json!({
         "payloadType": payload_type,
         "payload": BASE64_STANDARD.encode(payload),
-        "signatures": [{ "keyid": keyid, "sig": BASE64_STANDARD.encode(sig.0) }],
+        "signatures": [match keyid {
+            Some(keyid) => serde_json::json!({ "keyid": keyid, "sig": sig }),
+            None => serde_json::json!({ "sig": sig }),
+        }],
     });
     wire.to_string().into_bytes()
 }
@@ -173,7 +184,7 @@ impl SignedRecord {
         Ok(Self { payload, signature, record, id })
     }
 
-    /// Decodes a DSSE envelope whose `keyid` is the record's key.
+    /// Decodes a DSSE envelope whose `keyid`, if it has one, is the record's key.
     ///
     /// # Errors
     /// [`Malformed`]
@@ -183,8 +194,8 @@ impl SignedRecord {
             return Err(Malformed::value("payload type", &signed.payload_type, "is not a record type in use"));
         };
         let this = Self::from_parts(kind, signed.payload, signed.sig)?;
-        if !names(&signed.keyid, &this.record.header.key) {
-            return Err(Malformed::value("keyid", &signed.keyid, "must be the record's key"));
+        if !may_name(signed.keyid.as_deref(), &this.record.header.key) {
+            return Err(Malformed::value("keyid", &signed.keyid.unwrap_or_default(), "must be the record's key"));
         }
         Ok(this)
     }
@@ -192,7 +203,7 @@ impl SignedRecord {
     /// The DSSE envelope as JSON.
     pub fn to_envelope(&self) -> Vec<u8> {
         let keyid = self.record.header.key.to_string();
-        envelope(self.kind().payload_type(), &self.payload, &keyid, &self.signature)
+        envelope(self.kind().payload_type(), &self.payload, Some(&keyid), &self.signature)
     }
 
     /// The record.
@@ -274,8 +285,9 @@ impl Verified<Signed> {
     /// # Errors
     /// [`Refusal::Malformed`] when `keyid` names another key, [`Refusal::BadSignature`]
     pub fn check_with(signed: Signed, key: &PublicKey) -> Result<Self, Refusal> {
-        if !names(&signed.keyid, key) {
-            return Err(Malformed::value("keyid", &signed.keyid, "is not the sender's key").into());
+        if !may_name(signed.keyid.as_deref(), key) {
+            let keyid = signed.keyid.unwrap_or_default();
+            return Err(Malformed::value("keyid", &keyid, "is not the sender's key").into());
         }
         let message = pre_authentication_encoding(&signed.payload_type, &signed.payload);
         let signature = signed.sig;

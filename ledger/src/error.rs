@@ -93,6 +93,15 @@ pub enum Refusal {
     /// The author was never admitted to this ledger.
     #[error("{0} is not admitted here")]
     UnknownPeer(PeerName),
+    /// The peer was expelled, and not admitted again.
+    #[error("{0} was expelled here")]
+    Expelled(PeerName),
+    /// The peer was convicted of telling two stories.
+    #[error("{0} was convicted of telling two stories here")]
+    Convicted(PeerName),
+    /// An expulsion of the ledger's owner.
+    #[error("{0} owns this ledger: it cannot be expelled from it")]
+    OwnerStays(PeerName),
     /// The author was admitted with another key.
     #[error("{0} was admitted with another key")]
     WrongKey(PeerName),
@@ -173,6 +182,9 @@ impl Refusal {
             Refusal::BadSignature => "bad_signature",
             Refusal::WeakKey(_) => "weak_key",
             Refusal::UnknownPeer(_) => "unknown_peer",
+            Refusal::Expelled(_) => "expelled",
+            Refusal::Convicted(_) => "convicted",
+            Refusal::OwnerStays(_) => "owner_stays",
             Refusal::WrongKey(_) => "wrong_key",
             Refusal::WrongNetwork { .. } => "wrong_network",
             Refusal::OutOfSequence { .. } => "out_of_sequence",

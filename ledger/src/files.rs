@@ -20,6 +20,12 @@ pub enum FetchError {
         /// What went wrong.
         reason: String,
     },
+    /// The files are together larger than what is taken at once; fewer of them may be had.
+    #[error("the files are together longer than {bytes_max} bytes")]
+    TooMuch {
+        /// What is taken at once.
+        bytes_max: usize,
+    },
 }
 
 /// A log as its readers see it (C2SP tlog-tiles).
@@ -33,7 +39,7 @@ pub trait LogFiles {
     /// The files at these paths, in their order; `None` for one that the log does not have. Nothing is checked yet.
     ///
     /// # Errors
-    /// [`FetchError::Failed`]
+    /// [`FetchError::Failed`]; [`FetchError::TooMuch`], not for a single path.
     fn files(&self, paths: &[TilePath]) -> Result<Vec<Option<Vec<u8>>>, FetchError>;
 }
 
@@ -61,6 +67,24 @@ fn failed(path: &TilePath, reason: impl fmt::Display) -> FetchError {
 /// Fetches files that a checkpoint implies. Where a partial one is gone, the full one is asked for and cut to the width
 /// that was asked for: a log may drop partial files that it can replace.
 pub(crate) fn fetch(files: &dyn LogFiles, paths: &[TilePath]) -> Result<Vec<Vec<u8>>, FetchError> {
+    match fetch_at_once(files, paths) {
+        Err(FetchError::TooMuch { .. }) if paths.len() > 1 => {
+            let (front, back) = paths.split_at(paths.len() / 2);
+            Ok([fetch(files, front)?, fetch(files, back)?].concat())
+        }
+        found => found,
+    }
+}
+
+/// As many files from the front as are taken at once, at least one.
+pub(crate) fn fetch_front(files: &dyn LogFiles, paths: &[TilePath]) -> Result<Vec<Vec<u8>>, FetchError> {
+    match fetch_at_once(files, paths) {
+        Err(FetchError::TooMuch { .. }) if paths.len() > 1 => fetch_at_once(files, &paths[..1]),
+        found => found,
+    }
+}
+
+fn fetch_at_once(files: &dyn LogFiles, paths: &[TilePath]) -> Result<Vec<Vec<u8>>, FetchError> {
     let mut found = files.files(paths)?;
     for (path, bytes) in paths.iter().zip(&mut found) {
         if bytes.is_none() && path.width() < TILE_WIDTH {

@@ -12,6 +12,7 @@ mod restore;
 pub(crate) mod stored;
 mod tiles;
 pub(crate) mod tree;
+pub(crate) mod upgrade;
 
 use std::sync::Arc;
 
@@ -130,7 +131,7 @@ impl Ledger {
         }
     }
 
-    /// Opens a ledger. Reads a handful of rows, however long it is.
+    /// Opens a ledger. Reads a handful of rows, however long it is; one whose marks are of an older version is read whole, once.
     ///
     /// A store that is ahead of the signed state (the process ended between commit and signature) is signed as it
     /// is; one that is behind it, or has another root, is refused: signing it would be a rollback.
@@ -147,6 +148,7 @@ impl Ledger {
     ) -> Result<Self, LedgerError> {
         let home = Home { owner: owner.clone(), network: network.to_owned(), key: key.public() };
         let found = recover::inspect(&*store, &*state, &home)?;
+        upgrade::upgrade(&*store)?;
         let (head, tree, heads) = (found.head, found.tree, Heads::default());
         let note = found.note.clone().unwrap_or_default();
         let published = Arc::new(ArcSwap::from_pointee(published(head, note)));

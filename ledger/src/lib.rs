@@ -57,8 +57,8 @@ pub use name::PeerName;
 pub use quorum::Quorum;
 pub use receipt::Receipt;
 pub use record::{
-    Admit, Answer, Body, Category, Contradiction, Digest, Equivocate, Erase, Header, Policy, Rebut, Record, RecordId,
-    RecordType, Retract, Rotate, Vote,
+    Admit, Answer, Body, Category, Contradiction, Digest, Equivocate, Erase, Expel, Header, Policy, Reason, Rebut,
+    Record, RecordId, RecordType, Retract, Rotate, Vote,
 };
 pub use rules::ROTATIONS_MAX;
 pub use signed_state::{FileState, MemoryState, SignedState};

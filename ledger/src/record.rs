@@ -20,6 +20,7 @@
 //! | `equivocate` | `accused`, `accused_key`, `first`, `kind`, `proof`, `second` |
 //! | `erase` | `target` |
 //! | `policy` | `active_from_ms`, `digest` |
+//! | `peer.expel` | `peer`, `reason` |
 
 mod canonical;
 mod equivocate;
@@ -28,7 +29,7 @@ mod vote;
 mod wire;
 
 pub use self::equivocate::{Contradiction, Equivocate};
-pub use self::peer::{Admit, Rotate};
+pub use self::peer::{Admit, Expel, Reason, Rotate};
 pub use self::vote::{Answer, Category, Erase, Policy, Rebut, Retract, Vote};
 use crate::keys::PublicKey;
 use crate::malformed::Malformed;
@@ -111,6 +112,8 @@ pub enum Body {
     Erase(Erase),
     /// `policy`
     Policy(Policy),
+    /// `peer.expel`
+    Expel(Expel),
 }
 
 /// The record types.
@@ -133,11 +136,13 @@ pub enum RecordType {
     Erase = 7,
     /// `policy`
     Policy = 8,
+    /// `peer.expel`
+    Expel = 9,
 }
 
 impl RecordType {
     /// All of them.
-    pub const ALL: [RecordType; 8] = [
+    pub const ALL: [RecordType; 9] = [
         RecordType::Admit,
         RecordType::Rotate,
         RecordType::Vote,
@@ -146,6 +151,7 @@ impl RecordType {
         RecordType::Equivocate,
         RecordType::Erase,
         RecordType::Policy,
+        RecordType::Expel,
     ];
 
     /// The byte in an entry's frame.
@@ -176,6 +182,7 @@ impl RecordType {
             RecordType::Equivocate => "application/vnd.ostrakon.equivocate.v1+json",
             RecordType::Erase => "application/vnd.ostrakon.erase.v1+json",
             RecordType::Policy => "application/vnd.ostrakon.policy.v1+json",
+            RecordType::Expel => "application/vnd.ostrakon.peer.expel.v1+json",
         }
     }
 
@@ -228,6 +235,7 @@ impl Record {
             Body::Equivocate(_) => RecordType::Equivocate,
             Body::Erase(_) => RecordType::Erase,
             Body::Policy(_) => RecordType::Policy,
+            Body::Expel(_) => RecordType::Expel,
         }
     }
 }

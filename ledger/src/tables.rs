@@ -21,7 +21,7 @@ pub const AUTHORS: Table = Table("authors");
 pub const SEQUENCES: Table = Table("sequences");
 /// `u8 record type ‖ what it is about` → `u64 index`, or the key that ended; see [`mark_row`].
 pub const MARKS: Table = Table("marks");
-/// [`HEAD_KEY`] → tree size, chain head, time of the last entry and root.
+/// [`HEAD_KEY`] → tree size, chain head, time of the last entry and root; `marks` → version of [`MARKS`].
 pub const META: Table = Table("meta");
 
 /// All of them, for whoever opens the store.
@@ -29,6 +29,16 @@ pub const TABLES: &[Table] = &[ENTRIES, TILES, IDS, AUTHORS, SEQUENCES, MARKS, M
 
 /// The row that every batch guards.
 pub const HEAD_KEY: &[u8] = b"head";
+
+/// Bits of the flags in a row of [`AUTHORS`].
+const IMPORTED: u8 = 1;
+const EXPELLED: u8 = 2;
+
+/// The row of [`META`] that says which marks the rows of [`MARKS`] are. Without it they are those of a time when erasures were
+/// kept by commitment.
+pub(crate) const MARKS_VERSION_KEY: &[u8] = b"marks";
+/// The value of that row.
+pub(crate) const MARKS_VERSION: &[u8] = &[2];
 
 /// Where the ledger ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +82,7 @@ pub(crate) fn author_to_bytes(head: &AuthorHead) -> Vec<u8> {
     bytes.extend_from_slice(head.key.as_bytes());
     bytes.extend_from_slice(&head.seq.to_be_bytes());
     bytes.extend_from_slice(head.id.as_bytes());
-    bytes.push(u8::from(head.imported));
+    bytes.push(u8::from(head.imported) * IMPORTED | u8::from(head.expelled) * EXPELLED);
     bytes.extend_from_slice(&head.admitted_at_index.to_be_bytes());
     bytes.extend_from_slice(&head.head_index.to_be_bytes());
     bytes
@@ -81,11 +91,14 @@ pub(crate) fn author_to_bytes(head: &AuthorHead) -> Vec<u8> {
 pub(crate) fn author_parse(bytes: &[u8]) -> Result<AuthorHead, LedgerError> {
     let parsed = || {
         let mut fields = Fields(bytes);
+        let (key, seq, id) = (fields.array()?, fields.number()?, RecordId(fields.array()?));
+        let [flags] = fields.array()?;
         let this = AuthorHead {
-            key: PublicKey::from_bytes(&fields.array()?).ok()?,
-            seq: fields.number()?,
-            id: RecordId(fields.array()?),
-            imported: fields.array::<1>()? == [1],
+            key: PublicKey::from_bytes(&key).ok()?,
+            seq,
+            id,
+            imported: flags & IMPORTED != 0,
+            expelled: flags & EXPELLED != 0,
             admitted_at_index: fields.number()?,
             head_index: fields.number()?,
         };
@@ -120,10 +133,13 @@ pub(crate) fn sequence_key(admitted_at_index: u64, seq: u64) -> [u8; 16] {
 /// | key | value |
 /// |---|---|
 /// | `2 ‖ u64 index of the peer's admission ‖ u64 index of the rotation` | the key before it |
+/// | `3 ‖ commitment` | `u64 index` of the first record that commits to it |
+/// | `3 ‖ commitment ‖ u64 index of a peer's admission` | `u64` records of the peer that commit to it and are not erased |
 /// | `4 ‖ vote`, `5 ‖ vote` | `u64 index` of the retraction, of the rebuttal |
 /// | `6 ‖ name` | `u64 index` of the conviction |
-/// | `7 ‖ commitment` | `u64 index` of the erasure |
+/// | `7 ‖ record` | `u64 index` of the erasure |
 /// | `8` | `u64 index` of the latest policy |
+/// | `9 ‖ name` | `u64 index` of the latest expulsion |
 pub(crate) fn mark_row(mark: &Mark, index: u64) -> (Vec<u8>, Vec<u8>) {
     let row = |kind: RecordType, about: &[u8]| ([&[kind.code()], about].concat(), index_key(index).to_vec());
     match mark {
@@ -134,7 +150,13 @@ pub(crate) fn mark_row(mark: &Mark, index: u64) -> (Vec<u8>, Vec<u8>) {
         Mark::Retracted(id) => row(RecordType::Retract, id.as_bytes()),
         Mark::Rebutted(id) => row(RecordType::Rebut, id.as_bytes()),
         Mark::Convicted(name) => row(RecordType::Equivocate, name.as_str().as_bytes()),
-        Mark::Erased(commitment) => row(RecordType::Erase, commitment.as_bytes()),
+        Mark::Erased(id) => row(RecordType::Erase, id.as_bytes()),
+        Mark::Committed(commitment) => row(RecordType::Vote, commitment.as_bytes()),
+        Mark::Unerased(commitment, admitted_at_index, count) => {
+            let about = [commitment.as_bytes().as_slice(), &index_key(*admitted_at_index)].concat();
+            (row(RecordType::Vote, &about).0, index_key(*count).to_vec())
+        }
+        Mark::Expelled(name) => row(RecordType::Expel, name.as_str().as_bytes()),
         Mark::Policy => row(RecordType::Policy, &[]),
     }
 }

@@ -21,6 +21,7 @@ use crate::keys::PublicKey;
 use crate::ledger::recover::{load_head, open_checkpoint};
 use crate::ledger::stored::{author_name, for_each_row};
 use crate::ledger::tree::Tree;
+use crate::ledger::upgrade::is_current;
 use crate::malformed::Malformed;
 use crate::merkle::{Hash, leaf_hash};
 use crate::name::PeerName;
@@ -182,6 +183,10 @@ pub fn run(
         }
         (Some(head), signed_size) => (head, signed_size),
     };
+    if !is_current(store).map_err(|error| seen(0, error))? {
+        let fault = "is of an older version; it is renewed when the node is next started";
+        return Err(damage(0, Disagreement::Row { table: MARKS.0, fault }));
+    }
     let mut walk =
         Walk { store, signed, tree: Tree::new(), replay: Replay::new(home, Tables(store)), chain: Chain::ZERO };
     progress(0, head.tree_size);

@@ -10,8 +10,8 @@ use ostrakon_ledger::dsse::pre_authentication_encoding;
 use ostrakon_ledger::merkle::leaf_hash;
 use ostrakon_ledger::note::{NoteKey, NoteSignature};
 use ostrakon_ledger::{
-    Admit, Answer, Body, Category, Digest, Entry, Equivocate, Erase, Evidence, Header, Ledger, MemoryState,
-    MemoryStore, PeerName, Pepper, Policy, Provenance, Rebut, Record, RecordId, Retract, Rotate, SecretKey,
+    Admit, Answer, Body, Category, Digest, Entry, Equivocate, Erase, Evidence, Expel, Header, Ledger, MemoryState,
+    MemoryStore, PeerName, Pepper, Policy, Provenance, Reason, Rebut, Record, RecordId, Retract, Rotate, SecretKey,
     SignedRecord, Subject, Verified, Vote,
 };
 
@@ -142,6 +142,12 @@ fn golden(example: &Example, block: &str) -> String {
             writeln!(out, "new_signature          {}", hex::encode(key(4).sign(&message).0)).unwrap();
             assert!(whole.contains(&hex::encode(key(4).sign(&message).0)));
         }
+        "expel" => {
+            let header = example.header("owner.example", &key(1));
+            let body = Body::Expel(Expel { peer: name("a.example"), reason: Reason::Flood });
+            let expel = Record { header, body };
+            writeln!(out, "{}\n{}\nid {}", expel.kind().payload_type(), text(&expel.payload()), expel.id()).unwrap();
+        }
         "entries" => {
             for entry in reader.entries(0, 4).unwrap() {
                 let bytes = entry.to_bytes();
@@ -179,8 +185,19 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn the_document_shows_the_bytes_that_are_made() {
-    const BLOCKS: [&str; 10] =
-        ["keys", "payloads", "vote", "rotate", "hashes", "entries", "copied", "checkpoint", "receipt", "cosigned"];
+    const BLOCKS: [&str; 11] = [
+        "keys",
+        "payloads",
+        "vote",
+        "rotate",
+        "expel",
+        "hashes",
+        "entries",
+        "copied",
+        "checkpoint",
+        "receipt",
+        "cosigned",
+    ];
     let (example, document) = (Example::new(), std::fs::read_to_string(DOCUMENT).unwrap());
     let (mut anew, mut seen) = (String::new(), vec![]);
     let mut lines = document.lines();

@@ -3,9 +3,9 @@
 
 use ostrakon_ledger::dsse::{self, Limits, pre_authentication_encoding};
 use ostrakon_ledger::{
-    Admit, Answer, Body, Category, Digest, Effect, Entry, Equivocate, Erase, Header, Malformed, PeerName, Pepper,
-    Policy, Provenance, Rebut, Record, RecordId, RecordType, Refusal, Retract, Rotate, SecretKey, Signed, SignedRecord,
-    Subject, SubjectKind, Tag, Verified, Vote,
+    Admit, Answer, Body, Category, Digest, Effect, Entry, Equivocate, Erase, Expel, Header, Malformed, PeerName,
+    Pepper, Policy, Provenance, Reason, Rebut, Record, RecordId, RecordType, Refusal, Retract, Rotate, SecretKey,
+    Signed, SignedRecord, Subject, SubjectKind, Tag, Verified, Vote,
 };
 use proptest::prelude::*;
 
@@ -167,6 +167,41 @@ fn an_envelope_comes_back_as_it_went() {
     assert_eq!(SignedRecord::parse_envelope(&pretty).unwrap(), signed);
 }
 
+/// DSSE: "verifiers MUST accept" both alphabets, and `keyid` is optional.
+#[test]
+fn envelopes_come_in_either_alphabet_and_without_a_keyid() {
+    // A record whose signature the two alphabets spell differently.
+    let cast = |at_ms: u64| {
+        let Record { header, body: Body::Vote(vote) } = vote() else { unreachable!("a vote") };
+        let body = Body::Vote(Vote { cast_at_ms: at_ms, ..vote });
+        SignedRecord::sign(Record { header, body }, &key()).unwrap()
+    };
+    let spelt = |signed: &SignedRecord| String::from_utf8(signed.to_envelope()).unwrap();
+    let signed = (1..).map(cast).find(|signed| spelt(signed).contains('+') && spelt(signed).matches('/').count() > 1);
+    let signed = signed.unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&signed.to_envelope()).unwrap();
+    let url_safe = |text: &serde_json::Value| text.as_str().unwrap().replace('+', "-").replace('/', "_");
+    let parse = |value: &serde_json::Value| SignedRecord::parse_envelope(value.to_string().as_bytes());
+    let mut other = value.clone();
+    other["payload"] = url_safe(&value["payload"]).into();
+    other["signatures"][0]["sig"] = url_safe(&value["signatures"][0]["sig"]).into();
+    assert_ne!(other, value, "the two spell it differently");
+    assert_eq!(parse(&other).unwrap(), signed, "one record, however it was spelt");
+    for hint in [None, Some("")] {
+        match hint {
+            Some(hint) => other["signatures"][0]["keyid"] = hint.into(),
+            None => drop(other["signatures"][0].as_object_mut().unwrap().remove("keyid")),
+        }
+        let found = parse(&other).unwrap();
+        assert_eq!((found.id(), found.to_envelope()), (signed.id(), signed.to_envelope()), "written in one spelling");
+        assert!(Verified::check(found).is_ok());
+    }
+    let sig = value["signatures"][0]["sig"].as_str().unwrap();
+    let mixed = format!("{}{}", &sig[..84], "-+==");
+    other["signatures"][0]["sig"] = mixed.into();
+    assert!(parse(&other).is_err(), "one alphabet at a time");
+}
+
 #[test]
 fn envelopes_that_are_not_exactly_that_are_refused() {
     let envelope = String::from_utf8(SignedRecord::sign(vote(), &key()).unwrap().to_envelope()).unwrap();
@@ -184,7 +219,6 @@ fn envelopes_that_are_not_exactly_that_are_refused() {
         with(&|v| v["signatures"] = serde_json::json!([signature, signature])),
         with(&|v| v["signatures"][0]["sig"] = unpadded.clone().into()),
         with(&|v| v["signatures"][0]["sig"] = "AAAA".into()),
-        with(&|v| v["signatures"][0]["keyid"] = "".into()),
         with(&|v| v["signatures"][0]["keyid"] = SecretKey::from_seed([2; 32]).public().to_string().into()),
         with(&|v| v["payloadType"] = "application/vnd.ostrakon.retract.v1+json".into()),
         with(&|v| v["payloadType"] = "application/vnd.ostrakon.rebut.v1+json".into()),
@@ -225,7 +259,7 @@ fn other_envelopes_are_checked_with_the_key_that_the_caller_trusts() {
     assert!(Verified::check_with(again.clone(), &key().public()).is_ok());
     let other = SecretKey::from_seed([2; 32]);
     assert!(matches!(Verified::check_with(again.clone(), &other.public()), Err(Refusal::Malformed(_))));
-    let forged = Signed { keyid: other.public().to_string(), ..again.clone() };
+    let forged = Signed { keyid: Some(other.public().to_string()), ..again.clone() };
     assert_eq!(Verified::check_with(forged, &other.public()), Err(Refusal::BadSignature));
     let retyped = Signed { payload_type: "application/y".into(), ..again };
     assert_eq!(Verified::check_with(retyped, &key().public()), Err(Refusal::BadSignature));
@@ -353,7 +387,9 @@ fn bodies() -> impl Strategy<Value = Body> {
         .prop_map(|(target, answer, body)| Body::Rebut(Rebut { target, answer, commitment: Digest(body) }));
     let policies = (any::<[u8; 32]>(), 0..1u64 << 53)
         .prop_map(|(digest, active_from_ms)| Body::Policy(Policy { digest: Digest(digest), active_from_ms }));
-    prop_oneof![admits, votes(), retracts, erases, rebuts, policies]
+    let expels = (names(), prop::sample::select(Reason::ALL.to_vec()))
+        .prop_map(|(peer, reason)| Body::Expel(Expel { peer, reason }));
+    prop_oneof![admits, votes(), retracts, erases, rebuts, policies, expels]
 }
 
 /// A second key and a value, of which rotations and equivocations are made.

@@ -178,8 +178,15 @@ impl Book {
             self.advance(event.at_ms().unwrap_or(0));
         }
         let closes = self.clock.follow(event);
-        if let Event::Convicted { peer, .. } = event {
-            self.silence(peer);
+        match event {
+            Event::Convicted { peer, .. } | Event::Expelled { peer, .. } => self.silence(peer),
+            // A ledger admits again whom it has expelled, and nobody who was convicted.
+            Event::Admitted { peer, .. } if !self.convicted.is_empty() => {
+                if let Some(voter) = self.names.find(&Subject::Peer(peer.clone())) {
+                    self.convicted.remove(&voter);
+                }
+            }
+            _ => {}
         }
         let touched = self.pair_of(event);
         if closes || self.due {
@@ -199,7 +206,7 @@ impl Book {
     /// Voter and subject of the vote that an event makes or ends.
     fn pair_of(&mut self, event: &Event) -> Option<(u32, u32)> {
         match event {
-            Event::Admitted { .. } | Event::Convicted { .. } | Event::Other { .. } => None,
+            Event::Admitted { .. } | Event::Convicted { .. } | Event::Expelled { .. } | Event::Other { .. } => None,
             Event::Voted { voter, vote, .. } | Event::Derived { voter, vote, .. } => {
                 let voter = self.names.intern_peer(voter);
                 (!self.convicted.contains(&voter)).then(|| (voter, self.names.intern(&vote.subject)))
@@ -210,7 +217,7 @@ impl Book {
         }
     }
 
-    /// Ends what a peer has said, and lets it say nothing more.
+    /// Ends what a peer has said, and lets it say nothing more until it is admitted again.
     fn silence(&mut self, peer: &PeerName) {
         let voter = self.names.intern_peer(peer);
         self.convicted.insert(voter);
@@ -231,7 +238,7 @@ impl Book {
     fn change_votes(&mut self, event: &Event, touched: Option<VoterAndSubject>) -> bool {
         let Some((voter, subject)) = touched else { return false };
         match event {
-            Event::Admitted { .. } | Event::Convicted { .. } | Event::Other { .. } => false,
+            Event::Admitted { .. } | Event::Convicted { .. } | Event::Expelled { .. } | Event::Other { .. } => false,
             Event::Voted { index, at_ms, vote, .. } => {
                 self.cast(voter, subject, (*index, *at_ms), vote);
                 self.lineage.note((voter, subject, vote.category as u8), None);

@@ -63,6 +63,15 @@ pub enum Event {
         /// Who.
         peer: PeerName,
     },
+    /// A peer's admission was ended: what it said counts no longer. Admitted again, what it says from then on counts.
+    Expelled {
+        /// Ledger index.
+        index: u64,
+        /// When the ledger received it.
+        at_ms: u64,
+        /// Who.
+        peer: PeerName,
+    },
     /// An entry that says nothing about scores; it moves the book's time and position.
     Other {
         /// Ledger index.
@@ -151,6 +160,7 @@ impl Event {
                 None => Event::Other { index, at_ms },
             },
             Body::Equivocate(equivocate) => Event::Convicted { index, at_ms, peer: equivocate.accused.clone() },
+            Body::Expel(expel) => Event::Expelled { index, at_ms, peer: expel.peer.clone() },
             Body::Rotate(_) | Body::Rebut(_) | Body::Erase(_) | Body::Policy(_) => Event::Other { index, at_ms },
         })
     }
@@ -176,6 +186,7 @@ impl Event {
             | Event::Derived { index, .. }
             | Event::Retracted { index, .. }
             | Event::Convicted { index, .. }
+            | Event::Expelled { index, .. }
             | Event::Other { index, .. } => *index,
         }
     }
@@ -188,6 +199,7 @@ impl Event {
             | Event::Derived { at_ms, .. }
             | Event::Retracted { at_ms, .. }
             | Event::Convicted { at_ms, .. }
+            | Event::Expelled { at_ms, .. }
             | Event::Other { at_ms, .. } => Some(*at_ms),
         }
     }

@@ -35,6 +35,25 @@ fn what_a_liar_said_and_says_counts_for_nothing_and_the_others_stay() {
     assert_eq!(score(&again, "v.example"), 0, "also after a restart");
 }
 
+#[test]
+fn what_an_expelled_peer_said_counts_no_more_and_what_it_says_once_admitted_again_counts() {
+    let mut book = book(None, &SEEDS);
+    book.apply(&voted(0, START_MS, "p0.example", "x.example", -80));
+    book.apply(&voted(1, START_MS, "p0.example", "y.example", -80));
+    assert!(score(&book, "x.example") < 0);
+    book.apply(&Event::Expelled { index: 2, at_ms: START_MS, peer: peer("p0.example") });
+    assert_eq!((score(&book, "x.example"), score(&book, "y.example")), (0, 0));
+    book.apply(&voted(3, START_MS, "p0.example", "w.example", -80));
+    assert_eq!(score(&book, "w.example"), 0);
+    let parameters = Parameters { half_life_ms: None, ..Parameters::default() };
+    let mut book = Book::from_bytes(parameters, viewpoint(&SEEDS), vec![], &book.to_bytes()).unwrap();
+    book.apply(&Event::Admitted { index: 4, peer: peer("p0.example") });
+    assert_eq!(score(&book, "x.example"), 0, "what it said before stays out");
+    book.apply(&voted(5, START_MS, "p0.example", "x.example", -80));
+    assert!(score(&book, "x.example") < 0);
+    assert_eq!(score(&book, "y.example"), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 

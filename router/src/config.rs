@@ -17,10 +17,12 @@ use crate::units::{ByteSize, Span};
 
 mod error;
 mod load;
+mod peer;
 mod raw;
 mod values;
 
 pub use error::{ConfigError, Place};
+pub use peer::PeerLimits;
 pub use values::{Fallback, HostName, LogFormat, LogLevel, Token, WebhookUrl};
 
 /// The file that `ostrakon init` writes, with `{domain}` and `{network}` to fill in. Keys that are off by default stand
@@ -139,6 +141,8 @@ pub struct LimitsSection {
     /// Most entries in the copy of one followed ledger, 1 to 1,000,000,000.
     #[serde(deserialize_with = "raw::count::<_, 1, 1_000_000_000>")]
     pub copy_entries_max: usize,
+    /// What each admitted peer may ask.
+    pub peer: PeerLimits,
 }
 
 /// What of them the parsers of messages need.

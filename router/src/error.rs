@@ -54,6 +54,24 @@ pub enum Error {
     /// A receipt or checkpoint of someone else's that does not prove what it should.
     #[error("{0}")]
     Unproven(#[from] Unproven),
+    /// A peer that asks more than its quota.
+    #[error("`{peer}` has used up its quota limits.peer.{key} of this node; try again in {wait_ms} ms")]
+    Quota {
+        /// The peer.
+        peer: String,
+        /// The configuration's key, in its section.
+        key: &'static str,
+        /// When the same request would pass.
+        wait_ms: u64,
+    },
+    /// A peer for which no more bodies are kept.
+    #[error("`{peer}` keeps {bytes_max} bytes of evidence here already, which is its share; erase some of it first")]
+    ShareFull {
+        /// The peer.
+        peer: String,
+        /// Its share.
+        bytes_max: u64,
+    },
     /// A message from a peer whose key this node does not know.
     #[error("peer `{0}` has no key here; its operator must ask for admission, see /.well-known/ostrakon")]
     UnknownPeer(String),
@@ -260,6 +278,8 @@ impl Error {
             Self::Refused(refusal) => refusal.code(),
             Self::Unproven(_) => "unproven",
             Self::UnknownPeer(_) => "unknown_peer",
+            Self::Quota { .. } => "quota",
+            Self::ShareFull { .. } => "share_full",
             Self::Malformed(_) => "malformed",
             Self::BadDecisionId => "bad_decision_id",
             Self::NoSuchDecision => "no_such_decision",
@@ -320,7 +340,11 @@ impl Error {
             Self::Refused(refusal) => refusal.blame().into(),
             Self::Ledger(error) => error.blame().into(),
             Self::Shared(error) => error.blame(),
-            Self::Unproven(_) | Self::UnknownPeer(_) | Self::IdReused { signed: true, .. } => Blame::Peer,
+            Self::Unproven(_)
+            | Self::UnknownPeer(_)
+            | Self::Quota { .. }
+            | Self::ShareFull { .. }
+            | Self::IdReused { signed: true, .. } => Blame::Peer,
             Self::Malformed(_)
             | Self::BadDecisionId
             | Self::NoSuchDecision

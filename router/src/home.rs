@@ -8,7 +8,7 @@
 //! book               the folded ledger, so that a start need not fold it again; may be deleted
 //! ledger.import/     a ledger that is being imported, until it is whole; ledger.fetched: what heals one, until checked
 //! record.key         the secret of the node's own records, once it was rotated, 0600
-//! evidence/          detached bodies of votes, one file each
+//! evidence/          detached bodies of votes, one file each, a folder for each peer that holds some
 //! witness-logs       the logs that this node is a witness for, if it is one (C2SP tlog-policy)
 //! quorum             the witnesses that cosign this node's ledger, if any do (C2SP tlog-policy)
 //! witness/           RocksDB: what this node cosigned
@@ -188,8 +188,8 @@ impl Home {
     ///
     /// # Errors
     /// [`Error::File`], and the ledger's.
-    pub fn open_evidence(&self, reader: &LedgerReader) -> Result<EvidenceStore, Error> {
-        EvidenceStore::open(self.dir.join("evidence"), reader)
+    pub fn open_evidence(&self, reader: &LedgerReader, config: &Config) -> Result<EvidenceStore, Error> {
+        EvidenceStore::open(self.dir.join("evidence"), reader, config.limits.peer.evidence_max.bytes())
     }
 
     /// Reads the signed part of the ledger, also while the node is served.

@@ -49,6 +49,8 @@ pub struct Parcel<'a> {
     pub route: &'a Route,
     /// How long a hold lasts, milliseconds.
     pub hold_ms: u64,
+    /// Whether a refusal is written down. If not it is only counted: asked again, the message is judged again.
+    pub keep_refusal: bool,
 }
 
 /// Judges, records and answers.
@@ -149,6 +151,11 @@ impl Intake {
             unjudged(&mut decision, parcel.route.on_failure);
         }
         self.counters.count(&decision);
+        let refused = matches!(decision.verdict, Verdict::Defer | Verdict::Reject);
+        if refused && parcel.as_ref().is_some_and(|parcel| !parcel.keep_refusal) {
+            finish(&self.in_flight, id, &Ok(Arc::new(unrecorded(decision))));
+            return Ok(());
+        }
         let decision = Arc::new(decision);
         let message = parcel.and_then(|parcel| place(parcel, decision.verdict, now_ms));
         let in_flight = self.in_flight.clone();
@@ -246,6 +253,22 @@ fn unjudged(decision: &mut Decision, on_failure: Fallback) {
         numbers: Default::default(),
         waits: Vec::new(),
     });
+}
+
+/// A refusal that is not written down says so.
+fn unrecorded(mut decision: Decision) -> Decision {
+    metrics::counter!("ostrakon_unrecorded_refusals_total").increment(1);
+    decision.reasons.push(Opinion {
+        rule: "unrecorded".into(),
+        verdict: decision.verdict,
+        shadow: false,
+        text: "More messages of this peer were refused within a minute than this node writes down: this answer is not \
+               on record, and the same message is judged anew when it is sent again."
+            .into(),
+        numbers: Default::default(),
+        waits: Vec::new(),
+    });
+    decision
 }
 
 /// Counters that every decision moves, looked up once.

@@ -23,6 +23,8 @@ pub mod gate;
 pub mod import;
 pub mod journal;
 pub mod output;
+#[cfg(feature = "server")]
+pub mod quotas;
 pub mod rebuttals;
 pub mod registrar;
 pub mod scores;

@@ -33,7 +33,7 @@ pub use self::{
     folder::{Folder, LocalCopy, url_of},
     view::FollowView,
 };
-use crate::{error::Error, evidence::EvidenceStore, sequencer::Sequencer};
+use crate::{error::Error, evidence::EvidenceStore, remote::Budget, sequencer::Sequencer};
 
 /// Most peers that are followed: each has a thread and a database of its own open.
 pub const FOLLOWED_MAX: usize = 64;
@@ -61,6 +61,8 @@ pub struct Mirrors {
     ours: Ours,
     workers: Arc<ThreadPool>,
     addresses: Arc<Addresses>,
+    /// What all of them may fetch at once.
+    budget: Budget,
     followed: Mutex<BTreeMap<PeerName, Followee>>,
     /// Held while peers come and go, which takes as long as files and threads do.
     changing: Mutex<()>,
@@ -80,7 +82,7 @@ impl Mirrors {
     pub fn start(folder: Folder, ours: Ours) -> Result<Self, Error> {
         let workers = Arc::new(workers()?);
         let (addresses, followed, changing) = (Arc::default(), Mutex::default(), Mutex::default());
-        let this = Self { folder, ours, workers, addresses, followed, changing };
+        let this = Self { folder, ours, workers, addresses, budget: Budget::default(), followed, changing };
         for (peer, url) in this.folder.followed()? {
             this.addresses.put(&peer, &url);
             match this.folder.open(&peer, url, &this.workers) {
@@ -165,7 +167,8 @@ impl Mirrors {
 
     fn begin(&self, copy: Copy) -> Result<Followee, Error> {
         let copy = Arc::new(copy);
-        let rounds = Rounds::new(copy.clone(), self.ours.clone(), self.workers.clone(), self.addresses.clone());
+        let Self { ours, workers, addresses, budget, .. } = self;
+        let rounds = Rounds::new(copy.clone(), ours.clone(), workers.clone(), addresses.clone(), budget.clone());
         let thread = std::thread::Builder::new()
             .name("mirror".into())
             .spawn(move || {

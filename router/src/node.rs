@@ -4,16 +4,18 @@ mod descriptors;
 mod listening;
 mod local_access;
 mod own;
+mod peers;
 pub mod start;
 mod watch;
 
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use ostrakon_ledger::{AuthorHead, LedgerReader, PeerName, PublicKey, Store, note::Note};
+use ostrakon_ledger::{LedgerReader, PublicKey, Store, note::Note};
 use serde::Serialize;
 use tokio::sync::Notify;
 
+pub use peers::Standing;
 pub use start::{Served, serve};
 
 use crate::{
@@ -32,7 +34,8 @@ use crate::{
         Command, JournalHandle, Ruling,
         tables::{HOLDS, HoldRow, parse_row},
     },
-    mirrors::{FollowView, Mirrors},
+    mirrors::Mirrors,
+    quotas::Quotas,
     rebuttals::Heard,
     sequencer::Sequencer,
     witness::WitnessDesk,
@@ -66,6 +69,8 @@ pub struct Node {
     pub mirrors: Arc<Mirrors>,
     /// Detached bodies.
     pub evidence: Arc<EvidenceStore>,
+    /// What each peer may ask.
+    pub quotas: Quotas,
     /// Wakes the delivery worker.
     pub wake: Arc<Notify>,
     messages: Arc<dyn Store>,
@@ -76,24 +81,6 @@ pub struct Node {
     rotating: tokio::sync::Mutex<()>,
     /// Held while the ledger is read for an explanation.
     recalling: tokio::sync::Mutex<()>,
-}
-
-/// A peer as operators see it.
-#[derive(Debug, Serialize)]
-pub struct PeerView {
-    peer: String,
-    key: String,
-    /// Number of its records in this ledger: its next one has `seq` one higher and names `prev`.
-    seq: u64,
-    prev: String,
-    imported: bool,
-    admitted_at_index: u64,
-    /// Where it was convicted of telling two stories, if it was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    convicted_at_index: Option<u64>,
-    /// How following its ledger goes, if it is followed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    follows: Option<FollowView>,
 }
 
 /// A held message as operators see it.
@@ -189,36 +176,6 @@ impl Node {
         let reader = self.reader.clone();
         let heard = tokio::task::spawn_blocking(move || Heard::new(told, &reader, ENTRIES_READ_MAX)).await;
         heard.unwrap_or_else(|error| Err(Error::Stopped { part: "explanations", reason: error.to_string() }))
-    }
-
-    /// Everyone who was admitted.
-    ///
-    /// # Errors
-    /// The ledger's.
-    pub fn list_peers(&self) -> Result<Vec<PeerView>, Error> {
-        self.reader.authors()?.iter().map(|(peer, head)| self.peer_view(peer, head)).collect()
-    }
-
-    /// One peer.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchPeer`], and the ledger's.
-    pub fn show_peer(&self, peer: &PeerName) -> Result<PeerView, Error> {
-        let head = self.reader.author(peer)?.ok_or_else(|| Error::NoSuchPeer(peer.to_string()))?;
-        self.peer_view(peer, &head)
-    }
-
-    fn peer_view(&self, peer: &PeerName, head: &AuthorHead) -> Result<PeerView, Error> {
-        Ok(PeerView {
-            peer: peer.to_string(),
-            key: head.key.to_string(),
-            seq: head.seq,
-            prev: head.id.to_string(),
-            imported: head.imported,
-            admitted_at_index: head.admitted_at_index,
-            convicted_at_index: self.reader.conviction_of(peer)?,
-            follows: self.mirrors.view(peer),
-        })
     }
 
     /// Up to `limit` held messages.

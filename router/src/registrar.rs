@@ -80,13 +80,14 @@ impl Registrar {
         Ok(outcomes)
     }
 
-    /// Admits `peer` with `peer_key`. Doing it twice is no error.
+    /// Admits `peer` with `peer_key`, also again after it was expelled. Doing it twice is no error.
     ///
     /// # Errors
     /// [`Refusal::AlreadyAdmitted`] with another key, and the ledger's.
     pub fn admit(&mut self, peer: PeerName, peer_key: PublicKey, now_ms: u64) -> Result<Appended, Error> {
         if let Some(head) = self.ledger.author(&peer)?
             && head.key == peer_key
+            && !head.expelled
             && let Some(entry) = self.ledger.reader().entry(head.admitted_at_index)?
         {
             return Ok(Appended { index: entry.index, id: entry.record.id(), new: false });

@@ -1,10 +1,24 @@
 //! Another server's log, over HTTP (C2SP tlog-tiles).
+//!
+//! The server may be hostile: what it sends is measured while it is read, against what the file can be at most. Files that are
+//! fetched together have a bound in bytes, and so have those of all logs that share a [`Budget`].
 
-use std::time::Duration;
+mod allowance;
+mod measure;
 
-use ostrakon_ledger::{FetchError, LogFiles, note::NOTE_BYTES_MAX, tile::TILE_WIDTH, tile::TilePath};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ostrakon_ledger::{FetchError, LogFiles, note::NOTE_BYTES_MAX, tile::TilePath};
 use tokio::{sync::watch, task::JoinHandle};
 
+pub use self::allowance::Budget;
+use self::{
+    allowance::{Allowance, FILES_BYTES_MAX},
+    measure::Measure,
+};
 use crate::error::Error;
 
 /// Requests under way at once.
@@ -12,8 +26,6 @@ const AT_ONCE: usize = 16;
 /// How long a server may take to accept a connection, and to send one file.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const FILE_TIMEOUT: Duration = Duration::from_secs(60);
-/// Largest file: a bundle of the longest entries that the format allows.
-const FILE_BYTES_MAX: usize = TILE_WIDTH as usize * (2 + u16::MAX as usize);
 
 /// A log below a prefix: `<prefix>/checkpoint`, `<prefix>/tile/…`.
 pub struct RemoteLog {
@@ -22,9 +34,24 @@ pub struct RemoteLog {
     runtime: tokio::runtime::Runtime,
     /// Ends what is under way when it turns true.
     stop: Option<watch::Receiver<bool>>,
+    budget: Budget,
+    /// What was fetched last, as long as it is worked on.
+    held: Mutex<Option<Arc<Allowance>>>,
 }
 
 type Answer = Result<Option<Vec<u8>>, FetchError>;
+
+/// Why there is no answer.
+enum Fault {
+    Failed(String),
+    TooMuch,
+}
+
+impl From<reqwest::Error> for Fault {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
 
 impl RemoteLog {
     /// The log at a prefix. Nothing is asked yet.
@@ -46,7 +73,18 @@ impl RemoteLog {
             .enable_all()
             .build()
             .map_err(|error| trouble(error.to_string()))?;
-        Ok(Self { prefix, client, runtime, stop: None })
+        Ok(Self { prefix, client, runtime, stop: None, budget: Budget::default(), held: Mutex::default() })
+    }
+
+    /// The same log, fetched within a budget that others share.
+    #[must_use]
+    pub fn within(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Says that what was fetched last is not needed any more.
+    pub fn release(&self) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The same log, asked until `stop` turns true: then whatever is under way fails at once.
@@ -55,11 +93,23 @@ impl RemoteLog {
         Self { stop: Some(stop), ..self }
     }
 
-    fn ask(&self, path: &str, bytes_max: usize) -> JoinHandle<Answer> {
+    fn ask(&self, path: &str, measure: Measure, allowance: Arc<Allowance>) -> JoinHandle<Answer> {
         let (url, path) = (format!("{}/{path}", self.prefix), path.to_owned());
         let request = self.client.get(&url);
-        self.runtime
-            .spawn(async move { fetch(request, bytes_max).await.map_err(|reason| FetchError::Failed { path, reason }) })
+        self.runtime.spawn(async move {
+            fetch(request, measure, &allowance).await.map_err(|fault| match fault {
+                Fault::Failed(reason) => FetchError::Failed { path, reason },
+                Fault::TooMuch => FetchError::TooMuch { bytes_max: FILES_BYTES_MAX },
+            })
+        })
+    }
+
+    /// A new allowance, in the place of what was fetched before.
+    fn allow(&self) -> Arc<Allowance> {
+        self.release();
+        let allowance = Arc::new(Allowance::new(self.budget.clone()));
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(allowance.clone());
+        allowance
     }
 
     /// Waits for an answer.
@@ -78,18 +128,21 @@ impl RemoteLog {
 }
 
 /// The body of an answer; `None` for 404 and 410.
-async fn fetch(request: reqwest::RequestBuilder, bytes_max: usize) -> Result<Option<Vec<u8>>, String> {
-    let mut response = request.send().await.map_err(|error| error.to_string())?;
+async fn fetch(
+    request: reqwest::RequestBuilder,
+    mut measure: Measure,
+    allowance: &Allowance,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let mut response = request.send().await?;
     match response.status() {
         reqwest::StatusCode::OK => {}
         reqwest::StatusCode::NOT_FOUND | reqwest::StatusCode::GONE => return Ok(None),
-        status => return Err(format!("answered {status}")),
+        status => return Err(Fault::Failed(format!("answered {status}"))),
     }
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
-        if bytes.len() + chunk.len() > bytes_max {
-            return Err(format!("is longer than {bytes_max} bytes"));
-        }
+    while let Some(chunk) = response.chunk().await? {
+        measure.take(&chunk).map_err(Fault::Failed)?;
+        allowance.take(chunk.len()).await.ok_or(Fault::TooMuch)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(Some(bytes))
@@ -98,20 +151,37 @@ async fn fetch(request: reqwest::RequestBuilder, bytes_max: usize) -> Result<Opt
 impl LogFiles for RemoteLog {
     fn checkpoint(&self) -> Result<String, FetchError> {
         let path = "checkpoint";
-        let answer = self.ask(path, NOTE_BYTES_MAX);
+        let answer = self.ask(path, Measure::of_bytes(NOTE_BYTES_MAX), self.allow());
         let bytes = self.wait(answer, path)?.ok_or_else(|| FetchError::Missing(path.into()))?;
         String::from_utf8(bytes).map_err(|_| FetchError::Failed { path: path.into(), reason: "is no text".into() })
     }
 
     fn files(&self, paths: &[TilePath]) -> Result<Vec<Option<Vec<u8>>>, FetchError> {
         let mut found = Vec::with_capacity(paths.len());
+        let allowance = self.allow();
         for paths in paths.chunks(AT_ONCE) {
-            let paths: Vec<_> = paths.iter().map(TilePath::to_string).collect();
-            let answers: Vec<_> = paths.iter().map(|path| self.ask(path, FILE_BYTES_MAX)).collect();
+            let ask = |path: &TilePath| self.ask(&path.to_string(), Measure::of(path), allowance.clone());
+            let answers = UnderWay(paths.iter().map(ask).collect::<Vec<_>>().into_iter());
             for (path, answer) in paths.iter().zip(answers) {
-                found.push(self.wait(answer, path)?);
+                found.push(self.wait(answer, &path.to_string())?);
             }
         }
         Ok(found)
+    }
+}
+
+/// Requests that are under way. What nobody waits for any more is ended, so that it holds no memory.
+struct UnderWay(std::vec::IntoIter<JoinHandle<Answer>>);
+
+impl Iterator for UnderWay {
+    type Item = JoinHandle<Answer>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.by_ref().for_each(|request| request.abort());
     }
 }

@@ -125,7 +125,8 @@ fn records_that_do_not_fit_are_refused_with_a_code_and_change_nothing() {
     assert_eq!((answer.status, &answer.body["error"]["code"]), (409, &json!("conflict")), "{answer:?}");
     let after = node.public_get("/checkpoint").body;
     assert_eq!(after.as_str().unwrap().lines().nth(1), Some("6"));
-    assert_eq!(node.public_post("/v1/votes", good.as_bytes()).status, 200, "the sequence goes on");
+    let answer = node.public_post("/v1/votes", good.as_bytes());
+    assert_eq!((answer.status, &answer.body["error"]["code"]), (403, &json!("convicted")), "its sequence ends there");
 }
 
 #[test]

@@ -33,12 +33,40 @@ impl LedgerReader {
         self.mark(&Mark::Convicted(peer.clone()))
     }
 
-    /// Where the body behind a commitment was erased.
+    /// Where a peer was expelled, last if more than once. Whether it still is: see [`AuthorHead::expelled`].
     ///
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
-    pub fn erasure_of(&self, commitment: &Digest) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Erased(*commitment))
+    pub fn expulsion_of(&self, peer: &PeerName) -> Result<Option<u64>, LedgerError> {
+        self.mark(&Mark::Expelled(peer.clone()))
+    }
+
+    /// Where the body behind a record was erased.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn erasure_of(&self, record: &RecordId) -> Result<Option<u64>, LedgerError> {
+        self.mark(&Mark::Erased(*record))
+    }
+
+    /// The first record that commits to a body: its author holds the commitment, all others copied it.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn first_commitment(&self, commitment: &Digest) -> Result<Option<u64>, LedgerError> {
+        self.mark(&Mark::Committed(*commitment))
+    }
+
+    /// How many records of a peer commit to a body and are not erased; `None`: none ever did. Counts what is durable, which may
+    /// be one batch ahead of what is published.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn unerased(&self, commitment: &Digest, peer: &PeerName) -> Result<Option<u64>, LedgerError> {
+        match stored::author(self.store(), peer)? {
+            Some(head) => stored::mark(self.store(), &Mark::Unerased(*commitment, head.admitted_at_index, 0)),
+            None => Ok(None),
+        }
     }
 
     /// Where the owner last said which policy is in force.

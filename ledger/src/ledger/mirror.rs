@@ -15,7 +15,7 @@ use super::tiles::{ShortTile, Tiles};
 use super::vkey;
 use crate::checkpoint::Checkpoint;
 use crate::error::{LedgerError, Unproven};
-use crate::files::{FetchError, LogFiles, bundles, fetch, split_bundle};
+use crate::files::{FetchError, LogFiles, bundles, fetch, fetch_front, split_bundle};
 use crate::keys::PublicKey;
 use crate::merkle::{Hash, Node, prefix_root, prove_consistency, verify_consistency};
 use crate::name::PeerName;
@@ -25,7 +25,8 @@ use crate::signed_state::SignedState;
 use crate::store::{Store, StoreError};
 use crate::tile::{TILE_WIDTH, TilePath};
 
-/// Bundles fetched, proven and written together: 2,048 entries, about 1.5 MB, at worst 36 MB.
+/// Bundles fetched, proven and written together: 2,048 entries, about 1.5 MB, and fewer when they are larger than `files` takes
+/// at once.
 const STEP_BUNDLES: u64 = 8;
 
 /// The copy of one peer's ledger.
@@ -220,8 +221,10 @@ impl Mirror {
         let from = restorer.tree_size();
         let end = ((from / u64::from(TILE_WIDTH) + STEP_BUNDLES) * u64::from(TILE_WIDTH)).min(target.tree_size);
         let paths = bundles(from, end, target.tree_size);
+        let fetched = fetch_front(files, &paths)?;
+        let end = ((from / u64::from(TILE_WIDTH) + fetched.len() as u64) * u64::from(TILE_WIDTH)).min(end);
         let (mut preview, mut entries) = (restorer.preview(), Vec::new());
-        for (path, bundle) in paths.iter().zip(fetch(files, &paths)?) {
+        for (path, bundle) in paths.iter().zip(fetched) {
             let found = split_bundle(&bundle).filter(|found| found.len() == usize::from(path.width()));
             let found = found.ok_or_else(|| MirrorError::Lies(format!("`{path}` does not hold its entries")))?;
             // Of the first bundle the copy has the front already.

@@ -27,7 +27,7 @@ pub struct Missing<'a> {
     ledger: &'a PeerName,
     /// The next record of each author: its index in the copy, its `seq`, and the last `seq` to offer.
     waiting: BinaryHeap<Reverse<(u64, PeerName, u64, u64)>>,
-    /// Entries looked at whose authors were not admitted here. They stay in the copy.
+    /// Entries looked at whose authors are not admitted here, or not any more. They stay in the copy.
     pub strangers: u64,
     /// Records of our own owner that the copy has and our ledger has not: signed, and forgotten here.
     pub forgotten: u64,
@@ -112,7 +112,8 @@ impl<'a> Missing<'a> {
         entries: u64,
         owner: &PeerName,
     ) -> Result<(), LedgerError> {
-        let Some(ours) = self.ours.author(author)? else {
+        let admitted = self.ours.author(author)?.filter(|ours| !ours.expelled);
+        let Some(ours) = admitted else {
             self.strangers += entries;
             return Ok(());
         };
@@ -123,7 +124,8 @@ impl<'a> Missing<'a> {
             // Whoever has our key may have said this; taking it in would say it again.
             self.forgotten += if agree { theirs.seq - common } else { theirs.seq };
         } else if agree {
-            if theirs.seq > common {
+            // Of whom was convicted nothing more is taken.
+            if theirs.seq > common && self.ours.conviction_of(author)?.is_none() {
                 self.wait(author.clone(), common + 1, theirs.seq)?;
             }
         } else if self.ours.conviction_of(author)?.is_none() {

@@ -122,7 +122,7 @@ impl<'a> Pending<'a> {
         self.rows.put(IDS, *id.as_bytes(), tables::index_key(index));
         self.rows.put(SEQUENCES, sequence, tables::index_key(index));
         self.ids.insert(id, (index, Target::of(signed.record())));
-        self.marks.extend(place.mark.as_ref().map(|mark| tables::mark_row(mark, index)));
+        self.marks.extend(place.marks.iter().map(|mark| tables::mark_row(mark, index)));
         self.sequences.insert(sequence, index);
         for (name, head) in rules::heads_after(signed, place, index) {
             match self.heads.0.get_mut(&name) {
@@ -151,6 +151,9 @@ impl<'a> Pending<'a> {
         for ((level, n), hashes) in self.tree.take_changed() {
             rows.put(tables::TILES, tables::tile_key(level, n), hashes);
         }
+        if self.committed == 0 {
+            rows.put(tables::META, tables::MARKS_VERSION_KEY, tables::MARKS_VERSION);
+        }
         let head = Head { root: self.tree.root(), ..self.head };
         rows.put(tables::META, tables::HEAD_KEY, head.to_bytes());
         Some((rows, head))
@@ -158,8 +161,8 @@ impl<'a> Pending<'a> {
 }
 
 impl Prefix for Pending<'_> {
-    fn is_empty(&self) -> bool {
-        self.head.tree_size == 0
+    fn next_index(&self) -> u64 {
+        self.head.tree_size
     }
 
     fn author(&mut self, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {

@@ -8,6 +8,7 @@ use super::pending::{Heads, Pending, Sequenced};
 use super::recover::{check_end, load_head, not_ours, open_checkpoint};
 use super::stored;
 use super::tree::{Tree, root_at};
+use super::upgrade::upgrade;
 use crate::checkpoint::Checkpoint;
 use crate::dsse::{SignedRecord, Verified};
 use crate::entry::{Chain, Effect, Entry, Provenance};
@@ -45,6 +46,7 @@ impl Restorer {
             Some(_) if !is_genesis(&home, &stored::entry(&*store, 0)?.record) => return Err(not_ours(&home)),
             Some(head) => (head, check_end(&*store, head)?),
         };
+        upgrade(&*store)?;
         Ok(Self { store, home, head, tree, heads: Heads::default() })
     }
 

@@ -41,6 +41,14 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
             key_and_network(&mut object, header);
             sequence(&mut object, header);
         }
+        Body::Expel(expel) => {
+            object.text("author", header.author.as_str());
+            key_and_network(&mut object, header);
+            object.text("peer", expel.peer.as_str());
+            object.hex("prev", header.prev.as_bytes());
+            object.text("reason", expel.reason.as_str());
+            object.raw("seq", &header.seq.to_string());
+        }
     }
     object.finish().into_bytes()
 }

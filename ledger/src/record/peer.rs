@@ -1,8 +1,12 @@
 //! What binds names to keys.
 
+use std::fmt;
+use std::str::FromStr;
+
 use super::{Body, Header, Record, canonical};
 use crate::dsse::pre_authentication_encoding;
 use crate::keys::{PublicKey, SecretKey, Signature};
+use crate::malformed::Malformed;
 use crate::name::PeerName;
 
 /// DSSE payload type of what the new key signs.
@@ -18,6 +22,64 @@ pub struct Admit {
     /// A pseudo-peer for votes of third parties who did not sign them; this node holds its key.
     pub imported: bool,
 }
+
+/// Ends an admission: from this index on the ledger takes nothing more of the peer, until its owner admits it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expel {
+    /// The name.
+    pub peer: PeerName,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a peer was expelled: one of a few words, because no free text stands in a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// It sends or signs what it should not.
+    Abuse,
+    /// It sends or signs too much.
+    Flood,
+    /// Somebody else has its key.
+    Compromised,
+    /// It asked for it, or is not there any more.
+    Withdrawn,
+    /// None of these.
+    Other,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 5] = [Reason::Abuse, Reason::Flood, Reason::Compromised, Reason::Withdrawn, Reason::Other];
+
+    /// The word in the payload.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Abuse => "abuse",
+            Reason::Flood => "flood",
+            Reason::Compromised => "compromised",
+            Reason::Withdrawn => "withdrawn",
+            Reason::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Reason {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| Malformed::value("reason", text, "must be abuse, flood, compromised, withdrawn or other"))
+    }
+}
+
+serde_as_text!(Reason);
 
 /// The author goes on with another key from this index on. Signed by both: by the old key as every record, by the new
 /// one to show that somebody holds it.

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    Admit, Body, Contradiction, DERIVED_FROM_MAX, Equivocate, Erase, Header, INTEGER_MAX, NETWORK_BYTES_MAX, Policy,
-    Rebut, Record, RecordId, RecordType, Retract, Rotate, Vote,
+    Admit, Body, Contradiction, DERIVED_FROM_MAX, Equivocate, Erase, Expel, Header, INTEGER_MAX, NETWORK_BYTES_MAX,
+    Policy, Rebut, Record, RecordId, RecordType, Retract, Rotate, Vote,
 };
 use crate::keys::Signature;
 use crate::malformed::Malformed;
@@ -82,6 +82,11 @@ payload!(PolicyWire {
     digest: &'a str,
 });
 
+payload!(ExpelWire {
+    peer: &'a str,
+    reason: &'a str,
+});
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SubjectWire<'a> {
@@ -100,6 +105,7 @@ pub(super) fn decode(kind: RecordType, payload: &[u8]) -> Result<Record, Malform
         RecordType::Rebut => read::<RebutWire>(payload)?.try_into(),
         RecordType::Equivocate => read::<EquivocateWire>(payload)?.try_into(),
         RecordType::Policy => read::<PolicyWire>(payload)?.try_into(),
+        RecordType::Expel => read::<ExpelWire>(payload)?.try_into(),
     }
 }
 
@@ -206,6 +212,16 @@ impl TryFrom<PolicyWire<'_>> for Record {
                 digest: wire.digest.parse()?,
                 active_from_ms: integer("active_from_ms", wire.active_from_ms)?,
             }),
+        })
+    }
+}
+
+impl TryFrom<ExpelWire<'_>> for Record {
+    type Error = Malformed;
+    fn try_from(wire: ExpelWire<'_>) -> Result<Self, Malformed> {
+        Ok(Record {
+            header: wire.header()?,
+            body: Body::Expel(Expel { peer: PeerName::parse(wire.peer)?, reason: wire.reason.parse()? }),
         })
     }
 }

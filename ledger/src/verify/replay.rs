@@ -47,7 +47,7 @@ impl<P: Past> Replay<P> {
             Step::Known(index) => return Err(Disagreement::Repeated(index)),
         };
         self.past.taken(signed, &place, self.next)?;
-        self.marks.extend(place.mark.as_ref().map(|mark| tables::mark_row(mark, self.next)));
+        self.marks.extend(place.marks.iter().map(|mark| tables::mark_row(mark, self.next)));
         self.heads.extend(rules::heads_after(signed, &place, self.next));
         self.received_at_ms = received_at_ms;
         self.next += 1;
@@ -56,8 +56,8 @@ impl<P: Past> Replay<P> {
 }
 
 impl<P: Past> Prefix for Replay<P> {
-    fn is_empty(&self) -> bool {
-        self.next == 0
+    fn next_index(&self) -> u64 {
+        self.next
     }
 
     fn author(&mut self, name: &PeerName) -> Result<Option<AuthorHead>, LedgerError> {

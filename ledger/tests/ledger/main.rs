@@ -7,6 +7,7 @@ mod files;
 mod matrix;
 mod mirror;
 mod missing;
+mod peers;
 mod publishing;
 mod receipts;
 mod restore;

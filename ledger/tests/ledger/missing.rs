@@ -157,8 +157,9 @@ fn what_only_the_other_owner_may_say_stands_here_without_effect() {
     let reader = ours.ledger.reader();
     assert_eq!(reader.author(&name("c.example")).unwrap(), None);
     assert_eq!(reader.policy().unwrap(), None);
-    assert_eq!(reader.erasure_of(&Digest([7; 32])).unwrap(), None);
-    assert!(reader.erasure_of(&Digest([8; 32])).unwrap().is_some(), "an author's own erasure counts");
+    let unerased = |byte| reader.unerased(&Digest([byte; 32]), &name("a.example")).unwrap();
+    assert_eq!(unerased(7), Some(1));
+    assert_eq!(unerased(8), Some(0), "an author's own erasure counts");
     // Who is admitted later is so by us, and what was inert stays so.
     ours.say(crate::support::admit("c.example"));
     assert_eq!(ours.take_in(&world.ledger.reader(), 100).len(), 1);

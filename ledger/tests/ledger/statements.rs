@@ -205,8 +205,9 @@ fn erasure_is_for_author_and_owner_once_and_leaves_every_proof_valid() {
     world.take(signed(OWNER, owner.seq + 1, owner.id, erase(second.id())));
 
     let reader = world.ledger.reader();
-    assert_eq!(reader.erasure_of(&evidence.commitment()).unwrap(), Some(at));
-    assert_eq!(reader.erasure_of(&Digest([4; 32])).unwrap(), None);
+    assert_eq!(reader.erasure_of(&with.id()).unwrap(), Some(at));
+    assert_eq!(reader.unerased(&evidence.commitment(), &name("a.example")).unwrap(), Some(0));
+    assert_eq!(reader.erasure_of(&bare.id()).unwrap(), None);
     for (receipt, id) in before.iter().chain(&receipts(&world)).zip(ids.iter().cycle()) {
         let (_, entry) = receipt.verify_entry(&vkey).unwrap();
         assert_eq!(entry.record.id(), *id);

@@ -31,7 +31,7 @@ impl Clock {
         self.ledger_ms = before_ms.max(event.at_ms().unwrap_or(0));
         self.now_ms = self.now_ms.max(self.ledger_ms);
         // Who is convicted was believed a moment ago: that is put right at once, once per peer.
-        matches!(event, Event::Convicted { .. })
+        matches!(event, Event::Convicted { .. } | Event::Expelled { .. })
             || self.entries_since >= (self.next_index / EPOCH_SHARE).max(1)
             || self.ledger_ms / EPOCH_MS != before_ms / EPOCH_MS
     }

@@ -2,7 +2,7 @@
 
 mod served;
 
-use ostrakon_ledger::{Appended, Evidence, PeerName, PublicKey, RecordId};
+use ostrakon_ledger::{Appended, Evidence, PeerName, PublicKey, Reason, RecordId};
 use serde_json::{Value, json};
 
 pub(super) use self::served::ServedNode;
@@ -58,6 +58,20 @@ impl NodeClient {
         }
     }
 
+    /// Ends a peer's admission, and following its ledger.
+    pub(super) fn expel(&mut self, peer: &PeerName, reason: Reason) -> Result<Value, Error> {
+        match self {
+            Self::Closed(node) => {
+                let answer = node.say(Statement::Expel(peer.clone(), reason))?;
+                match node.mirrors().forget(peer) {
+                    Ok(()) | Err(Error::NotFollowed(_)) => Ok(answer),
+                    Err(error) => Err(error),
+                }
+            }
+            Self::Served(node) => node.post(&format!("/v1/peers/{peer}/expel"), &json!({ "reason": reason.as_str() })),
+        }
+    }
+
     pub(super) fn cast(&mut self, ballot: Ballot) -> Result<Value, Error> {
         match self {
             Self::Closed(node) => node.say(Statement::Vote(ballot)),
@@ -101,7 +115,7 @@ impl NodeClient {
             Self::Closed(node) => {
                 let answer = node.say(Statement::Erase(target))?;
                 let reader = node.registrar.ledger().reader();
-                node.home.open_evidence(&reader)?.follow_erasure(&reader, &target)?;
+                node.home.open_evidence(&reader, &node.config)?.follow_erasure(&reader, &target)?;
                 Ok(answer)
             }
             Self::Served(node) => node.post("/v1/own/erasures", &json!({ "id": target.to_string() })),
@@ -123,7 +137,9 @@ impl NodeClient {
     /// Keeps a body that the next record will commit to.
     pub(super) fn keep(&mut self, evidence: &Evidence) -> Result<(), Error> {
         match self {
-            Self::Closed(node) => node.home.open_evidence(&node.registrar.ledger().reader())?.put(evidence),
+            Self::Closed(node) => {
+                node.home.open_evidence(&node.registrar.ledger().reader(), &node.config)?.put(evidence)
+            },
             Self::Served(node) => node.post_bytes("/v1/own/evidence", evidence.as_bytes()).map(drop),
         }
     }
@@ -133,7 +149,7 @@ impl NodeClient {
         match self {
             Self::Closed(node) => {
                 let reader = node.registrar.ledger().reader();
-                node.home.open_evidence(&reader)?.of(&reader, id)
+                node.home.open_evidence(&reader, &node.config)?.of(&reader, id)
             }
             Self::Served(node) => Ok(Evidence::from_bytes(node.get_bytes(&format!("/v1/records/{id}/evidence"))?)?),
         }

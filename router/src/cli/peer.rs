@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use ostrakon_ledger::{Malformed, PeerName, PublicKey, note::NoteKey};
+use ostrakon_ledger::{Malformed, PeerName, PublicKey, Reason, note::NoteKey};
 use serde_json::{Value, json};
 
 use super::{Place, client::NodeClient};
-use crate::{config::WebhookUrl, error::Error, out, output::OutputError};
+use crate::{config::WebhookUrl, error::Error, node::Standing, out, output::OutputError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -24,6 +24,22 @@ pub(super) enum Command {
         /// Its Ed25519 public key, 64 hexadecimal digits, or the vkey of its ledger
         #[arg(value_parser = key)]
         key: PublicKey,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// End a peer's admission: its votes, messages and questions are refused, and what it said counts no longer
+    #[command(
+        after_help = "The ledger says so for good, with the reason. Votes of before stay in it and stop counting. \
+                            `ostrakon peer admit` admits the peer again; what it says from then on counts.\n\n\
+                            Example:\n  ostrakon peer expel mail.example --reason flood"
+    )]
+    Expel {
+        /// The peer's domain
+        #[arg(value_parser = PeerName::parse)]
+        name: PeerName,
+        /// Why: abuse, flood, compromised, withdrawn or other
+        #[arg(long)]
+        reason: Reason,
         #[command(flatten)]
         place: Place,
     },
@@ -63,6 +79,7 @@ pub(super) enum Command {
 pub(super) fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
         Command::Admit { name, key, place } => admit(&place, name, key),
+        Command::Expel { name, reason, place } => expel(&place, &name, reason),
         Command::Follow { name, url, place } => follow(&place, &name, url.as_ref()),
         Command::Unfollow { name, place } => unfollow(&place, &name),
         Command::List { place } => list(&place),
@@ -78,6 +95,12 @@ fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Erro
     let answer = NodeClient::open(place)?.admit(name.clone(), key)?;
     let verb = if answer["new"] == Value::Bool(false) { "was admitted already" } else { "admitted" };
     out!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn expel(place: &Place, name: &PeerName, reason: Reason) -> Result<ExitCode, Error> {
+    let answer = NodeClient::open(place)?.expel(name, reason)?;
+    out!("{name} expelled at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,8 +131,12 @@ fn list(place: &Place) -> Result<ExitCode, Error> {
                         Some(json!({ "url": "?", "state": "failing", "entries": 0, "reason": error.to_string() }))
                     }
                 };
+                let reader = here.registrar.ledger().reader();
+                let convicted = reader.conviction_of(&peer)?;
                 print(&json!({
                     "peer": peer.as_str(), "key": head.key.to_string(), "seq": head.seq, "imported": head.imported,
+                    "state": Standing::of(&head, convicted), "convicted_at_index": convicted,
+                    "expelled_at_index": reader.expulsion_of(&peer)?.filter(|_| head.expelled),
                     "follows": follows,
                 }))?;
             }
@@ -126,6 +153,9 @@ fn print(peer: &Value) -> Result<(), OutputError> {
     out!("{}  {}  {} records{imported}", text(&peer["peer"]), text(&peer["key"]), peer["seq"])?;
     if let Some(index) = peer["convicted_at_index"].as_u64() {
         out!("  told two stories: convicted at index {index}, see `ostrakon ledger fork`")?;
+    }
+    if let Some(index) = peer["expelled_at_index"].as_u64() {
+        out!("  expelled at index {index}: it may not vote, send or read evidence here")?;
     }
     let follows = &peer["follows"];
     let Some(url) = follows["url"].as_str() else { return Ok(()) };

@@ -12,7 +12,8 @@ use serde::{Deserialize, de};
 use super::error::{ConfigError, Place};
 use super::values::{Fallback, HostName, Token, WebhookUrl};
 use super::{
-    ExperienceSection, FailureSection, LimitsSection, ListenSection, LogSection, RetentionSection, Route, StoreSection,
+    ExperienceSection, FailureSection, LimitsSection, ListenSection, LogSection, PeerLimits, RetentionSection, Route,
+    StoreSection,
 };
 use crate::envelope::{Address, Kind};
 use crate::units::{ByteSize, Span};
@@ -210,6 +211,7 @@ impl Default for LimitsSection {
             queue_max: 100_000,
             holds_max: 10_000,
             copy_entries_max: 10_000_000,
+            peer: PeerLimits::default(),
         }
     }
 }

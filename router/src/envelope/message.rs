@@ -91,8 +91,8 @@ impl SignedEnvelope {
             return Err(EnvelopeError::PayloadType(signed.payload_type));
         }
         let header = MessageHeader::parse(&signed.payload)?;
-        if signed.keyid != header.key.to_string() {
-            return Err(Malformed::value("keyid", &signed.keyid, "is not the header's key").into());
+        if signed.keyid.as_ref().is_some_and(|keyid| *keyid != header.key.to_string()) {
+            return Err(Malformed::value("keyid", &signed.keyid.unwrap_or_default(), "is not the header's key").into());
         }
         if header.recipients.len() > limits.recipients_max {
             return Err(recipients(header.recipients.len(), limits.recipients_max).in_header("recipients"));

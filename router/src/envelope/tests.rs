@@ -187,7 +187,7 @@ fn keys_bodies_and_types_that_are_refused() {
     assert_eq!(refusal(&theirs.to_json()), EnvelopeError::WrongKey(name("a.example")));
     // Header of one key, signature of another.
     let forged = dsse::sign(ENVELOPE_TYPE, good.as_bytes(), &other);
-    let forged = dsse::Signed { keyid: key().public().to_string(), ..forged };
+    let forged = dsse::Signed { keyid: Some(key().public().to_string()), ..forged };
     let forged = String::from_utf8(forged.to_json()).expect("JSON");
     let body = base64_of(b"hello world");
     let json = format!(r#"{{"envelope":{forged},"body":"{body}"}}"#);

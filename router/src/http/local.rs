@@ -4,7 +4,7 @@ mod own;
 
 use std::{convert::Infallible, sync::Arc};
 
-use ostrakon_ledger::{PeerName, PublicKey};
+use ostrakon_ledger::{PeerName, PublicKey, Reason};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use warp::{Filter, Rejection, http::StatusCode, reply::Response};
@@ -91,7 +91,11 @@ fn peers(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejecti
         .and(post())
         .and(with(node))
         .then(|name: Segment, node: Arc<Node>| async move { answer(unfollow(node, &name)).await });
-    list.or(one).unify().or(admit).unify().or(follow).unify().or(unfollow).unify()
+    let expel =
+        warp::path!("v1" / "peers" / Segment / "expel").and(post()).and(whole(SMALL_BYTES_MAX)).and(with(node)).then(
+            |name: Segment, body: Whole, node: Arc<Node>| async move { answer(expel(&node, &name, &body)).await },
+        );
+    list.or(one).unify().or(admit).unify().or(follow).unify().or(unfollow).unify().or(expel).unify()
 }
 
 fn holds(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
@@ -239,6 +243,17 @@ async fn unfollow(node: Arc<Node>, name: &str) -> Result<Response, Error> {
     let (mirrors, followed) = (node.mirrors.clone(), peer.clone());
     off_thread(move || mirrors.unfollow(&followed)).await?;
     Ok(json(StatusCode::OK, &node.show_peer(&peer)?))
+}
+
+/// `POST /v1/peers/{name}/expel`: ends a peer's admission, for a reason in a word.
+async fn expel(node: &Node, name: &str, body: &[u8]) -> Result<Response, Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Request {
+        reason: Reason,
+    }
+    let appended = node.expel(PeerName::parse(name)?, parse::<Request>(body)?.reason).await?;
+    Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index })))
 }
 
 /// Does what waits for files and threads where it holds up no other request.

@@ -66,6 +66,7 @@ pub fn status(error: &Error) -> StatusCode {
         | Error::OtherEvidence(_)
         | Error::ForeignHost(_)
         | Error::ForeignOrigin => StatusCode::FORBIDDEN,
+        Error::Quota { .. } | Error::ShareFull { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::UnsupportedType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Erased(_) => StatusCode::GONE,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -92,7 +93,9 @@ fn refusal_status(code: &str) -> StatusCode {
     match code {
         "too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "unknown_peer" | "wrong_key" | "bad_signature" | "not_owner" | "owners_record" | "not_author"
-        | "not_accused" | "foreign_key" | "unproven" | "wrong_network" => StatusCode::FORBIDDEN,
+        | "not_accused" | "expelled" | "convicted" | "owner_stays" | "foreign_key" | "unproven" | "wrong_network" => {
+            StatusCode::FORBIDDEN
+        }
         "out_of_sequence" | "conflict" | "already_admitted" | "already_done" => StatusCode::CONFLICT,
         "unknown_target" => StatusCode::NOT_FOUND,
         _ => StatusCode::BAD_REQUEST,
@@ -110,6 +113,9 @@ pub fn problem(error: &Error) -> Response {
     let detail =
         Detail { code: error.code(), message: error.to_string(), blame: error.blame(), place: Place::of(error) };
     let mut answer = json(status, &Problem { error: detail });
+    if let Error::Quota { wait_ms, .. } = error {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000)));
+    }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
     }

@@ -36,6 +36,7 @@ use crate::{
     error::Error,
     intake::Parcel,
     node::Node,
+    quotas::Request,
     units::Span,
 };
 
@@ -70,18 +71,19 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
 /// `POST /v1/votes`: a DSSE envelope around a record.
 ///
 /// 1. Parse: sizes first, then the envelope, then the record, strictly.
-/// 2. Is its author admitted here? A stranger's signature is not worth checking.
-/// 3. Verify the signature.
+/// 2. Is its author admitted here, and within its quota? A stranger's signature is not worth checking.
+/// 3. Verify the signature, and count the record.
 /// 4. Sequence, commit, sign the new tree head; answer with the index, and where the receipt is: whoever wants one asks
 ///    for it, which keeps its hashes out of the way of those who do not.
 async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Error> {
     let record = SignedRecord::parse_envelope(body).map_err(Refusal::from)?;
     let author = &record.record().header.author;
-    if node.reader.author(author)?.is_none() {
-        return Err(Refusal::UnknownPeer(author.clone()).into());
-    }
+    node.active_peer(author)?.ok_or_else(|| Refusal::UnknownPeer(author.clone()))?;
+    let (author, now_ms) = (author.clone(), clock::now_ms());
+    node.quotas.check(&author, Request::Record, body.len(), now_ms)?;
     let record = Verified::check(record)?;
     caller.link().note_known(&record.record().header.author);
+    node.quotas.take(&author, Request::Record, body.len(), now_ms)?;
     let erased = match &record.record().body {
         Body::Erase(erase) => Some(erase.target),
         _ => None,
@@ -105,7 +107,7 @@ async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Err
 ///
 /// 1. Parse: sizes first; the body must have the digest and the length that the envelope names. Of a long message the
 ///    envelope is looked at as soon as it is there: nothing more is read of a stranger's.
-/// 2. Find the peer's key, verify the signature, and see that the message is of our time: what is older than the
+/// 2. Find the peer's key, if it may send and is within its quota, verify the signature, and see that the message is of our time: what is older than the
 ///    decisions we remember could be a replay.
 /// 3. Find the route that takes this kind.
 /// 4. Decide; an accepted or held message is durable before the answer.
@@ -120,17 +122,22 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
             message.verify(&key)?
         }
     };
-    caller.link().note_known(&message.header().peer);
+    let (peer, now_ms) = (message.header().peer.clone(), clock::now_ms());
+    caller.link().note_known(&peer);
+    node.quotas.take(&peer, Request::Message, body.len(), now_ms)?;
     check_time(message.header(), node.config.retention.decisions, clock::read())?;
     check_replay(message.header(), node)?;
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
     let (bytes, _held) = body.into_parts();
-    let (payload, now_ms) = (message.payload(), clock::now_ms());
-    let parcel = Parcel { bytes, payload, route, hold_ms: node.config.retention.holds.ms() };
+    let payload = message.payload();
+    let keep_refusal = node.quotas.keeps_refusals(&peer, now_ms);
+    let parcel = Parcel { bytes, payload, route, hold_ms: node.config.retention.holds.ms(), keep_refusal };
     let decision = node.intake.decide(&inquiry, Some(parcel), now_ms).await.map_err(Error::Shared)?;
-    if decision.verdict == Verdict::Accept {
-        node.wake.notify_one();
+    match decision.verdict {
+        Verdict::Accept => node.wake.notify_one(),
+        Verdict::Defer | Verdict::Reject => node.quotas.note_refusal(&peer, now_ms),
+        Verdict::Hold => {}
     }
     Ok(verdict(&decision.said_at(now_ms)))
 }
@@ -151,9 +158,10 @@ async fn opening(node: &Node, caller: &Caller, body: &mut Arriving) -> Result<Op
     Ok(None)
 }
 
-/// The key that is on file for a peer.
+/// The key that is on file for a peer that may send another message.
 fn key_of(node: &Node, peer: &PeerName) -> Result<PublicKey, Error> {
-    let author = node.reader.author(peer)?.ok_or_else(|| Error::UnknownPeer(peer.to_string()))?;
+    let author = node.active_peer(peer)?.ok_or_else(|| Error::UnknownPeer(peer.to_string()))?;
+    node.quotas.check(peer, Request::Message, 0, clock::now_ms())?;
     Ok(author.key)
 }
 

@@ -123,10 +123,11 @@ impl Folder {
         url_path(&self.dir, peer)
     }
 
-    /// The key of a peer's ledger: the one it was admitted with, which no rotation changes.
+    /// The key of a peer's ledger: the one it was first admitted with, which no rotation changes. Of one that was expelled there
+    /// is none.
     fn key_of(&self, peer: &PeerName) -> Result<PublicKey, Error> {
         let none = || Error::NoSuchPeer(peer.to_string());
-        let head = self.ledger.author(peer)?.filter(|head| !head.imported).ok_or_else(none)?;
+        let head = self.ledger.author(peer)?.filter(|head| !head.imported && !head.expelled).ok_or_else(none)?;
         self.ledger.key_at(peer, head.admitted_at_index)?.ok_or_else(none)
     }
 }

@@ -14,7 +14,12 @@ use super::{
     notes::{Addresses, Turn},
     view::{FollowView, State},
 };
-use crate::{clock::now_ms, error::Error, registrar::Statement, remote::RemoteLog};
+use crate::{
+    clock::now_ms,
+    error::Error,
+    registrar::Statement,
+    remote::{Budget, RemoteLog},
+};
 
 /// How often a peer that answers is asked.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -37,13 +42,20 @@ pub(super) struct Rounds {
     /// Entries of the copy that were compared with our ledger; `None`: all of it is due.
     compared: Option<u64>,
     addresses: Arc<Addresses>,
+    budget: Budget,
     turn: Turn,
 }
 
 impl Rounds {
-    pub(super) fn new(copy: Arc<Copy>, ours: Ours, workers: Arc<ThreadPool>, addresses: Arc<Addresses>) -> Self {
+    pub(super) fn new(
+        copy: Arc<Copy>,
+        ours: Ours,
+        workers: Arc<ThreadPool>,
+        addresses: Arc<Addresses>,
+        budget: Budget,
+    ) -> Self {
         let (remote, pause, compared, turn) = (None, PAUSE_FIRST, None, Turn::default());
-        Self { copy, ours, workers, remote, pause, compared, addresses, turn }
+        Self { copy, ours, workers, remote, pause, compared, addresses, budget, turn }
     }
 
     /// Until the copy is stopped.
@@ -59,6 +71,10 @@ impl Rounds {
 
     /// Asks the peer once, takes in what is new, and says when the next round is due.
     fn round(&mut self) -> Duration {
+        if self.is_expelled() {
+            self.copy.change(FollowView::end);
+            return PAUSE_MAX;
+        }
         let before = self.copy.view().state;
         let outcome = match self.copy.fork() {
             // Whatever it shows now, it has signed something else.
@@ -115,6 +131,14 @@ impl Rounds {
         }
     }
 
+    /// Whether the peer was expelled: then it is not asked any more.
+    fn is_expelled(&self) -> bool {
+        let head = self.ours.reader.author(&self.copy.peer).inspect_err(|error| {
+            tracing::error!(peer = %self.copy.peer, %error, "whether it is still admitted cannot be read");
+        });
+        matches!(head, Ok(Some(head)) if head.expelled)
+    }
+
     fn ask(&mut self) -> Result<Followed, MirrorError> {
         let url = self.copy.view().url;
         let remote = match self.remote.take() {
@@ -122,10 +146,11 @@ impl Rounds {
             _ => {
                 self.pause = PAUSE_FIRST;
                 let trouble = |error: Error| FetchError::Failed { path: url.clone(), reason: error.to_string() };
-                RemoteLog::new(&url).map_err(trouble)?.until(self.copy.stopped())
+                RemoteLog::new(&url).map_err(trouble)?.within(self.budget.clone()).until(self.copy.stopped())
             }
         };
         let outcome = self.copy.mirror.follow(&remote, ROUND_ENTRIES, self.ours.entries_max);
+        remote.release();
         self.remote = Some((url, remote));
         outcome
     }
@@ -135,7 +160,8 @@ impl Rounds {
     fn compare_notes(&mut self) -> Result<(), MirrorError> {
         let Some((other, url)) = self.turn.next(&self.addresses, &self.copy.peer) else { return Ok(()) };
         let Ok(remote) = RemoteLog::new(&url) else { return Ok(()) };
-        match self.copy.mirror.look(&remote.until(self.copy.stopped())) {
+        let remote = remote.within(self.budget.clone()).until(self.copy.stopped());
+        match self.copy.mirror.look(&remote) {
             Err(error @ MirrorError::Forked(_)) => {
                 tracing::error!(peer = %self.copy.peer, %other, "its ledger shows us one history and another one to others");
                 Err(error)

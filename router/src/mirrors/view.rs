@@ -57,6 +57,8 @@ pub enum State {
     Broken,
     /// It signed two histories. That does not pass.
     Forked,
+    /// It was expelled here: it is not asked any more.
+    Ended,
     /// Our own store or ledger has trouble.
     Failing,
 }
@@ -74,6 +76,7 @@ impl State {
             Self::Lying => "lying",
             Self::Broken => "broken",
             Self::Forked => "forked",
+            Self::Ended => "ended",
             Self::Failing => "failing",
         }
     }
@@ -130,6 +133,12 @@ impl FollowView {
             }
             Err(error) => Some(error.to_string()),
         };
+    }
+
+    /// Takes down that the peer was expelled.
+    pub(super) fn end(&mut self) {
+        self.state = State::Ended;
+        self.reason = Some("it was expelled".to_owned());
     }
 
     fn measure(&mut self, followed: &Followed, now_ms: u64) {

@@ -6,13 +6,17 @@ use super::Node;
 use crate::{error::Error, registrar::Statement};
 
 impl Node {
-    /// Keeps a body, off the threads that answer.
+    /// Keeps a body of a peer, or of this node's own, off the threads that answer.
     ///
     /// # Errors
-    /// [`Error::EvidenceFull`], [`Error::File`]
-    pub async fn keep_evidence(&self, evidence: Evidence) -> Result<(), Error> {
+    /// [`Error::EvidenceFull`], [`Error::ShareFull`], [`Error::File`]
+    pub async fn keep_evidence(&self, holder: Option<PeerName>, evidence: Evidence) -> Result<(), Error> {
         let store = self.evidence.clone();
-        let kept = tokio::task::spawn_blocking(move || store.put(&evidence)).await;
+        let keep = move || match holder {
+            Some(holder) => store.put_for(&holder, &evidence),
+            None => store.put(&evidence),
+        };
+        let kept = tokio::task::spawn_blocking(keep).await;
         kept.unwrap_or_else(|error| Err(Error::Stopped { part: "evidence", reason: error.to_string() }))
     }
 

@@ -34,6 +34,7 @@ use crate::{
     journal::{Bounds, Journal, JournalHandle},
     metrics::describe,
     mirrors::{Mirrors, Ours},
+    quotas::Quotas,
     scorebook::Outlook,
     sequencer::{self, Sequencer},
     witness::WitnessDesk,
@@ -83,7 +84,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let (policy, policy_file) = policy_watch::load(&home)?;
     let reader = registrar.ledger().reader();
     let vkey = registrar.ledger().vkey();
-    let evidence = Arc::new(home.open_evidence(&reader)?);
+    let evidence = Arc::new(home.open_evidence(&reader, &config)?);
     let (witness, witness_thread) = start_witness(&home, &config, &secrets)?;
     let quorum = home.quorum()?;
     let cosigned = quorum.as_ref().map(|quorum| Arc::new(Cosigned::new(quorum)));
@@ -123,6 +124,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         mirrors: mirrors.clone(),
         cosigned: cosigned.clone(),
         evidence,
+        quotas: Quotas::new(config.limits.peer.clone()),
         home,
         rotating: tokio::sync::Mutex::new(()),
         recalling: tokio::sync::Mutex::new(()),

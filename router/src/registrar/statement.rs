@@ -1,8 +1,8 @@
 //! What this node itself may say in its ledger.
 
 use ostrakon_ledger::{
-    Answer, Body, Category, Digest, Equivocate, Erase, Header, Policy, Rebut, RecordId, Retract, Rotate, SecretKey,
-    Subject, Vote,
+    Answer, Body, Category, Digest, Equivocate, Erase, Expel, Header, PeerName, Policy, Reason, Rebut, RecordId,
+    Retract, Rotate, SecretKey, Subject, Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,8 @@ pub enum Statement {
     Policy(Digest),
     /// Goes on with this key.
     Rotate(SecretKey),
+    /// Ends a peer's admission.
+    Expel(PeerName, Reason),
     /// Convicts a peer of telling two stories.
     Convict(Box<Equivocate>),
 }
@@ -69,6 +71,7 @@ impl Statement {
             Self::Erase(target) => Body::Erase(Erase { target }),
             Self::Policy(digest) => Body::Policy(Policy { digest, active_from_ms: now_ms }),
             Self::Rotate(new) => Body::Rotate(Rotate::new(header, &new)),
+            Self::Expel(peer, reason) => Body::Expel(Expel { peer, reason }),
             Self::Convict(equivocate) => Body::Equivocate(equivocate),
         }
     }

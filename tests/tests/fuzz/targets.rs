@@ -11,8 +11,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ostrakon_ledger::{
-    Body, Entry, Ledger, LedgerError, LedgerReader, MemoryState, MemoryStore, PeerName, Receipt, RecordId, RecordType,
-    SecretKey, SignedRecord, Subject, Verified,
+    Body, Entry, Expel, Ledger, LedgerError, LedgerReader, MemoryState, MemoryStore, PeerName, Reason, Receipt,
+    RecordId, RecordType, SecretKey, SignedRecord, Subject, Verified,
     archive::{Archive, export},
     checkpoint::Checkpoint,
     dsse::{Limits, Signed},
@@ -39,8 +39,8 @@ pub(crate) struct Target {
 
 /// All of them.
 pub(crate) const TARGETS: &[Target] = &[
-    Target { name: "envelope", run: envelope, seeds: || vec![vote().to_envelope()] },
-    Target { name: "payload", run: payload, seeds: || vec![vote().payload().to_vec()] },
+    Target { name: "envelope", run: envelope, seeds: envelope_seeds },
+    Target { name: "payload", run: payload, seeds: || vec![vote().payload().to_vec(), expulsion().payload().to_vec()] },
     Target { name: "entry", run: entry, seeds: || vec![ledger().reader().entry(1).unwrap().unwrap().to_bytes()] },
     Target { name: "note", run: note, seeds: || vec![ledger().reader().checkpoint().into_bytes()] },
     Target { name: "checkpoint", run: checkpoint, seeds: checkpoint_seeds },
@@ -134,6 +134,25 @@ fn vote() -> SignedRecord {
     TestPeer::new("a.example").vote("domain:b.example", 5)
 }
 
+fn expulsion() -> SignedRecord {
+    let peer = PeerName::parse("b.example").unwrap();
+    TestPeer::new("a.example").say(Body::Expel(Expel { peer, reason: Reason::Flood }))
+}
+
+/// In both alphabets of base64, with and without a `keyid`.
+fn envelope_seeds() -> Vec<Vec<u8>> {
+    let standard = String::from_utf8(vote().to_envelope()).unwrap();
+    let (head, tail) = standard.split_once("\"payload\":\"").unwrap();
+    let (payload, tail) = tail.split_once('"').unwrap();
+    let url_safe = format!("{head}\"payload\":\"{}\"{tail}", payload.replace('+', "-").replace('/', "_"));
+    let keyid = format!("\"keyid\":\"{}\",", vote().record().header.key);
+    let bare = standard.replace(&keyid, "");
+    assert_ne!(bare, standard);
+    let envelopes = [standard.clone(), url_safe, bare, standard.replace(&keyid, "\"keyid\":\"\",")];
+    envelopes.iter().for_each(|it| assert!(SignedRecord::parse_envelope(it.as_bytes()).is_ok(), "{it}"));
+    envelopes.map(String::into_bytes).to_vec()
+}
+
 fn archived(reader: &LedgerReader) -> Vec<u8> {
     let mut file = Vec::new();
     export(reader, &mut file, &mut |_, _| {}).unwrap();
@@ -156,7 +175,9 @@ fn message_seeds() -> Vec<Vec<u8>> {
 }
 
 fn envelope(bytes: &[u8]) {
-    let _ = Signed::parse(bytes, &Limits::RECORD);
+    if let Ok(signed) = Signed::parse(bytes, &Limits::RECORD) {
+        assert_eq!(Signed::parse(&signed.to_json(), &Limits::RECORD).as_ref(), Ok(&signed), "however it was spelt");
+    }
     let Ok(record) = SignedRecord::parse_envelope(bytes) else { return };
     let again = SignedRecord::parse_envelope(&record.to_envelope()).expect("our own envelope is accepted");
     assert_eq!(again, record);

@@ -69,7 +69,7 @@ async fn say(node: &Node, what: &str, body: &[u8]) -> Result<Response, Error> {
 async fn keep(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let evidence = Evidence::from_bytes(body.to_vec())?;
     let commitment = evidence.commitment();
-    node.keep_evidence(evidence).await?;
+    node.keep_evidence(None, evidence).await?;
     Ok(json(StatusCode::OK, &json!({ "commitment": commitment.to_string() })))
 }
 

@@ -10,7 +10,7 @@ use crate::{
     clock::now_ms,
     error::Error,
     evidence::{
-        commitment_of,
+        self, live_claim,
         read::{Claim, Question},
     },
     http::{
@@ -22,6 +22,7 @@ use crate::{
         with,
     },
     node::Node,
+    quotas::Request,
 };
 
 /// Largest upload.
@@ -47,20 +48,21 @@ pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Err
 /// `PUT /v1/records/{id}/evidence`: salt and body. Who knows them is who made the commitment, so that nobody is asked who they
 /// are.
 ///
-/// 1. The record must stand in the published ledger and commit to something that was not erased. Nothing is read for others.
+/// 1. The record must stand in the published ledger and commit to something that was not erased, whose holder is admitted.
+///    Nothing is read for others.
 /// 2. Salt and body must be what it commits to.
-/// 3. Keep them, synced, then answer.
+/// 3. The holder must be within its quota: it is the holder's share that the body is kept in.
+/// 4. Keep them, synced, then answer.
 async fn put(node: &Node, id: &str, body: Arriving) -> Result<Response, Error> {
     let id: RecordId = id.parse()?;
-    let commitment = commitment_of(&node.reader, &id)?.ok_or_else(|| Error::NoEvidence(id.to_string()))?;
-    if node.reader.erasure_of(&commitment)?.is_some() {
-        return Err(Error::Erased(id.to_string()));
-    }
+    let evidence::Claim { holder, commitment } = live_claim(&node.reader, &id)?;
+    node.active_peer(&holder)?.ok_or_else(|| Error::UnknownPeer(holder.to_string()))?;
     let evidence = Evidence::from_bytes(body.finish().await?.to_vec())?;
     if evidence.commitment() != commitment {
         return Err(Error::OtherEvidence(id.to_string()));
     }
-    node.keep_evidence(evidence).await?;
+    node.quotas.take(&holder, Request::Evidence, evidence.as_bytes().len(), now_ms())?;
+    node.keep_evidence(Some(holder), evidence).await?;
     Ok(json(StatusCode::OK, &json!({ "id": id.to_string(), "kept": true })))
 }
 
@@ -68,7 +70,7 @@ async fn put(node: &Node, id: &str, body: Arriving) -> Result<Response, Error> {
 async fn get(node: Arc<Node>, id: &str, claim: Option<&str>, caller: &Caller) -> Result<Response, Error> {
     let record: RecordId = id.parse()?;
     let claim = claim.and_then(Claim::parse).ok_or(Error::Unsigned)?;
-    let author = node.reader.author(&claim.peer)?.filter(|author| !author.imported);
+    let author = node.active_peer(&claim.peer)?.filter(|author| !author.imported);
     let author = author.ok_or_else(|| Error::UnknownPeer(claim.peer.to_string()))?;
     let question = Question { network: &node.config.node.network, node: &node.config.node.domain, record };
     question.check(&claim, &author.key, now_ms())?;
