@@ -25,6 +25,9 @@ pub enum Subject {
     Net(Tag),
     /// A content digest, under the federation's pepper.
     Content(Tag),
+    /// A name that somebody claims without proof, together with who claims it. Known to this node alone: no record may
+    /// be about one.
+    Claim(Tag),
 }
 
 /// The kinds of [`Subject`].
@@ -40,10 +43,12 @@ pub enum SubjectKind {
     Net,
     /// `content`
     Content,
+    /// `claim`
+    Claim,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 5] = [Self::Peer, Self::Domain, Self::Account, Self::Net, Self::Content];
+    const ALL: [Self; 6] = [Self::Peer, Self::Domain, Self::Account, Self::Net, Self::Content, Self::Claim];
 
     /// What stands for it in binary forms.
     fn code(self) -> u8 {
@@ -53,6 +58,7 @@ impl SubjectKind {
             SubjectKind::Account => 3,
             SubjectKind::Net => 4,
             SubjectKind::Content => 5,
+            SubjectKind::Claim => 6,
         }
     }
 
@@ -64,6 +70,7 @@ impl SubjectKind {
             SubjectKind::Account => "account",
             SubjectKind::Net => "net",
             SubjectKind::Content => "content",
+            SubjectKind::Claim => "claim",
         }
     }
 }
@@ -83,14 +90,28 @@ impl FromStr for SubjectKind {
             "account" => SubjectKind::Account,
             "net" => SubjectKind::Net,
             "content" => SubjectKind::Content,
-            _ => {
-                return Err(Malformed::value("subject kind", text, "must be peer, domain, account, net or content"));
-            }
+            "claim" => SubjectKind::Claim,
+            _ => return Err(unknown_kind(text)),
         })
     }
 }
 
+fn unknown_kind(text: &str) -> Malformed {
+    Malformed::value("subject kind", text, "must be peer, domain, account, net or content")
+}
+
 impl Subject {
+    /// Builds the subject of a record.
+    ///
+    /// # Errors
+    /// [`Malformed`] when the id is not canonical for its kind, and for claims.
+    pub fn of_record(kind: &str, id: &str) -> Result<Self, Malformed> {
+        match kind.parse()? {
+            SubjectKind::Claim => Err(unknown_kind(kind)),
+            kind => Self::new(kind, id),
+        }
+    }
+
     /// Builds a subject from its kind and the id that stands in records: a name, or a tag in hexadecimal.
     ///
     /// # Errors
@@ -102,6 +123,7 @@ impl Subject {
             SubjectKind::Account => Subject::Account(id.parse()?),
             SubjectKind::Net => Subject::Net(id.parse()?),
             SubjectKind::Content => Subject::Content(id.parse()?),
+            SubjectKind::Claim => Subject::Claim(id.parse()?),
         })
     }
 
@@ -115,6 +137,7 @@ impl Subject {
             SubjectKind::Account => tag().map(Subject::Account),
             SubjectKind::Net => tag().map(Subject::Net),
             SubjectKind::Content => tag().map(Subject::Content),
+            SubjectKind::Claim => tag().map(Subject::Claim),
         }
     }
 
@@ -126,6 +149,7 @@ impl Subject {
             Subject::Account(_) => SubjectKind::Account,
             Subject::Net(_) => SubjectKind::Net,
             Subject::Content(_) => SubjectKind::Content,
+            Subject::Claim(_) => SubjectKind::Claim,
         }
     }
 
@@ -133,7 +157,7 @@ impl Subject {
     pub fn id(&self) -> String {
         match self {
             Subject::Peer(name) | Subject::Domain(name) => name.to_string(),
-            Subject::Account(tag) | Subject::Net(tag) | Subject::Content(tag) => tag.to_string(),
+            Subject::Account(tag) | Subject::Net(tag) | Subject::Content(tag) | Subject::Claim(tag) => tag.to_string(),
         }
     }
 }
@@ -162,7 +186,7 @@ impl serde::Serialize for Subject {
         }
         let id: &[u8] = match self {
             Subject::Peer(name) | Subject::Domain(name) => name.as_str().as_bytes(),
-            Subject::Account(tag) | Subject::Net(tag) | Subject::Content(tag) => tag.as_bytes(),
+            Subject::Account(tag) | Subject::Net(tag) | Subject::Content(tag) | Subject::Claim(tag) => tag.as_bytes(),
         };
         let mut bytes = [0; 1 + NAME_BYTES_MAX];
         bytes[0] = self.kind().code();
@@ -225,6 +249,15 @@ impl Pepper {
     /// The subject of a network, for example `192.0.2.0/24`.
     pub fn net(&self, normalised: &str) -> Subject {
         Subject::Net(self.tag(SubjectKind::Net, normalised))
+    }
+
+    /// The subject of an `identifier` of that kind which `claimant` claims without proof.
+    pub fn claim(&self, kind: SubjectKind, identifier: &str, claimant: &str) -> Subject {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        for part in [SubjectKind::Claim.as_str(), kind.as_str(), identifier] {
+            hasher.update(part.as_bytes()).update(&[0]);
+        }
+        Subject::Claim(Tag(*hasher.update(claimant.as_bytes()).finalize().as_bytes()))
     }
 
     /// The subject of a content digest in hexadecimal.

@@ -178,10 +178,12 @@ const STANDING_MAX: i64 = 15_000;
 
 facts! {
     text {
-        peer (Form::Host) = "The server that hands the message over: its domain in lower case, as A-label.";
-        sender (Form::Any) = "The sender's address or account, as the adapter normalises it.";
-        sender_domain (Form::Host) = "The domain of `sender`; empty if it has none.";
-        network (Form::Lower) = "The network the connection came from, as the adapter names it; empty if unknown.";
+        peer (Form::Host) = "The server that hands the message over: its domain in lower case, as A-label, without port; `[192.0.2.1]` or `[2001:db8::/64]` for one without a name.";
+        peer_proof (Form::Words(&["none", "signature", "spf", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How it has shown that it is that server.";
+        sender (Form::Any) = "The sender's address or account in its normal form: lower case, without brackets, and for mail without what follows a `+`; empty for the null sender.";
+        sender_domain (Form::Host) = "The domain of `sender`, in the same form as `peer`; empty if it has none.";
+        sender_proof (Form::Words(&["none", "signature", "spf", "dkim", "dkim2", "dmarc", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How that domain was proven.";
+        network (Form::Lower) = "The network the connection came from: an address, a prefix, for IPv6 a /64 at most, or what the adapter calls it; empty if unknown.";
         kind (Form::Words(&["chat", "mail", "post", "invite", "presence", "report"])) = "What sort of message it is.";
     }
     int {
@@ -190,7 +192,14 @@ facts! {
         links (0, i64::MAX) = "How many links the adapter counted; 0 if it did not look.";
         score (-1000, 1000) = "The peer's score in thousandths: −1000 (all bad) to 1000 (all good).";
         confidence (0, 1000) = "How much is known about the peer, in thousandths: 0 is nothing, 1000 is certainty.";
-        standing (-STANDING_MAX, STANDING_MAX) = "All subjects of the message together, in milli-nats: below 0 counts against it. Each subject adds −3000 to 3000; one not voted on −500 if never seen, −250 after one message, less with every doubling; content 0 unless voted on.";
+        accusers (0, i64::MAX) = "How many independent reporters speak against the peer: each of our own users one, however often; one we trust three, and the ledger three if its score alone is below −500.";
+        ledger_score (-1000, 1000) = "The peer's score by the votes in the ledger alone.";
+        ledger_confidence (0, 1000) = "How much those votes tell.";
+        parent_score (-1000, 0) = "The worst score that the ledger gives a domain above the peer, down to the one that can be registered; 0 if none is bad.";
+        parent_confidence (0, 1000) = "How much those votes tell.";
+        known_for_ms (0, i64::MAX) = "How long ago the first message from the peer came, in milliseconds; 0 for the first, and when that was too long ago to be remembered.";
+        standing (-STANDING_MAX, STANDING_MAX) = "All subjects of the message together, in milli-nats: below 0 counts against it. Each subject adds −3000 to 3000; one not voted on, or not given, −500 if never seen, −250 after one message, less with every doubling; content 0 unless voted on.";
+        origin_accusers (0, i64::MAX) = "The most accusers that one of peer, network, sender's domain and account has.";
         net_score (-1000, 1000) = "The network's score, as `score`.";
         net_confidence (0, 1000) = "The network's confidence, as `confidence`.";
         domain_score (-1000, 1000) = "The sender domain's score.";
@@ -199,6 +208,7 @@ facts! {
         account_confidence (0, 1000) = "The sending account's confidence.";
         content_score (-1000, 1000) = "The score of this very content, as reported elsewhere or before.";
         content_confidence (0, 1000) = "The content's confidence.";
+        content_accusers (0, i64::MAX) = "How many independent reporters speak against the content, as `accusers`.";
         spam_score (-1000, 1000) = "The peer's score by its votes in the category `spam` alone.";
         spam_confidence (0, 1000) = "How much those votes tell.";
         scam_score (-1000, 1000) = "The peer's score by its votes in the category `scam` alone.";
@@ -216,6 +226,8 @@ facts! {
     }
     bool {
         known_contact = "The recipient has written to the sender, or lists it as a contact.";
+        peer_proven = "The peer has proven that it is that server. What is good about a name counts only for who proves it.";
+        sender_proven = "The sender's domain, and with it the account, was proven.";
         signed = "The peer signed the message and the signature was verified.";
         newcomer = "Nothing is known about the peer: no vote counts and none of our users has reported on it.";
     }

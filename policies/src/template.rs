@@ -118,7 +118,37 @@ fn placeholder(name: &str, numbers: &[&'static str]) -> Result<Part, String> {
     Err(format!("names {{{name}}}, which is no fact{}", suggest(name, &known).unwrap_or_default()))
 }
 
-/// Senders choose some facts; their control characters must not reach logs and terminals.
+/// Senders choose some facts; what hides or reorders letters must not reach logs and terminals.
 fn printable(letter: char) -> char {
-    if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }
+    if letter.is_control() || is_invisible(letter) { char::REPLACEMENT_CHARACTER } else { letter }
+}
+
+/// Line separators, and what Unicode calls `Default_Ignorable_Code_Point` or `Bidi_Control` (16.0): nothing of it shows.
+fn is_invisible(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_or_reorders_letters_is_shown_as_replaced() {
+        let template = Template::parse("from {sender}.", &[], None).expect("a template");
+        let filled = |sender: &str| {
+            let facts = Facts { sender: sender.to_owned(), ..Facts::default() };
+            template.fill(&facts, 0, &|_| None).text
+        };
+        for hidden in
+            "\u{0}\u{1b}\u{85}\u{ad}\u{61c}\u{200b}\u{200d}\u{200f}\u{2028}\u{202e}\u{2066}\u{2069}\u{feff}\u{e0041}"
+                .chars()
+        {
+            assert_eq!(filled(&format!("a{hidden}b@x.example")), "from a\u{fffd}b@x.example.", "{hidden:?}");
+        }
+        assert_eq!(filled("björn@例え.example"), "from björn@例え.example.");
+    }
 }

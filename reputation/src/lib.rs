@@ -51,4 +51,4 @@ pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
 pub use r7_posterior::Score;
 pub use r8_experience::{Experience, ExperienceReader, Memory, Own, Report, SUBJECTS_MAX, Weighing};
 pub use snapshot::{Label, Snapshot};
-pub use standing::{Standing, standing};
+pub use standing::{Part, Respect, Standing, standing};

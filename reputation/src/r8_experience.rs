@@ -3,7 +3,7 @@
 //! A report is about a message and counts for each of its subjects, the more the less familiar the subject is beside
 //! the others ([`familiarity`]). An ordinary reporter weighs `own_base`, rising to `own_proven` with its record, times
 //! its consistency (R4), spread over its reports beyond `own_budget` (R3); a trusted one (moderator, spam trap) weighs
-//! a full vote, always. What reporters weigh is recomputed from the live reports every so many rows of the log; in
+//! a full vote, always. All that one reporter says about one subject is one vote ([`opinions`]), as in the ledger. What reporters weigh is recomputed from the live reports every so many rows of the log; in
 //! between a report changes the tallies of its subjects only.
 //!
 //! Messages and reports are rows of the caller's log, which drops the oldest in time. An experience depends on nothing
@@ -11,6 +11,7 @@
 //! be folded again, with the same bytes, whatever the log no longer has.
 
 mod familiarity;
+mod opinions;
 mod places;
 mod reports;
 
@@ -24,10 +25,10 @@ use crate::fixed::Share;
 use crate::parameters::{HALF_LIFE_MS_MIN, Parameters};
 use crate::r5_decay::aged;
 use crate::table::{Table, hasher};
-use crate::tally::Tally;
 pub(crate) use familiarity::by_sight;
+use opinions::{Opinion, Opinions};
 pub use places::SUBJECTS_MAX;
-use places::{Place, Places};
+use places::{OwnTally, Place, Places};
 use reports::{LiveReport, Reports};
 
 /// Reporters are weighed again after this many rows (reference: every 500 messages) …
@@ -38,12 +39,12 @@ const EPOCH_REPORTS: usize = 16;
 /// How much an [`Experience`] remembers at most; what is older is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
-    /// Messages in the last so many rows of the log; a million take 32 MB.
+    /// Messages in the last so many rows of the log; a million take 64 MB.
     pub rows: u64,
     /// Subjects of messages: half a million are the senders of some weeks on a busy server and take about 150 MB.
     pub subjects: usize,
-    /// Live reports: a hundred thousand are some months of one busy server's feedback, take about 25 MB, and keep a
-    /// recomputation near ten milliseconds.
+    /// Live reports: a hundred thousand are some months of one busy server's feedback, take about 70 MB, and keep a
+    /// recomputation in the tens of milliseconds.
     pub reports: usize,
 }
 
@@ -83,8 +84,14 @@ pub struct Weighing {
 pub struct Own {
     /// `⌊log₂(1 + n)⌋` of the n messages with this subject that came before; 0: never seen.
     pub familiarity: u32,
-    /// Live reports.
-    pub reports: u32,
+    /// When the first message with it came that is remembered, unix ms; 0: none is.
+    pub first_seen_ms: u64,
+    /// Reporters with live reports.
+    pub reporters: u32,
+    /// Ordinary reporters who speak against it.
+    pub accusers: u32,
+    /// Trusted reporters who speak against it.
+    pub trusted_accusers: u32,
     /// Weight of the reports for it, in nano-votes.
     pub positive_nv: u64,
     /// Weight of the reports against it, in nano-votes.
@@ -94,7 +101,8 @@ pub struct Own {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Known {
     familiarity: u32,
-    tally: Tally,
+    first_ms: u64,
+    tally: OwnTally,
     /// When the tally stands at face value, unix ms.
     reference_ms: u64,
 }
@@ -106,6 +114,7 @@ pub struct Experience {
     memory: Memory,
     places: Places,
     reports: Reports,
+    opinions: Opinions,
     /// When the latest report was made.
     now_ms: u64,
     /// When reporters were weighed, and tallies stand at face value.
@@ -120,6 +129,9 @@ pub struct ExperienceReader {
     parameters: Arc<Parameters>,
     table: Table<Known>,
 }
+
+/// [`Opinions::add`] or [`Opinions::remove`].
+type Change = fn(&mut Opinions, &LiveReport, u32, Share, u64) -> [Option<Opinion>; 2];
 
 impl Experience {
     /// No experience yet. `trusted`: the accounts whose reports are taken as given.
@@ -140,17 +152,18 @@ impl Experience {
             memory,
             places: Places::new(hasher.clone(), memory.subjects),
             reports: Reports::new(hasher.clone(), memory.reports),
+            opinions: Opinions::new(hasher.clone()),
             now_ms: 0,
             weighed: Weighing::default(),
             table: Table::new(hasher),
         }
     }
 
-    /// Row `row` of the log is a message with these subjects, of which the first [`SUBJECTS_MAX`] count. Rows of
-    /// messages ascend.
-    pub fn sight(&mut self, row: u64, subjects: &[Subject]) {
-        let (table, at_ms) = (&self.table, self.weighed.at_ms);
-        self.places.see(row, subjects, |place| publish(table, place, at_ms));
+    /// Row `row` of the log is a message of `at_ms` with these subjects, of which the first [`SUBJECTS_MAX`] count. Rows
+    /// of messages ascend.
+    pub fn sight(&mut self, row: u64, at_ms: u64, subjects: &[Subject]) {
+        let (table, weighed_at_ms) = (&self.table, self.weighed.at_ms);
+        self.places.see(row, at_ms, subjects, |place| publish(table, place, weighed_at_ms));
         self.catch_up(row + 1);
     }
 
@@ -170,13 +183,13 @@ impl Experience {
         let trusted = self.trusted.contains(&report.reporter);
         let reporter = self.reports.intern(&report.reporter, trusted, &self.parameters);
         if let Some(replaced) = self.reports.take(&report.message, reporter) {
-            self.count(&replaced, Tally::remove);
+            self.count(&replaced, Opinions::remove);
         }
         if report.value != 0 {
             let places = self.answering(&report.subjects);
             let value = report.value.clamp(-100, 100);
             let live = LiveReport { message: report.message, reporter, places, value, at_ms: report.at_ms };
-            self.count(&live, Tally::add);
+            self.count(&live, Opinions::add);
             self.reports.push(row, live);
         }
         self.reports.release(reporter);
@@ -242,8 +255,8 @@ impl Experience {
             put(&(text.len() as u64).to_be_bytes());
             put(text.as_bytes());
         };
-        for (row, places) in self.places.sightings() {
-            put_text(row.to_string());
+        for (row, at_ms, places) in self.places.sightings() {
+            put_text(format!("{row} {at_ms}"));
             places.for_each(|place| put_text(place.subject.to_string()));
         }
         put_text(String::new());
@@ -260,10 +273,12 @@ impl Experience {
         for reporter in reporters {
             put_text(format!("{} {} {}", reporter.subject, reporter.consistency, reporter.credibility));
         }
-        let known = |place: &&Place| place.sightings > 0 || place.tally.voters > 0;
+        let known = |place: &&Place| place.sightings > 0 || place.tally.reporters > 0;
         let mut places: Vec<_> = self.places.iter().filter(known).collect();
         places.sort_by_key(|place| &place.subject);
-        places.iter().for_each(|place| put_text(format!("{} {} {:?}", place.subject, place.sightings, place.tally)));
+        for Place { subject, sightings, first_ms, tally, .. } in places {
+            put_text(format!("{subject} {sightings} {first_ms} {tally:?}"));
+        }
         out
     }
 
@@ -282,14 +297,20 @@ impl Experience {
         places
     }
 
-    /// Adds a report to the tallies of its subjects, or takes it out.
-    fn count(&mut self, report: &LiveReport, change: fn(&mut Tally, i32, u64)) {
-        let credibility = self.reports.reporter(report.reporter).credibility;
-        let weight = report.weight(credibility, self.weighed.at_ms, &self.parameters);
+    /// Adds a report to what its reporter says about its subjects, or takes it out.
+    fn count(&mut self, report: &LiveReport, change: Change) {
+        let reporter = self.reports.reporter(report.reporter);
+        let (credibility, trusted) = (reporter.credibility, reporter.trusted);
+        let size = report.size(self.weighed.at_ms, self.parameters.half_life_ms);
         for (id, share) in &report.places {
-            let weight = part(weight, *share);
+            let [before, after] = change(&mut self.opinions, report, *id, *share, size);
             let place = self.places.place_mut(*id);
-            change(&mut place.tally, i32::from(report.value), weight);
+            if let Some(before) = before {
+                place.tally.remove(&before, credibility, trusted);
+            }
+            if let Some(after) = after {
+                place.tally.add(&after, credibility, trusted);
+            }
             publish(&self.table, place, self.weighed.at_ms);
             self.places.release(*id);
         }
@@ -298,7 +319,7 @@ impl Experience {
     /// Drops the reports before row `first`, and the oldest beyond what is remembered.
     fn drop_reports(&mut self, first: u64) {
         while let Some(oldest) = self.reports.take_oldest(first) {
-            self.count(&oldest, Tally::remove);
+            self.count(&oldest, Opinions::remove);
             self.reports.release(oldest.reporter);
         }
     }
@@ -315,19 +336,17 @@ impl Experience {
     fn weigh(&mut self, weighing: Weighing) {
         self.weighed = weighing;
         let at_ms = weighing.at_ms;
-        self.reports.weigh_reporters(self.places.len(), at_ms, &self.parameters);
-        for report in self.reports.iter() {
-            report.places.iter().for_each(|(at, _)| self.places.place_mut(*at).tally = Tally::default());
+        self.opinions.rebuild(self.reports.iter(), at_ms, &self.parameters);
+        self.reports.weigh_reporters(&self.opinions, self.places.len(), &self.parameters);
+        for (_, place, _) in self.opinions.iter() {
+            self.places.place_mut(place).tally = OwnTally::default();
         }
-        for report in self.reports.iter() {
-            let credibility = self.reports.reporter(report.reporter).credibility;
-            let weight = report.weight(credibility, at_ms, &self.parameters);
-            for (at, share) in &report.places {
-                self.places.place_mut(*at).tally.add(i32::from(report.value), part(weight, *share));
-            }
+        for (reporter, place, opinion) in self.opinions.iter() {
+            let reporter = self.reports.reporter(reporter);
+            self.places.place_mut(place).tally.add(opinion, reporter.credibility, reporter.trusted);
         }
-        for report in self.reports.iter() {
-            report.places.iter().for_each(|(at, _)| publish(&self.table, self.places.place(*at), at_ms));
+        for (_, place, _) in self.opinions.iter() {
+            publish(&self.table, self.places.place(place), at_ms);
         }
     }
 }
@@ -340,24 +359,22 @@ impl ExperienceReader {
         let aged = |amount| aged(amount, known.reference_ms, now_ms, self.parameters.half_life_ms);
         Own {
             familiarity: known.familiarity,
-            reports: known.tally.voters,
-            positive_nv: aged(known.tally.positive),
-            negative_nv: aged(known.tally.negative),
+            first_seen_ms: known.first_ms,
+            reporters: known.tally.reporters,
+            accusers: known.tally.accusers,
+            trusted_accusers: known.tally.trusted_accusers,
+            positive_nv: aged(known.tally.weights.positive),
+            negative_nv: aged(known.tally.weights.negative),
         }
     }
 }
 
 /// Shows readers how a subject stands.
 fn publish(table: &Table<Known>, place: &Place, reference_ms: u64) {
-    if place.sightings == 0 && place.tally.voters == 0 {
+    if place.sightings == 0 && place.tally.reporters == 0 {
         table.remove(&place.subject);
     } else {
         let familiarity = familiarity::familiarity(place.sightings);
-        table.set(&place.subject, Known { familiarity, tally: place.tally, reference_ms });
+        table.set(&place.subject, Known { familiarity, first_ms: place.first_ms, tally: place.tally, reference_ms });
     }
-}
-
-/// A share of a report's weight, in nano-votes. A weight is at most four votes (R5): 32 bits, and 30.
-fn part(weight_nv: u64, share: Share) -> u64 {
-    (weight_nv * u64::from(share)) >> 30
 }

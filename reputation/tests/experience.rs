@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ostrakon_ledger::{Subject, Tag};
 use ostrakon_reputation::{
-    Book, Experience, Memory, Own, Parameters, Report, Snapshot, Standing, Viewpoint, Weighing, standing,
+    Book, Experience, Memory, Own, Parameters, Report, Respect, Snapshot, Standing, Viewpoint, Weighing, standing,
 };
 use proptest::prelude::*;
 
@@ -40,7 +40,7 @@ fn trusting(reporters: &[Subject]) -> Followed {
 
 impl Followed {
     fn sight(&mut self, subjects: &[Subject]) {
-        self.experience.sight(self.rows, subjects);
+        self.experience.sight(self.rows, NOW_MS, subjects);
         self.rows += 1;
     }
 
@@ -57,7 +57,8 @@ impl Followed {
     }
 
     fn judged(&self, subjects: &[Subject]) -> Standing {
-        standing(&no_votes(), &self.experience.reader(), subjects, NOW_MS)
+        let respects: Vec<Respect<'_>> = subjects.iter().map(Respect::Proven).collect();
+        standing(&no_votes(), &self.experience.reader(), &respects, NOW_MS)
     }
 }
 
@@ -91,7 +92,7 @@ fn a_stranger_in_the_house_answers_before_the_house() {
     assert!((428_571_000..428_572_000).contains(&weights[0]) && weights[1..] == [1_000_000_000; 2], "{weights:?}");
     // So a single report about a newcomer does not make a known server's standing bad (decision 7: confidence over 700).
     let parts = experience.judged(&subjects).parts;
-    assert!(parts[0].1.confidence < 700 && parts[1].1.confidence > 700, "{parts:?}");
+    assert!(parts[0].score.confidence < 700 && parts[1].score.confidence > 700, "{parts:?}");
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn a_record_is_worth_more_than_none_and_less_than_trust() {
     (0..500).for_each(|_| experience.sight(&[peer("any")]));
     let proven = weight_of_next(&mut experience, 201);
     assert!((440_000_000..450_000_000).contains(&proven), "{proven}");
-    let confidence = experience.judged(&[peer("new201")]).parts[0].1.confidence;
+    let confidence = experience.judged(&[peer("new201")]).parts[0].score.confidence;
     assert!(confidence < 700, "one user alone closes no door: {confidence}");
 }
 
@@ -134,16 +135,100 @@ fn the_oldest_messages_are_forgotten_and_what_is_seen_again_counts_from_there() 
     let memory = Memory { rows: 4, subjects: 3, reports: 2 };
     let mut experience = Experience::with_memory(Parameters::default(), BTreeSet::new(), memory);
     let familiar = |experience: &Experience, name: &str| experience.reader().own(&peer(name), NOW_MS).familiarity;
-    (0..3).for_each(|row| experience.sight(row, &[peer("a")]));
+    (0..3).for_each(|row| experience.sight(row, row, &[peer("a")]));
     assert_eq!(familiar(&experience, "a"), 2);
-    experience.sight(3, &[peer("b"), peer("c")]);
+    experience.sight(3, 3, &[peer("b"), peer("c")]);
     assert_eq!(["a", "b", "c"].map(|name| familiar(&experience, name)), [2, 1, 1]);
-    experience.sight(4, &[peer("d")]);
+    experience.sight(4, 4, &[peer("d")]);
     assert_eq!(["a", "b", "d"].map(|name| familiar(&experience, name)), [0, 1, 1], "three subjects, the latest");
     experience.forget_sightings(4);
     assert_eq!(["b", "c", "d"].map(|name| familiar(&experience, name)), [0, 0, 1]);
     experience.catch_up(9);
     assert_eq!(familiar(&experience, "d"), 0, "four rows, the latest");
+}
+
+#[test]
+fn all_that_one_reporter_says_about_a_subject_is_one_vote() {
+    let (grump, happy) = (account(1), account(2));
+    let mut experience = trusting(&[]);
+    let subject = [peer("big")];
+    let mut after = |n: u8, reporter: &Subject, value: i8| {
+        experience.report(n, reporter, &subject, value);
+        let own = experience.own(&subject[0]);
+        (own.negative_nv, own.positive_nv, own.reporters, own.accusers)
+    };
+    let once = after(0, &grump, -100);
+    assert_eq!(once, (300_000_000 - 1, 0, 1, 1));
+    for n in 1..10 {
+        assert_eq!(after(n, &grump, -100), once, "the same again");
+    }
+    // Half of what it reports is wanted: the same vote, split.
+    let split = (10..20).map(|n| after(n, &grump, 100)).last().unwrap();
+    assert!(split.0 + split.1 <= once.0 && split.0.abs_diff(split.1) <= 1 && (split.2, split.3) == (1, 0), "{split:?}");
+    let both = after(20, &happy, 100);
+    assert_eq!((both.1, both.2, both.3), (split.1 + once.0, 2, 0));
+}
+
+#[test]
+fn one_account_alone_establishes_nothing_about_other_reporters() {
+    // Ninety reports of one judge are one judgement: who contradicts it loses as much as by one report.
+    let (liar, honest) = (account(1), account(2));
+    let weight_after = |reports: u8| {
+        let mut experience = trusting(&[]);
+        let subject = [peer("good")];
+        (0..reports).for_each(|n| experience.report(n, &liar, &subject, -100));
+        experience.report(100, &honest, &subject, 100);
+        (0..600).for_each(|_| experience.sight(&[peer("any")]));
+        experience.own(&subject[0]).positive_nv
+    };
+    assert_eq!(weight_after(8), weight_after(1));
+}
+
+#[test]
+fn what_speaks_against_a_name_counts_against_who_claims_it_and_what_speaks_for_it_does_not() {
+    let moderator = account(0);
+    let mut experience = trusting(std::slice::from_ref(&moderator));
+    let (liked, bad) = (peer("liked"), peer("bad"));
+    let claim = |n: u8| Subject::Claim(Tag([n; 32]));
+    experience.report(1, &moderator, std::slice::from_ref(&liked), 100);
+    experience.report(2, &moderator, std::slice::from_ref(&bad), -100);
+    experience.report(3, &moderator, &[claim(3)], -100);
+    let judged = |claimed: Subject, named: &Subject| {
+        let respect = Respect::Claimed { claim: &claimed, named: Some(named) };
+        let Standing { total, parts } = standing(&no_votes(), &experience.experience.reader(), &[respect], NOW_MS);
+        (total, parts[0].score.score, parts[0].accusers)
+    };
+    assert_eq!(judged(claim(1), &liked), (-500, 0, 0), "a stranger who says a liked name");
+    let proven = experience.judged(std::slice::from_ref(&bad));
+    assert_eq!(judged(claim(1), &bad), (proven.total, proven.parts[0].score.score, 3));
+    assert!(judged(claim(3), &liked).0 < -1000, "what the claim itself has earned counts");
+    assert!(experience.judged(&[liked]).total > 1000, "and not for the name");
+}
+
+#[test]
+fn who_does_not_say_stands_no_better_than_a_stranger() {
+    let experience = trusting(&[]);
+    let stranger = experience.judged(&[peer("a"), account(1), account(2), account(3)]).total;
+    let silent = [Respect::Proven(&peer("a")), Respect::Missing, Respect::Missing, Respect::Missing];
+    let silent = standing(&no_votes(), &experience.experience.reader(), &silent, NOW_MS);
+    assert_eq!(silent.total, stranger);
+}
+
+#[test]
+fn the_first_message_that_is_remembered_is_known_by_its_time() {
+    let memory = Memory { rows: 4, subjects: 3, reports: 2 };
+    let mut experience = Experience::with_memory(Parameters::default(), BTreeSet::new(), memory);
+    let first = |experience: &Experience, name: &str| experience.reader().own(&peer(name), NOW_MS).first_seen_ms;
+    for (row, names) in [["a", "b"], ["a", "a"], ["b", "b"], ["a", "b"]].iter().enumerate() {
+        experience.sight(row as u64, 100 + row as u64, &names.map(peer));
+    }
+    assert_eq!(["a", "b", "c"].map(|name| first(&experience, name)), [100, 100, 0]);
+    experience.forget_sightings(1);
+    assert_eq!(["a", "b"].map(|name| first(&experience, name)), [101, 102]);
+    experience.forget_sightings(2);
+    assert_eq!(["a", "b"].map(|name| first(&experience, name)), [103, 102]);
+    experience.forget_sightings(4);
+    assert_eq!(["a", "b"].map(|name| first(&experience, name)), [0, 0]);
 }
 
 proptest! {
@@ -192,7 +277,7 @@ proptest! {
                 whole.drop_reports_before(first as u64, weighing);
             }
             match said {
-                None => whole.sight(row as u64, &subjects(row)),
+                None => whole.sight(row as u64, 7 * row as u64, &subjects(row)),
                 Some((reporter, good)) => {
                     let familiarity = whole.familiarity(&subjects(row));
                     let subjects = subjects(row).into_iter().zip(familiarity).collect();
@@ -213,7 +298,7 @@ proptest! {
             again.report(*row, report.clone());
         }
         for row in (first..rows.len()).filter(|row| rows[*row].is_none()) {
-            again.sight(row as u64, &subjects(row));
+            again.sight(row as u64, 7 * row as u64, &subjects(row));
         }
         again.catch_up(rows.len() as u64);
         prop_assert!(again.to_bytes() == whole.to_bytes());

@@ -4,13 +4,16 @@ mod content;
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use ostrakon_ledger::{PeerName, Subject};
+use ostrakon_ledger::{Subject, SubjectKind};
 use ostrakon_policies::{Opinion, Verdict};
 use serde::{Deserialize, Serialize};
 
 pub use content::ContentDigest;
 
-use crate::{envelope::Kind, error::Error};
+use crate::{
+    envelope::{ClaimedBy, Host, Kind, Proof},
+    error::Error,
+};
 
 /// Names a decision, and with it the message: BLAKE3 keyed with a secret of the node's over flow, peer and message id,
 /// so that the same message is found again and a stranger can neither guess nor confirm one.
@@ -32,12 +35,12 @@ const CHECK: [u8; 1] = [0xff];
 impl DecisionId {
     /// The id of the decision on message `id` from `peer`, under this node's `key`. What an adapter asks never has the
     /// id of a message that a peer signed, whatever it calls it.
-    pub fn of(key: &[u8; 32], flow: Flow, peer: &PeerName, id: &str) -> Self {
+    pub fn of(key: &[u8; 32], flow: Flow, peer: &str, id: &str) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(key);
         if flow == Flow::Check {
             hasher.update(&CHECK);
         }
-        hasher.update(peer.as_str().as_bytes()).update(&[0]).update(id.as_bytes());
+        hasher.update(peer.as_bytes()).update(&[0]).update(id.as_bytes());
         let mut bytes = [0; 16];
         hasher.finalize_xof().fill(&mut bytes);
         Self(bytes)
@@ -118,6 +121,15 @@ impl<'de> Deserialize<'de> for DecisionId {
     }
 }
 
+/// What a message claimed without proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// What each `claim:` among the subjects is one of, in their order.
+    pub of: Vec<SubjectKind>,
+    /// Who claims it.
+    pub by: ClaimedBy,
+}
+
 /// What is kept of a decision. Accounts, networks and contents stand under a keyed hash ([`Subject`]); recipients are
 /// only counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -127,9 +139,18 @@ pub struct Decision {
     /// When it was made, Unix milliseconds.
     pub at_ms: u64,
     /// The sending server.
-    pub peer: PeerName,
+    pub peer: Host,
+    /// How it had shown that.
+    #[serde(default)]
+    pub peer_proof: Proof,
+    /// How the sender's domain was proven.
+    #[serde(default)]
+    pub sender_proof: Proof,
     /// Everything the message was judged by, the peer first.
     pub subjects: Vec<Subject>,
+    /// Which of the subjects are claims, and whose.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claims: Option<Claims>,
     /// What kind of message it was.
     pub kind: Kind,
     /// Its length in bytes.
@@ -191,6 +212,14 @@ pub struct Answer<'a> {
     confidence: i64,
     standing: i32,
     newcomer: bool,
+    proven: Proven,
+}
+
+/// Which identities were proven.
+#[derive(Debug, Serialize)]
+struct Proven {
+    peer: bool,
+    sender: bool,
 }
 
 impl<'a> From<&'a Decision> for Answer<'a> {
@@ -204,6 +233,7 @@ impl<'a> From<&'a Decision> for Answer<'a> {
             confidence: decision.confidence,
             standing: decision.standing,
             newcomer: decision.newcomer,
+            proven: Proven { peer: decision.peer_proof.is_proof(), sender: decision.sender_proof.is_proof() },
         }
     }
 }

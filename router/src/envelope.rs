@@ -16,15 +16,18 @@ mod identity;
 mod inquiry;
 mod message;
 mod named;
+mod proof;
 mod values;
 
 pub use draft::Draft;
 pub use error::{EnvelopeError, RequestError, ValueError};
 pub(crate) use header::CLOCK_SKEW_MAX;
 pub use header::{Content, MessageHeader};
+pub use identity::Host;
 pub use inquiry::{CheckRequest, Feedback, Inquiry, ReportKind, Subjects};
 pub use message::{SignedEnvelope, SignedMessage, VerifiedEnvelope, VerifiedMessage};
 pub use named::named;
+pub use proof::{ClaimedBy, Identity, Proof};
 pub use values::{Address, Kind, MediaType, MessageId, Thread};
 
 /// The DSSE payload type of a message envelope.

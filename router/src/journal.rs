@@ -352,7 +352,7 @@ impl Journal {
 /// What a row of the log teaches: a decision is a sighting of its subjects, a report is a vote on them.
 fn learn(experience: &mut Experience, row: u64, lesson: stage::Lesson) {
     match lesson {
-        stage::Lesson::Sighting(decision) => experience.sight(row, &decision.subjects),
+        stage::Lesson::Sighting(decision) => experience.sight(row, decision.at_ms, &decision.subjects),
         stage::Lesson::Report(report) => {
             let familiarity = report.familiarity.into_iter().chain(std::iter::repeat(0));
             let report = ExperienceReport {

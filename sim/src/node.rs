@@ -66,6 +66,9 @@ pub struct CheckRequest {
     pub id: String,
     /// Domain of the sending server.
     pub peer: String,
+    /// How it has shown that, if it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_proof: Option<&'static str>,
     /// The sender's address, empty for a bounce.
     pub sender: String,
     /// Local recipients.

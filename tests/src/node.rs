@@ -255,13 +255,13 @@ impl TestNode {
         note.as_str().unwrap().lines().nth(1).unwrap().parse().unwrap()
     }
 
-    /// Asks for the verdict on a small mail from `peer`.
+    /// Asks for the verdict on a small mail from `peer`, which has proven that it is that server.
     pub fn check(&self, id: &str, peer: &str) -> Value {
         let sender = format!("someone@{peer}");
         let answer = self.post(
             "/v1/check",
-            &json!({ "id": id, "peer": peer, "sender": sender, "recipients": ["user@node.example"], "kind": "mail",
-                     "size": 1000 }),
+            &json!({ "id": id, "peer": peer, "peer_proof": "dns", "sender": sender, "recipients": ["user@node.example"],
+                     "kind": "mail", "size": 1000 }),
         );
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.body

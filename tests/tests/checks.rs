@@ -83,7 +83,7 @@ fn reports_move_the_standing_of_what_comes_after() {
     assert!(after["standing"].as_i64() < before["standing"].as_i64(), "{before} {after}");
     assert!(after["score"].as_i64().unwrap() < -500, "{after}");
     let explained = node.get("/v1/subjects/peer:spam.example").body;
-    assert_eq!(explained["own"]["reports"], json!(2), "{explained}");
+    assert_eq!(explained["own"]["reporters"], json!(2), "{explained}");
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn reports_and_sightings_are_the_same_after_a_restart() {
         );
     }
     let own = |node: &TestNode| -> Vec<Value> {
-        (0..7).map(|n| node.get(&format!("/v1/subjects/peer:p{n}.example")).body["own"]["reports"].clone()).collect()
+        (0..7).map(|n| node.get(&format!("/v1/subjects/peer:p{n}.example")).body["own"]["reporters"].clone()).collect()
     };
     let before = own(&node);
     node.kill();
@@ -113,7 +113,7 @@ fn a_question_that_cannot_be_read_is_refused_and_says_which_field() {
     let good = json!({ "id": "m", "peer": "a.example", "sender": "a@a.example", "recipients": ["b@node.example"],
                        "kind": "mail", "size": 1 });
     for (field, value) in [
-        ("peer", json!("not a domain")),
+        ("peer_proof", json!("signature")),
         ("recipients", json!([])),
         ("kind", json!("telegram")),
         ("size", json!(-1)),

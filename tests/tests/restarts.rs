@@ -101,7 +101,7 @@ fn a_report_weighs_what_it_did_when_its_decision_is_gone() {
     node.reconfigure("trusted_reporters = []", "trusted_reporters = [\"abuse@node.example\"]");
     node.serve();
     let check = |n: usize| {
-        let question = json!({ "id": format!("m{n}"), "peer": "house.example", "sender": format!("u{n}@house.example"),
+        let question = json!({ "id": format!("m{n}"), "peer": "house.example", "peer_proof": "dns", "sender": format!("u{n}@house.example"),
                                "recipients": ["user@node.example"], "kind": "mail", "size": 1 });
         node.post("/v1/check", &question).body["decision_id"].clone()
     };
@@ -110,7 +110,7 @@ fn a_report_weighs_what_it_did_when_its_decision_is_gone() {
     assert_eq!(node.post("/v1/feedback", &report).status, 200);
     let against_house = |node: &TestNode| {
         let own = node.get("/v1/subjects/peer:house.example").body["own"].clone();
-        (own["reports"].clone(), own["negative_nv"].as_u64().unwrap())
+        (own["reporters"].clone(), own["negative_nv"].as_u64().unwrap())
     };
     let before = against_house(&node);
     // Forty messages before: s = 1/6, and the stranger's account answers in full: (½ + 1/6) / (½ + 1) of a vote.

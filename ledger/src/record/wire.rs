@@ -143,7 +143,7 @@ impl TryFrom<VoteWire<'_>> for Record {
         Ok(Record {
             header: wire.header()?,
             body: Body::Vote(Vote {
-                subject: Subject::new(wire.subject.kind.parse()?, wire.subject.id)?,
+                subject: Subject::of_record(wire.subject.kind, wire.subject.id)?,
                 value: wire.value,
                 category: wire.category.parse()?,
                 cast_at_ms,

@@ -16,8 +16,14 @@ const INLINE: usize = 34;
 const ALIGN: usize = 8;
 
 /// The kinds in the order of their codes.
-const KINDS: [SubjectKind; 5] =
-    [SubjectKind::Peer, SubjectKind::Domain, SubjectKind::Account, SubjectKind::Net, SubjectKind::Content];
+const KINDS: [SubjectKind; 6] = [
+    SubjectKind::Peer,
+    SubjectKind::Domain,
+    SubjectKind::Account,
+    SubjectKind::Net,
+    SubjectKind::Content,
+    SubjectKind::Claim,
+];
 
 /// An immutable table of subjects with the numbers 0..n.
 pub(crate) struct NameTable {
@@ -195,7 +201,8 @@ pub(crate) fn kind_of(code: u8) -> Option<SubjectKind> {
 pub(crate) fn bytes_of(subject: &Subject) -> &[u8] {
     match subject {
         Subject::Peer(name) | Subject::Domain(name) => name.as_str().as_bytes(),
-        Subject::Account(Tag(tag)) | Subject::Net(Tag(tag)) | Subject::Content(Tag(tag)) => tag,
+        Subject::Account(Tag(tag)) | Subject::Net(Tag(tag)) => tag,
+        Subject::Content(Tag(tag)) | Subject::Claim(Tag(tag)) => tag,
     }
 }
 
@@ -214,6 +221,7 @@ pub(crate) fn subject_of(kind: SubjectKind, bytes: &[u8]) -> Option<Subject> {
         SubjectKind::Account => Subject::Account(tag()?),
         SubjectKind::Net => Subject::Net(tag()?),
         SubjectKind::Content => Subject::Content(tag()?),
+        SubjectKind::Claim => Subject::Claim(tag()?),
     })
 }
 
@@ -233,6 +241,7 @@ mod tests {
                     Subject::Account(tag(i)),
                     Subject::Net(tag(i)),
                     Subject::Content(tag(i)),
+                    Subject::Claim(tag(i)),
                 ]
             })
             .collect()

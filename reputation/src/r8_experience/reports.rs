@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use ahash::RandomState;
 use ostrakon_ledger::Subject;
 
-use crate::ballots::X_PER_MILLIONTH;
+use super::opinions::{Opinions, Sides};
 use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::r3_budget;
 use crate::r4_consistency::{Population, Record, judgement};
-use crate::r5_decay::{Decay, aged};
-use crate::tally::{Tally, weight};
+use crate::r5_decay::aged;
 
 /// A report about a message, as held.
 #[derive(Debug, Clone)]
@@ -27,13 +26,8 @@ pub(super) struct LiveReport {
 
 impl LiveReport {
     /// |x| at the reference time, in millionths.
-    fn size(&self, reference_ms: u64, half_life_ms: Option<u64>) -> u64 {
+    pub(super) fn size(&self, reference_ms: u64, half_life_ms: Option<u64>) -> u64 {
         aged(u64::from(self.value.unsigned_abs()) * 10_000, self.at_ms, reference_ms, half_life_ms)
-    }
-
-    /// What it weighs on a subject that answers in full, in nano-votes.
-    pub(super) fn weight(&self, credibility: Share, reference_ms: u64, p: &Parameters) -> u64 {
-        weight(credibility, X_PER_MILLIONTH * self.size(reference_ms, p.half_life_ms))
     }
 }
 
@@ -57,7 +51,7 @@ pub(super) struct Reports {
     free: Vec<u32>,
     reports_max: usize,
     /// A tally per place, all zero between recomputations.
-    scratch: Vec<Tally>,
+    scratch: Vec<Sides>,
 }
 
 impl Reports {
@@ -150,39 +144,34 @@ impl Reports {
     }
 
     /// R3 and R4 anew from the live reports alone: trusted reporters judge at full weight, the others at `own_judge`
-    /// times their consistency of the round before. What is judged is the report, so its subjects count alike here.
-    pub(super) fn weigh_reporters(&mut self, places: usize, reference_ms: u64, p: &Parameters) {
+    /// times their consistency of the round before. What is judged is what a reporter says about a subject, without what
+    /// it says itself; a message's subjects count alike here.
+    pub(super) fn weigh_reporters(&mut self, opinions: &Opinions, places: usize, p: &Parameters) {
         let judge_base = from_millionths(p.own_judge);
         let k_c_nv = p.k_c_nv();
-        let decay = Decay { at_ms: reference_ms, half_life_ms: p.half_life_ms };
         self.reporters.iter_mut().for_each(|reporter| reporter.consistency = ONE);
         let tallies = &mut self.scratch;
-        tallies.resize(places, Tally::default());
+        tallies.resize(places, Sides::default());
         let mut records = vec![Record::default(); self.reporters.len()];
         for _ in 0..p.rounds {
             let judge = |reporter: &Reporter| {
                 if reporter.trusted { ONE } else { times(judge_base, reporter.consistency) }
             };
             let judges: Vec<Share> = self.reporters.iter().map(judge).collect();
-            let own = |report: &LiveReport| report.weight(judges[report.reporter as usize], reference_ms, p);
-            for report in self.live.values() {
-                let weight = own(report);
-                report.places.iter().for_each(|(at, _)| tallies[*at as usize].add(i32::from(report.value), weight));
+            for (reporter, place, opinion) in opinions.iter() {
+                tallies[place as usize].add(opinion.vote().weights(judges[reporter as usize]));
             }
             records.fill(Record::default());
-            for report in self.live.values() {
-                let weight = own(report);
-                let age = decay.left(report.at_ms);
-                for (at, _) in &report.places {
-                    let mut others = tallies[*at as usize];
-                    others.remove(i32::from(report.value), weight);
-                    let record = &mut records[report.reporter as usize];
-                    record.judge(report.value > 0, age, judgement(others.positive, others.negative, k_c_nv), 0);
-                }
+            for (reporter, place, opinion) in opinions.iter() {
+                let vote = opinion.vote();
+                let mut others = tallies[place as usize];
+                others.remove(vote.weights(judges[reporter as usize]));
+                let judgement = judgement(others.positive, others.negative, k_c_nv);
+                let record = &mut records[reporter as usize];
+                record.judge(true, vote.positive as u32, judgement, 0);
+                record.judge(false, vote.negative as u32, judgement, 0);
             }
-            for report in self.live.values() {
-                report.places.iter().for_each(|(at, _)| tallies[*at as usize] = Tally::default());
-            }
+            opinions.iter().for_each(|(_, place, _)| tallies[place as usize] = Sides::default());
             // Where many are found to lie, whoever nothing is known about is believed less.
             let ordinary = || self.reporters.iter().zip(&records).filter(|(reporter, _)| !reporter.trusted);
             let mut population = Population::default();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use ostrakon_ledger::{PeerName, Subject, Tag};
-use ostrakon_reputation::{Book, Experience, Parameters, Report, Snapshot, Viewpoint, standing};
+use ostrakon_reputation::{Book, Experience, Parameters, Report, Respect, Snapshot, Viewpoint, standing};
 
 pub(crate) struct Mail {
     subjects: Vec<Subject>,
@@ -144,11 +144,12 @@ fn at_ms(i: usize) -> u64 {
 
 impl Judge for R8 {
     fn standing(&self, i: usize, mail: &Mail) -> i32 {
-        standing(&self.ledger, &self.experience.reader(), &mail.subjects, at_ms(i)).total
+        let respects: Vec<Respect<'_>> = mail.subjects.iter().map(Respect::Proven).collect();
+        standing(&self.ledger, &self.experience.reader(), &respects, at_ms(i)).total
     }
 
-    fn sight(&mut self, _: usize, mail: &Mail) {
-        self.experience.sight(self.rows, &mail.subjects);
+    fn sight(&mut self, i: usize, mail: &Mail) {
+        self.experience.sight(self.rows, at_ms(i), &mail.subjects);
         self.rows += 1;
     }
 

@@ -26,8 +26,10 @@ impl ContentDigest {
         let Inquiry {
             id: _,
             peer,
+            peer_proof,
             sender,
             sender_domain,
+            sender_proof,
             recipients,
             kind,
             size,
@@ -38,7 +40,7 @@ impl ContentDigest {
             signed,
         } = inquiry;
         let mut digest = Digester::new(key);
-        digest.text(peer.as_str()).text(sender);
+        digest.text(peer.as_str()).text(peer_proof.as_str()).text(sender).text(sender_proof.as_str());
         digest.option(sender_domain.as_ref().map(|domain| domain.as_str().as_bytes()));
         let mut sorted: Vec<&str> = recipients.iter().map(|recipient| recipient.as_str()).collect();
         sorted.sort_unstable();
@@ -130,7 +132,9 @@ mod tests {
         };
         for (field, value) in [
             ("peer", json!("b.example")),
+            ("peer_proof", json!("dns")),
             ("sender", json!("b@a.example")),
+            ("sender_proof", json!("dkim")),
             ("sender_domain", json!("c.example")),
             ("recipients", json!(["u@node.example"])),
             ("recipients", json!(["u@node.example", "w@node.example"])),

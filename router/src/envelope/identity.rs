@@ -1,92 +1,180 @@
-//! One form for each identifier, whatever protocol and spelling it came in: equal things get equal subjects.
+//! One form for each identifier, whatever protocol and spelling it came in: equal things get equal subjects, facts and
+//! limit keys.
 //!
 //! | protocol | sender | domain | account |
 //! |---|---|---|---|
-//! | mail | `Ann@Example.ORG` | `example.org` | `ann@example.org` |
+//! | mail | `Ann+news@Example.ORG`, `<ann@example.org>` | `example.org` | `ann@example.org` |
+//! | mail | `ann@[IPv6:2001:db8::7]` | `[2001:db8::/64]` | `ann@[2001:db8::/64]` |
 //! | XMPP | `ann@example.org/phone` | `example.org` | `ann@example.org` |
 //! | Matrix | `@ann:example.org:8448` | `example.org` | `ann@example.org` |
 //! | fediverse | `@ann@example.org`, `acct:ann@example.org` | `example.org` | `ann@example.org` |
 //! | ActivityPub | `https://example.org/users/Ann` | `example.org` | `https://example.org/users/Ann` |
 //! | anything else | `Ann` | none | `ann` |
+//!
+//! The other side chooses most of these, so no text is refused.
 
-use std::net::IpAddr;
+mod host;
+mod network;
 
-use ostrakon_ledger::PeerName;
+pub use host::Host;
+use host::authority;
+pub(crate) use network::network_key;
 
+/// Longest local part or path that is told apart, in bytes: SMTP allows 64, XMPP 1023 for what nobody types.
+const LOCAL_BYTES_MAX: usize = 512;
 /// Schemes that only say how to reach the address behind them.
 const SCHEMES: [&str; 5] = ["acct:", "mailto:", "xmpp:", "sip:", "sips:"];
 
-/// The domain that an address belongs to, if it names one.
-pub(super) fn domain_of(address: &str) -> Option<PeerName> {
-    split(address).map(|(_, domain)| domain)
+/// How addresses are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    /// Mail: the domain stands behind the last `@`, and what follows a `+` in the local part is the receiver's own.
+    Mail,
+    /// Other messages: an XMPP resource may follow the domain, and `+` is a letter.
+    Chat,
+    /// A user of whom the protocol is not known: as in chats, but without what follows a `+`, so that nobody is many.
+    User,
 }
 
-/// The normal form of an address.
-pub(super) fn account_key(address: &str) -> String {
-    match split(address) {
-        Some((Local::Path(path), domain)) => format!("https://{domain}{path}"),
-        Some((Local::Name(name), domain)) => format!("{}@{domain}", name.to_lowercase()),
-        None => address.trim().to_lowercase(),
+/// An address in its normal form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// The normal form; empty for the null sender.
+    pub(crate) key: String,
+    /// The domain that it belongs to, if it names one.
+    pub(crate) domain: Option<Host>,
+}
+
+impl Account {
+    /// The normal form of `address`.
+    pub(crate) fn parse(address: &str, syntax: Syntax) -> Self {
+        let text = bare(address);
+        if let Some(account) = actor(text) {
+            return account;
+        }
+        let split = if text.starts_with('@') { handle(text) } else { split(text, syntax) };
+        let Some((local, host)) = split else { return Self { key: shown(text, LOCAL_BYTES_MAX), domain: None } };
+        let local = match syntax {
+            Syntax::Chat => local,
+            Syntax::Mail | Syntax::User => without_tag(unquoted(local)),
+        };
+        let key = format!("{}@{host}", shown(local, LOCAL_BYTES_MAX));
+        Self { key, domain: Some(host) }
     }
 }
 
-/// The normal form of a network: an IP address or prefix in its canonical spelling (host bits cleared, IPv4 inside IPv6
-/// taken out), anything else in lower case.
-pub(super) fn network_key(network: &str) -> String {
-    let text = network.trim();
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let Ok(given) = address.parse::<IpAddr>() else { return text.to_lowercase() };
-    let canonical = given.to_canonical();
-    let mapped_bits = if given.is_ipv6() && canonical.is_ipv4() { 96 } else { 0 };
-    let Some(prefix) = prefix else { return canonical.to_string() };
-    let bits_max = if canonical.is_ipv4() { 32 } else { 128 };
-    match prefix.parse::<u32>().ok().and_then(|bits| bits.checked_sub(mapped_bits)).filter(|bits| *bits <= bits_max) {
-        Some(bits) => format!("{}/{bits}", masked(canonical, bits)),
-        None => text.to_lowercase(),
+/// An actor's address: case matters in its path, a fragment names one of its keys.
+fn actor(text: &str) -> Option<Account> {
+    let rest = strip_prefix_ci(text, "https://").or_else(|| strip_prefix_ci(text, "http://"))?;
+    let (authority, path) = authority(rest);
+    let host = Host::parse(authority.rsplit_once('@').map_or(authority, |(_user, host)| host));
+    if host.as_str().is_empty() {
+        return None;
     }
+    let path = path.split('#').next().unwrap_or_default();
+    let path: String = printable(cut(path, LOCAL_BYTES_MAX)).collect();
+    let path = if path == "/" { "" } else { path.trim_end() };
+    Some(Account { key: format!("https://{host}{path}"), domain: Some(host) })
 }
 
-fn masked(address: IpAddr, bits: u32) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => IpAddr::from((v4.to_bits() & u32::MAX.checked_shl(32 - bits).unwrap_or(0)).to_be_bytes()),
-        IpAddr::V6(v6) => IpAddr::from((v6.to_bits() & u128::MAX.checked_shl(128 - bits).unwrap_or(0)).to_be_bytes()),
-    }
+/// `@name@server` and `@name:server`.
+fn handle(text: &str) -> Option<(&str, Host)> {
+    let handle = text.strip_prefix('@')?;
+    let (name, server) = handle.rsplit_once('@').or_else(|| handle.split_once(':'))?;
+    let name = name.trim();
+    let host = Host::parse(server);
+    (!name.is_empty() && !name.starts_with('@') && !host.as_str().is_empty()).then_some((name, host))
 }
 
-enum Local<'a> {
-    /// A user name; case does not matter in any protocol that has one.
-    Name(&'a str),
-    /// A path of an actor's address; case matters.
-    Path(&'a str),
-}
-
-fn split(address: &str) -> Option<(Local<'_>, PeerName)> {
-    let text = address.trim();
-    if let Some(rest) = strip_http(text) {
-        let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-        return host(authority).map(|domain| (Local::Path(path), domain));
-    }
-    let text = SCHEMES.iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
-    if let Some(handle) = text.strip_prefix('@') {
-        let (name, server) = handle.split_once('@').or_else(|| handle.split_once(':'))?;
-        return host(server).filter(|_| !name.is_empty()).map(|domain| (Local::Name(name), domain));
-    }
-    // The first @ that is followed by a domain: an XMPP resource may hold further ones, a quoted local part earlier ones.
-    text.match_indices('@').find_map(|(at, _)| {
-        let domain = text[at + 1..].split('/').next()?;
-        PeerName::normalise(domain).ok().map(|domain| (Local::Name(&text[..at]), domain))
-    })
-}
-
-fn strip_http(text: &str) -> Option<&str> {
-    text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))
-}
-
-/// A domain with or without a port behind it.
-fn host(authority: &str) -> Option<PeerName> {
-    let domain = match authority.rsplit_once(':') {
-        Some((domain, port)) if port.parse::<u16>().is_ok() => domain,
-        _ => authority,
+/// The local part and the domain of an address.
+fn split(text: &str, syntax: Syntax) -> Option<(&str, Host)> {
+    let at = |at: usize| {
+        let (local, rest) = (text[..at].trim_end(), &text[at + 1..]);
+        let host = Host::parse(if syntax == Syntax::Mail { rest } else { before_resource(rest) });
+        (!local.is_empty() && !host.as_str().is_empty()).then_some((local, host))
     };
-    PeerName::normalise(domain).ok()
+    // In chats the first @ that is followed by a domain: a resource may hold further ones.
+    let first = || {
+        let mut splits = text.match_indices('@').filter_map(|(found, _)| at(found));
+        splits.find(|(_, host)| !matches!(host, Host::Odd(_)))
+    };
+    let found = if syntax == Syntax::Mail { None } else { first() };
+    found.or_else(|| at(text.rfind('@')?))
 }
+
+/// Without an XMPP resource.
+fn before_resource(text: &str) -> &str {
+    authority(text).0
+}
+
+/// Without angle brackets, a name before them, schemes and source routes.
+fn bare(mut text: &str) -> &str {
+    loop {
+        let shorter = stripped(text);
+        if shorter.len() == text.len() {
+            return text;
+        }
+        text = shorter;
+    }
+}
+
+fn stripped(text: &str) -> &str {
+    let text = text.trim();
+    if let Some(open) = text.strip_suffix('>')
+        && let Some((_name, inside)) = open.rsplit_once('<')
+    {
+        return inside;
+    }
+    if let Some(rest) = SCHEMES.iter().find_map(|scheme| strip_prefix_ci(text, scheme)) {
+        return rest;
+    }
+    // `@relay.example,@other.example:ann@example.org` (RFC 5321 §4.1.2): routes are ignored.
+    match text.split_once(':') {
+        Some((route, rest)) if route.starts_with('@') && rest.contains('@') => rest,
+        _ => text,
+    }
+}
+
+/// `"ann"` is `ann` (RFC 5321 §4.1.2), unless the quotes are needed.
+fn unquoted(local: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".!#$%&'*+-=?^_`{|}~".contains(&byte);
+    match local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) if !inside.is_empty() && inside.bytes().all(plain) => inside,
+        _ => local,
+    }
+}
+
+/// `ann+news` is `ann`.
+fn without_tag(local: &str) -> &str {
+    match local.split_once('+') {
+        Some((name, _tag)) if !name.is_empty() && !name.starts_with('"') => name.trim_end(),
+        _ => local,
+    }
+}
+
+/// In lower case, without control characters, at most `max` bytes.
+fn shown(text: &str, max: usize) -> String {
+    let lower: String = printable(cut(text, max)).collect::<String>().to_lowercase();
+    cut(&lower, max).trim_end().to_owned()
+}
+
+fn printable(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+}
+
+/// The first `max` bytes, or fewer where a character would be cut.
+fn cut(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn strip_prefix_ci<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,16 @@
 //! The question that both flows ask: what is to be judged, in one form.
 
-use ostrakon_ledger::{PeerName, Pepper, Subject};
+use ostrakon_ledger::{Pepper, Subject, SubjectKind};
+use ostrakon_reputation::Respect;
 use serde::{Deserialize, Serialize};
 
 use super::error::{RequestError, ValueError};
 use super::header::{digest, recipients};
+use super::identity::{Account, Host, network_key};
 use super::message::VerifiedMessage;
+use super::proof::{Claimant, ClaimedBy, Identity, Proof, belongs};
 use super::values::{Address, Kind, visible};
-use super::{Limits, REQUEST_BYTES_MAX, identity};
+use super::{Limits, REQUEST_BYTES_MAX};
 
 /// Longest id of a check or a decision in characters.
 const ID_LEN_MAX: usize = 128;
@@ -22,10 +25,16 @@ const COUNT_MAX: u64 = i64::MAX as u64;
 pub struct CheckRequest {
     /// Names the message to the adapter: 1 to 128 visible ASCII characters. The same id gets the same answer.
     pub id: String,
-    /// The sending server's domain.
+    /// The sending server: its domain, or whatever it is called.
     pub peer: String,
-    /// The sender's address, at most 320 bytes; empty for mail without one.
+    /// How the peer has shown that it is that server.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub peer_proof: Proof,
+    /// The sender's address; empty for mail without one.
     pub sender: String,
+    /// How the sender's domain was proven. A proven peer proves senders of its own domain, and of those below it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub sender_proof: Proof,
     /// 1 to 100 addresses.
     pub recipients: Vec<String>,
     /// What it is.
@@ -49,17 +58,25 @@ pub struct CheckRequest {
     pub sender_domain: Option<String>,
 }
 
-/// What is to be judged.
+fn is_none(proof: &Proof) -> bool {
+    !proof.is_proof()
+}
+
+/// What is to be judged. All identities stand there in their normal form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inquiry {
     /// Names it: the adapter's id, or `<peer>/<message id>` for a signed message, since ids are unique per peer only.
     pub id: String,
     /// The sending server.
-    pub peer: PeerName,
-    /// The sender's address as given; may be empty in a check.
+    pub peer: Host,
+    /// How it has shown that.
+    pub peer_proof: Proof,
+    /// The sender's address; empty for the null sender.
     pub sender: String,
     /// The domain that the sender belongs to.
-    pub sender_domain: Option<PeerName>,
+    pub sender_domain: Option<Host>,
+    /// How that was proven.
+    pub sender_proof: Proof,
     /// 1 to 100 addresses.
     pub recipients: Vec<Address>,
     /// What it is.
@@ -78,27 +95,54 @@ pub struct Inquiry {
     pub signed: bool,
 }
 
-/// What the message is judged by in the ledger's terms. Only what is known has a subject.
+/// What the message is judged by in the ledger's terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subjects {
     /// The sending server.
-    pub peer: Subject,
+    pub peer: Identity,
     /// The network it came from.
     pub net: Option<Subject>,
     /// The sender's domain.
-    pub domain: Option<Subject>,
+    pub domain: Option<Identity>,
     /// The sender's account.
-    pub account: Option<Subject>,
+    pub account: Identity,
     /// The content's digest.
     pub content: Option<Subject>,
+    /// Who claims what is not proven.
+    pub claimed_by: ClaimedBy,
 }
 
 impl Subjects {
-    /// The subjects there are, the peer first.
-    pub fn to_vec(&self) -> Vec<Subject> {
-        let Self { peer, net, domain, account, content } = self;
-        let others = [net, domain, account, content].into_iter().flatten();
-        std::iter::once(peer).chain(others).cloned().collect()
+    /// How the message is judged, in the order peer, network, domain, account, content; content that is not given is
+    /// not there, because it would say nothing.
+    pub fn respects(&self) -> Vec<Respect<'_>> {
+        let mut respects = vec![
+            self.peer.respect(),
+            self.net.as_ref().map_or(Respect::Missing, Respect::Proven),
+            self.domain.as_ref().map_or(Respect::Missing, Identity::respect),
+            self.account.respect(),
+        ];
+        respects.extend(self.content.as_ref().map(Respect::Proven));
+        respects
+    }
+
+    /// What reports about the message teach, the peer first; and the kinds of what is a claim among it.
+    pub fn into_parts(self) -> (Vec<Subject>, Vec<SubjectKind>) {
+        let Self { peer, net, domain, account, content, claimed_by: _ } = self;
+        let mut claimed = Vec::new();
+        let mut subjects = Vec::with_capacity(5);
+        let mut add = |kind, subject: Subject| {
+            if matches!(subject, Subject::Claim(_)) {
+                claimed.push(kind);
+            }
+            subjects.push(subject);
+        };
+        add(SubjectKind::Peer, peer.subject);
+        net.into_iter().for_each(|net| add(SubjectKind::Net, net));
+        domain.into_iter().for_each(|domain| add(SubjectKind::Domain, domain.subject));
+        add(SubjectKind::Account, account.subject);
+        content.into_iter().for_each(|content| add(SubjectKind::Content, content));
+        (subjects, claimed)
     }
 }
 
@@ -121,11 +165,16 @@ impl Inquiry {
     /// [`RequestError::Field`] when the network is not a name of one.
     pub fn of_message(message: &VerifiedMessage, network: Option<&str>) -> Result<Self, RequestError> {
         let header = message.header();
+        let peer = Host::from(header.peer.clone());
+        let sender = Sender::of(header.sender.as_str(), header.kind, None);
+        let sender_proof = sender.proven_by(&peer, Proof::Signature, Proof::None);
         Ok(Self {
             id: format!("{}/{}", header.peer, header.id),
-            peer: header.peer.clone(),
-            sender: header.sender.to_string(),
-            sender_domain: identity::domain_of(header.sender.as_str()),
+            peer,
+            peer_proof: Proof::Signature,
+            sender: sender.key,
+            sender_domain: sender.domain,
+            sender_proof,
             recipients: header.recipients.clone(),
             kind: header.kind,
             size: header.content.length,
@@ -137,15 +186,69 @@ impl Inquiry {
         })
     }
 
-    /// The subjects under the federation's pepper.
+    /// The subjects under the federation's pepper. What is not proven is a claim.
     pub fn subjects(&self, pepper: &Pepper) -> Subjects {
-        let account = (!self.sender.is_empty()).then(|| pepper.account(&identity::account_key(&self.sender)));
+        let (peer, proven) = (&self.peer, self.peer_proof.is_proof());
+        let claimant = Claimant::new(pepper, peer, proven, self.network.as_deref());
+        let named = peer.name().cloned().map(Subject::Peer);
+        let sender_proven = self.sender_proof.is_proof();
+        let domain = self.sender_domain.as_ref().map(|domain| {
+            let named = domain.name().cloned().map(Subject::Domain);
+            claimant.identity(sender_proven, SubjectKind::Domain, domain.as_str(), named)
+        });
+        let account = if self.sender.is_empty() {
+            // Bounces of different servers have nothing in common.
+            let null = format!("<>@{peer}");
+            let named = peer.name().map(|_| pepper.account(&null));
+            claimant.identity(proven, SubjectKind::Account, &null, named)
+        } else {
+            let named = domain.as_ref().and_then(|_| self.sender_domain.as_ref()?.name());
+            let named = named.map(|_| pepper.account(&self.sender));
+            claimant.identity(sender_proven, SubjectKind::Account, &self.sender, named)
+        };
         Subjects {
-            peer: Subject::Peer(self.peer.clone()),
+            peer: claimant.identity(proven, SubjectKind::Peer, peer.as_str(), named),
             net: self.network.as_deref().map(|network| pepper.net(network)),
-            domain: self.sender_domain.clone().map(Subject::Domain),
+            domain,
             account,
             content: self.content.map(|digest| pepper.content(&hex::encode(digest))),
+            claimed_by: claimant.by,
+        }
+    }
+}
+
+/// A sender in its normal form.
+struct Sender {
+    key: String,
+    domain: Option<Host>,
+    /// The domain of the address alone.
+    own: Option<Host>,
+}
+
+impl Sender {
+    /// `domain` is what the adapter says that the address belongs to, if it says so.
+    fn of(address: &str, kind: Kind, domain: Option<&str>) -> Self {
+        let Account { mut key, domain: own } = Account::parse(address, kind.syntax());
+        let said = domain.map(Host::parse).filter(|host| !host.as_str().is_empty());
+        if let (None, Some(said), false) = (&own, &said, key.is_empty()) {
+            // A name that means something within its domain only.
+            key = format!("{key}@{said}");
+        }
+        Self { domain: said.or_else(|| own.clone()), key, own }
+    }
+
+    /// What proves the sender's domain, and with it the account: what the adapter says, or else what proves its peer, if
+    /// the domain is the peer's own.
+    fn proven_by(&self, peer: &Host, peer_proof: Proof, said: Proof) -> Proof {
+        let Some(domain) = self.domain.as_ref().and_then(Host::name) else { return Proof::None };
+        // The address has to be the domain's: what proves example.org does not prove ann@example.com.
+        if self.own.as_ref().is_some_and(|own| own.name().is_none_or(|own| !belongs(own, domain))) {
+            return Proof::None;
+        }
+        match peer.name() {
+            _ if said.is_proof() => said,
+            Some(peer) if peer_proof.is_proof() && belongs(domain, peer) => peer_proof,
+            _ => Proof::None,
         }
     }
 }
@@ -153,9 +256,6 @@ impl Inquiry {
 impl TryFrom<CheckRequest> for Inquiry {
     type Error = RequestError;
     fn try_from(request: CheckRequest) -> Result<Self, RequestError> {
-        let name = |field, text: &str| {
-            PeerName::normalise(text).map_err(|fault| RequestError::Field { field, reason: fault.to_string() })
-        };
         let recipients_max = super::RECIPIENTS_MAX;
         if request.recipients.is_empty() || request.recipients.len() > recipients_max {
             return Err(recipients(request.recipients.len(), recipients_max).in_request("recipients"));
@@ -165,24 +265,27 @@ impl TryFrom<CheckRequest> for Inquiry {
                 return Err(ValueError(format!("must be at most {COUNT_MAX}")).in_request(field));
             }
         }
-        if !request.sender.is_empty() {
-            request.sender.parse::<Address>().map_err(|fault| fault.in_request("sender"))?;
-        }
         visible(&request.id, ID_LEN_MAX).map_err(|fault| fault.in_request("id"))?;
         let addresses = request.recipients.into_iter().map(Address::try_from).collect::<Result<_, ValueError>>();
         let content = request.content.as_deref().map(digest).transpose();
+        let network = request.network.as_deref().map(network).transpose()?;
+        let peer = Host::of_peer(&request.peer, network.as_deref());
+        let peer_proof = request.peer_proof.of_peer().map_err(|fault| fault.in_request("peer_proof"))?;
+        // What has no name cannot be proven, whatever is said of it.
+        let peer_proof = peer.name().map_or(Proof::None, |_| peer_proof);
+        let said = request.sender_proof.of_sender().map_err(|fault| fault.in_request("sender_proof"))?;
+        let sender = Sender::of(&request.sender, request.kind, request.sender_domain.as_deref());
         Ok(Self {
             id: request.id,
-            peer: name("peer", &request.peer)?,
-            sender_domain: match &request.sender_domain {
-                Some(domain) => Some(name("sender_domain", domain)?),
-                None => identity::domain_of(&request.sender),
-            },
-            sender: request.sender,
+            sender_proof: sender.proven_by(&peer, peer_proof, said),
+            peer,
+            peer_proof,
+            sender: sender.key,
+            sender_domain: sender.domain,
             recipients: addresses.map_err(|fault| fault.in_request("recipients"))?,
             kind: request.kind,
             size: request.size,
-            network: request.network.as_deref().map(network).transpose()?,
+            network,
             content: content.map_err(|fault| fault.in_request("content"))?,
             links: request.links,
             known_contact: request.known_contact,
@@ -196,7 +299,7 @@ fn network(text: &str) -> Result<String, RequestError> {
         let reason = format!("must be 1 to {NETWORK_BYTES_MAX} bytes without control characters");
         return Err(RequestError::Field { field: "network", reason });
     }
-    Ok(identity::network_key(text))
+    Ok(network_key(text))
 }
 
 fn decode<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, RequestError> {

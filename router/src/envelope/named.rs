@@ -15,6 +15,10 @@ pub fn named(kind: SubjectKind, text: &str, pepper: &Pepper) -> Result<Subject, 
         SubjectKind::Domain => Subject::Domain(name()?),
         SubjectKind::Account => text.parse::<Address>()?.subject(pepper),
         SubjectKind::Net => pepper.net(&network_key(text)),
+        SubjectKind::Claim => {
+            let reason = "a claim has no name but its tag, which the decision on record shows";
+            return Err(ValueError(reason.to_owned()));
+        }
         SubjectKind::Content => {
             let digest = text.to_ascii_lowercase();
             let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());

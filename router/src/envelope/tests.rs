@@ -75,7 +75,7 @@ fn a_signed_message_comes_through() {
     let inquiry = Inquiry::of_message(&verified, Some("192.0.2.77")).expect("an inquiry");
     assert_eq!(inquiry.id, "a.example/0197c348-8800-7909-8909-090909090909");
     assert_eq!((inquiry.size, inquiry.signed, inquiry.content), (11, true, Some(message.header().content.blake3)));
-    assert_eq!(inquiry.sender_domain, Some(name("a.example")));
+    assert_eq!(inquiry.sender_domain, Some(Host::from(name("a.example"))));
 }
 
 /// Cut anywhere, the beginning of a message has the envelope of the whole, or not yet; and what was verified by itself is the
@@ -260,8 +260,9 @@ fn check(json: &Value) -> Result<Inquiry, RequestError> {
 #[test]
 fn a_check_becomes_an_inquiry() {
     let inquiry = check(&check_json()).expect("an inquiry");
-    assert_eq!(inquiry.peer, name("a.example"));
-    assert_eq!(inquiry.sender_domain, Some(name("a.example")));
+    assert_eq!(inquiry.peer, Host::from(name("a.example")));
+    assert_eq!((inquiry.peer_proof, inquiry.sender_proof), (Proof::None, Proof::None));
+    assert_eq!(inquiry.sender_domain, Some(Host::from(name("a.example"))));
     assert_eq!((inquiry.links, inquiry.known_contact, inquiry.signed, inquiry.network), (0, false, false, None));
     let mut full = check_json();
     full["network"] = json!("2001:DB8::7/32");
@@ -272,12 +273,7 @@ fn a_check_becomes_an_inquiry() {
     let inquiry = check(&full).expect("an inquiry");
     assert_eq!(inquiry.network.as_deref(), Some("2001:db8::/32"));
     assert_eq!((inquiry.content, inquiry.links, inquiry.known_contact), (Some([0xab; 32]), 3, true));
-    assert_eq!(inquiry.sender_domain, Some(name("xn--bcher-kva.example")));
-    let mut bounce = check_json();
-    bounce["sender"] = json!("");
-    let inquiry = check(&bounce).expect("mail without a sender");
-    let subjects = inquiry.subjects(&Pepper::new([1; 32]));
-    assert_eq!(subjects.to_vec(), [Subject::Peer(name("a.example"))]);
+    assert_eq!(inquiry.sender_domain, Some(Host::from(name("xn--bcher-kva.example"))));
 }
 
 #[test]
@@ -286,9 +282,6 @@ fn checks_that_are_refused_name_the_field() {
         ("id", json!(""), "`id`: must be 1 to 128 visible ASCII characters"),
         ("id", json!("x".repeat(129)), "`id`: must be 1 to 128"),
         ("id", json!("a b"), "`id`: must be"),
-        ("peer", json!("not a domain"), "`peer`: peer name `not a domain`"),
-        ("sender", json!("x".repeat(321)), "`sender`: an address has 1 to 320 bytes, not 321"),
-        ("sender", json!("a\u{0}b"), "`sender`: an address has no control characters"),
         ("recipients", json!([]), "`recipients`: must be 1 to 100 addresses, not 0"),
         ("recipients", json!(vec!["a@b"; 101]), "`recipients`: must be 1 to 100 addresses, not 101"),
         ("recipients", json!([""]), "`recipients`: an address has"),
@@ -301,7 +294,11 @@ fn checks_that_are_refused_name_the_field() {
         ("network", json!(" "), "`network`: must be 1 to 64 bytes"),
         ("content", json!("ab"), "`content`: must be 64 lower-case hexadecimal digits"),
         ("content", json!("AB".repeat(32)), "`content`: must be 64 lower-case"),
-        ("sender_domain", json!(""), "`sender_domain`: peer name"),
+        ("peer_proof", json!("signature"), "`peer_proof`: `signature` is said of envelopes"),
+        ("peer_proof", json!("dkim"), "`peer_proof`: `dkim` proves a sender, not a server"),
+        ("peer_proof", json!("trust me"), "unknown variant `trust me`"),
+        ("sender_proof", json!("signature"), "`sender_proof`: `signature` is said of envelopes"),
+        ("sender_proof", json!("dns"), "`sender_proof`: `dns` proves a server, not a sender"),
         ("known_contact", json!("yes"), "invalid type: string"),
         ("colour", json!("red"), "unknown field `colour`"),
     ] {
@@ -322,44 +319,100 @@ fn checks_that_are_refused_name_the_field() {
 }
 
 #[test]
-fn one_identity_has_one_form() {
-    // Sender, domain, normal form of the account.
-    for (sender, domain, account) in [
-        ("Ann@Example.ORG", Some("example.org"), "ann@example.org"),
-        ("ann@example.org.", Some("example.org"), "ann@example.org"),
-        ("mailto:ann@example.org", Some("example.org"), "ann@example.org"),
-        ("ann@example.org/phone@evil.example", Some("example.org"), "ann@example.org"),
-        ("ann@bücher.example", Some("xn--bcher-kva.example"), "ann@xn--bcher-kva.example"),
-        ("\"a@b\"@example.org", Some("example.org"), "\"a@b\"@example.org"),
-        ("a@example.com@example.org", Some("example.org"), "a@example.com@example.org"),
-        ("@Ann:example.org", Some("example.org"), "ann@example.org"),
-        ("@ann:example.org:8448", Some("example.org"), "ann@example.org"),
-        ("@ann@example.org", Some("example.org"), "ann@example.org"),
-        ("acct:ann@example.org", Some("example.org"), "ann@example.org"),
-        ("https://Example.org:443/users/Ann", Some("example.org"), "https://example.org/users/Ann"),
-        ("http://example.org", Some("example.org"), "https://example.org"),
-        ("ann@[192.0.2.1]", None, "ann@[192.0.2.1]"),
-        ("8D1F", None, "8d1f"),
-        ("@ann", None, "@ann"),
-        ("@", None, "@"),
-        ("https://", None, "https://"),
+fn nothing_that_the_other_side_chooses_is_the_adapters_mistake() {
+    let long = "x".repeat(5_000);
+    for text in [
+        "",
+        "not a domain",
+        "mail_out.example",
+        "[2001:db8::1]:8448",
+        "203.0.113.4",
+        "a\u{0}b\u{202e}",
+        "@",
+        "<",
+        &long,
     ] {
-        assert_eq!(identity::domain_of(sender).map(|name| name.to_string()).as_deref(), domain, "{sender}");
-        assert_eq!(identity::account_key(sender), account, "{sender}");
+        for field in ["peer", "sender", "sender_domain"] {
+            let mut json = check_json();
+            json[field] = json!(text);
+            let inquiry = check(&json).unwrap_or_else(|fault| panic!("{field} {text:?}: {fault}"));
+            assert!(inquiry.peer.as_str().len() <= 253 && inquiry.sender.len() <= 1_024);
+        }
     }
-    for (network, normal) in [
-        ("192.0.2.7", "192.0.2.7"),
-        ("192.0.2.7/24", "192.0.2.0/24"),
-        ("192.0.2.7/0", "0.0.0.0/0"),
-        ("192.0.2.7/33", "192.0.2.7/33"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7/120", "192.0.2.0/24"),
-        ("2001:0DB8:0::1", "2001:db8::1"),
-        ("2001:db8::1/128", "2001:db8::1/128"),
-        ("AS64500", "as64500"),
+}
+
+/// Peer, its proof, sender, its proof, network.
+fn told(peer: &str, peer_proof: &str, sender: &str, sender_proof: &str, network: Option<&str>) -> Inquiry {
+    let mut json = check_json();
+    (json["peer"], json["sender"]) = (json!(peer), json!(sender));
+    (json["peer_proof"], json["sender_proof"]) = (json!(peer_proof), json!(sender_proof));
+    json["network"] = json!(network);
+    check(&json).expect("an inquiry")
+}
+
+#[test]
+fn a_sender_is_proven_by_what_the_adapter_says_or_by_its_own_domains_server() {
+    for (peer, peer_proof, sender, sender_proof, proven) in [
+        ("a.example", "none", "ann@a.example", "none", "none"),
+        ("a.example", "dns", "ann@a.example", "none", "dns"),
+        ("a.example", "stream", "ann@chat.a.example", "none", "stream"),
+        ("mx.a.example", "dns", "ann@a.example", "none", "none"),
+        ("a.example", "dns", "ann@nota.example", "none", "none"),
+        ("a.example", "dns", "ann@b.example", "none", "none"),
+        ("mx.b.example", "none", "ann@a.example", "dkim", "dkim"),
+        ("github.io", "dns", "ann@victim.github.io", "none", "none"),
+        ("a.example", "dns", "", "dkim", "none"),
+        ("a.example", "dns", "ann@[192.0.2.1]", "spf", "none"),
+        ("mail_out.example", "dns", "ann@mail_out.example", "none", "none"),
     ] {
-        assert_eq!(identity::network_key(network), normal, "{network}");
+        let inquiry = told(peer, peer_proof, sender, sender_proof, None);
+        assert_eq!(inquiry.sender_proof.as_str(), proven, "{peer} {peer_proof} {sender} {sender_proof}");
     }
+    // What proves a domain proves its own addresses.
+    let mut json = check_json();
+    (json["sender"], json["sender_domain"], json["sender_proof"]) =
+        (json!("bob@friend.example"), json!("b.example"), json!("dkim"));
+    assert_eq!(check(&json).expect("an inquiry").sender_proof, Proof::None);
+}
+
+#[test]
+fn what_is_claimed_shares_no_subject_with_what_is_proven_nor_with_other_claims() {
+    let pepper = Pepper::new([1; 32]);
+    let subjects = |inquiry: &Inquiry| inquiry.subjects(&pepper);
+    let proven = subjects(&told("a.example", "dns", "ann@a.example", "none", Some("192.0.2.1")));
+    assert_eq!(proven.peer.subject, Subject::Peer(name("a.example")));
+    assert_eq!(proven.domain.clone().map(|domain| domain.subject), Some(Subject::Domain(name("a.example"))));
+    let claims = [
+        told("a.example", "none", "ann@a.example", "none", Some("192.0.2.1")),
+        told("a.example", "none", "ann@a.example", "none", Some("192.0.2.2")),
+        told("a.example", "none", "ann@a.example", "none", None),
+        told("b.example", "dns", "ann@a.example", "none", Some("192.0.2.1")),
+    ];
+    let mut accounts = vec![proven.account.subject.clone()];
+    for inquiry in &claims {
+        let claimed = subjects(inquiry);
+        let domain = claimed.domain.expect("a domain");
+        assert!(matches!(domain.subject, Subject::Claim(_)) && matches!(claimed.account.subject, Subject::Claim(_)));
+        assert_eq!(domain.named, Some(Subject::Domain(name("a.example"))), "what speaks against the name counts");
+        assert_eq!(claimed.account.named, Some(proven.account.subject.clone()));
+        assert!(!accounts.contains(&claimed.account.subject) && domain.subject != claimed.account.subject);
+        accounts.push(claimed.account.subject);
+    }
+    let by: Vec<ClaimedBy> = claims.iter().map(|inquiry| subjects(inquiry).claimed_by).collect();
+    assert_eq!(by, [ClaimedBy::Net, ClaimedBy::Net, ClaimedBy::Name, ClaimedBy::Peer]);
+    let (learning, claimed) = subjects(&claims[0]).into_parts();
+    use ostrakon_ledger::SubjectKind::{Account, Domain, Peer};
+    assert_eq!((learning.len(), claimed), (4, vec![Peer, Domain, Account]));
+}
+
+#[test]
+fn bounces_of_two_servers_share_nothing() {
+    let pepper = Pepper::new([1; 32]);
+    let bounce = |peer: &str, proof: &str, sender: &str| told(peer, proof, sender, "none", None).subjects(&pepper);
+    let (a, b) = (bounce("a.example", "dns", ""), bounce("b.example", "dns", "<>"));
+    assert!(a.account != b.account && a.domain.is_none() && matches!(a.account.subject, Subject::Account(_)));
+    assert_eq!(bounce("a.example", "dns", "<>"), a);
+    assert!(matches!(bounce("a.example", "none", "<>").account.subject, Subject::Claim(_)));
 }
 
 #[test]
@@ -368,14 +421,18 @@ fn equal_things_get_equal_subjects_and_different_peppers_different_ones() {
         let mut json = check_json();
         json["sender"] = json!(sender);
         json["network"] = json!("192.0.2.0/24");
+        json["peer_proof"] = json!("dns");
         check(&json).expect("an inquiry").subjects(&Pepper::new([pepper; 32]))
     };
-    assert_eq!(subjects("ann@a.example", 1), subjects("xmpp:ANN@A.example/home", 1));
+    assert_eq!(subjects("ann@a.example", 1), subjects("mailto:ANN+home@A.example", 1));
     let (one, two) = (subjects("ann@a.example", 1), subjects("ann@a.example", 2));
     assert_eq!((&one.peer, &one.domain), (&two.peer, &two.domain));
     assert!(one.account != two.account && one.net != two.net);
-    let reporter: Address = "@ann:a.example".parse().expect("an address");
-    assert_eq!(Some(reporter.subject(&Pepper::new([1; 32]))), one.account, "a reporter is an account like any other");
+    for reporter in ["@ann:a.example", "ann+2@a.example"] {
+        let reporter: Address = reporter.parse().expect("an address");
+        let account = reporter.subject(&Pepper::new([1; 32]));
+        assert_eq!(account, one.account.subject, "a reporter is an account like any other, and one");
+    }
 }
 
 #[test]
@@ -398,14 +455,6 @@ fn a_feedback_is_read_strictly() {
 fn refusals_say_who_is_at_fault() {
     let too_long = EnvelopeError::from(Malformed::TooLong { what: "envelope", len_bytes: 2, max_bytes: 1 });
     assert_eq!((too_long.code(), too_long.blame()), ("too_large", ostrakon_ledger::Blame::Peer));
-}
-
-#[test]
-fn an_address_without_a_name_belongs_to_no_domain() {
-    for text in ["@@A", "@:a"] {
-        assert_eq!(identity::domain_of(text), None, "{text}");
-        assert_eq!(identity::account_key(text), text.to_lowercase());
-    }
 }
 
 fn addresses() -> impl Strategy<Value = Address> {
@@ -456,17 +505,5 @@ proptest! {
         let _ = SignedMessage::parse(&bytes, &Limits::default());
         let _ = MessageHeader::parse(&bytes);
         let _ = Inquiry::parse(text.as_bytes(), &Limits::default());
-        let _ = (identity::account_key(&text), identity::domain_of(&text), identity::network_key(&text));
-    }
-
-    #[test]
-    fn normal_forms_are_stable(text in "[@a-cA-C.:/0-9]{0,24}") {
-        let account = identity::account_key(&text);
-        prop_assert_eq!(identity::account_key(&account), account.clone());
-        let network = identity::network_key(&text);
-        prop_assert_eq!(identity::network_key(&network), network);
-        if let Some(domain) = identity::domain_of(&text) {
-            prop_assert_eq!(identity::domain_of(&account), Some(domain));
-        }
     }
 }

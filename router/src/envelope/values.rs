@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::{Uuid, Variant};
 
 use super::error::ValueError;
-use super::identity;
+use super::identity::{Account, Syntax};
 
 /// Longest address in bytes: 64 for the local part, `@`, 255 for the domain (RFC 5321 §4.5.3.1).
 const ADDRESS_BYTES_MAX: usize = 320;
@@ -50,6 +50,16 @@ impl Kind {
             Self::Invite => "invite",
             Self::Presence => "presence",
             Self::Report => "report",
+        }
+    }
+}
+
+impl Kind {
+    /// How the addresses of such messages are read.
+    pub(super) fn syntax(self) -> Syntax {
+        match self {
+            Self::Mail | Self::Report => Syntax::Mail,
+            Self::Chat | Self::Post | Self::Invite | Self::Presence => Syntax::Chat,
         }
     }
 }
@@ -122,9 +132,10 @@ impl Address {
         Ok(())
     }
 
-    /// The account in the ledger's terms: the tag of the address in its normal form.
+    /// The account in the ledger's terms: the tag of the address in its normal form. `ann+news@example.org` is
+    /// `ann@example.org`, so that nobody is many.
     pub fn subject(&self, pepper: &Pepper) -> Subject {
-        pepper.account(&identity::account_key(&self.0))
+        pepper.account(&Account::parse(&self.0, Syntax::User).key)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row},
     *,
 };
-use crate::envelope::Kind;
+use crate::envelope::{Host, Kind, Proof};
 
 const DAY_MS: u64 = 86_400_000;
 /// How much longer than its retention a decision is kept.
@@ -32,7 +32,10 @@ fn decision(n: u8, at_ms: u64) -> Arc<Decision> {
     Arc::new(Decision {
         decision_id: DecisionId::from_bytes([n; 16]),
         at_ms,
-        peer: "a.example".parse().unwrap(),
+        peer: Host::parse("a.example"),
+        peer_proof: Proof::None,
+        sender_proof: Proof::None,
+        claims: None,
         subjects: vec![format!("peer:p{}.example", n % 5).parse().unwrap()],
         kind: Kind::Mail,
         size: 1,

@@ -202,6 +202,7 @@ impl Stage {
         CheckRequest {
             id: format!("demo-{}-{}", self.run, self.sent),
             peer: peer.to_string(),
+            peer_proof: Some("dns"),
             sender: format!("user{}@{peer}", sent.account),
             recipients: vec![self.user(sent.user)],
             kind: "mail",

@@ -106,6 +106,8 @@ fn request(run_id: &str, message: &Message) -> CheckRequest {
     CheckRequest {
         id: format!("trace-{run_id}-{}", message.seq),
         peer: format!("{relay}.relay.invalid"),
+        // The trace does not say who proved what.
+        peer_proof: None,
         sender,
         recipients: vec![recipient(message)],
         kind: "mail",
