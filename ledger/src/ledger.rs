@@ -158,6 +158,34 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// Goes on after a failure whose outcome is not known: closes the store, opens it anew, and takes everything from there and
+    /// from the signed state, as [`Ledger::open`] does at a start. Readers go on with what is published then.
+    ///
+    /// A batch that was written and not signed is signed now, as after a crash; one that was lost was answered with an error.
+    /// Nothing that was signed is taken back: what was read before counts for nothing, and the store is checked against
+    /// the signed state before anything new is signed.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], and the store's; the ledger stays stopped.
+    pub fn reopen(&mut self) -> Result<(), LedgerError> {
+        self.store.reopen()?;
+        let found = recover::inspect(&*self.store, &*self.state, &self.home)?;
+        if found.signed_size < self.published.load().tree_size {
+            return Err(LedgerError::Behind {
+                store_size: found.signed_size,
+                signed_size: self.published.load().tree_size,
+            });
+        }
+        (self.head, self.tree, self.heads) = (found.head, found.tree, Heads::default());
+        if found.signed_size < self.head.tree_size {
+            self.sign_and_publish(found.note.as_deref(), self.head)?;
+        } else {
+            self.published.store(Arc::new(published(self.head, found.note.unwrap_or_default())));
+        }
+        self.stopped = None;
+        Ok(())
+    }
+
     /// Appends a batch of at most [`BATCH_RECORDS_MAX`] verified records, each with the time it was received
     /// (unix ms; raised to the last entry's if it is earlier). Answers in the order given.
     ///

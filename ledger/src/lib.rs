@@ -62,7 +62,7 @@ pub use record::{
 };
 pub use rules::ROTATIONS_MAX;
 pub use signed_state::{FileState, MemoryState, SignedState};
-pub use store::{Batch, MemoryStore, RocksStore, Store, StoreError, Table};
+pub use store::{Batch, MemoryStore, ReopeningStore, RocksStore, Store, StoreError, Table};
 pub use subject::{Pepper, Subject, SubjectKind, Tag};
 pub use tables::TABLES;
 pub use verify::{Damage, Disagreement, FilesReport, LedgerReport, Report};

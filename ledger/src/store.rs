@@ -3,14 +3,17 @@
 //! What a store promises, and what happens when it does not:
 //!
 //! * `commit` returned `Ok`: the batch survives a crash. The ledger publishes and answers only after that.
-//! * `commit` returned an error: the batch may or may not be there. The ledger stops and has to be reopened.
+//! * `commit` returned an error: the batch may or may not be there. Its owner stops. If the error can pass
+//!   ([`StoreError::can_pass`]), the owner calls [`Store::reopen`] and looks at what is there, as at a start.
 //! * it loses or changes what was committed: the ledger finds out on open (it is behind the signed state, or its
 //!   tree has another root) or in [`crate::verify::run`], and refuses to sign.
 
 mod memory;
+mod reopening;
 mod rocks;
 
 pub use memory::MemoryStore;
+pub use reopening::ReopeningStore;
 pub use rocks::{OPEN_FILES_MAX, RocksStore, SMALL_OPEN_FILES_MAX};
 
 /// A named table. In RocksDB a column family.
@@ -89,6 +92,34 @@ pub enum StoreError {
     Failed(String),
 }
 
+/// What the system says when it has run out of something that others may give back: ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM,
+/// EINTR and EAGAIN. Databases pass on its words, but not its numbers.
+const PASSING: [&str; 7] = [
+    "no space left on device",
+    "disk quota exceeded",
+    "too many open files",
+    "cannot allocate memory",
+    "interrupted system call",
+    "resource temporarily unavailable",
+    "is being opened again",
+];
+
+impl StoreError {
+    /// Whether the trouble may pass by itself, so that opening the store again is worth a try and safe: nothing says that
+    /// what was written can no longer be read. After an error of the disk (EIO) the system may show what the disk does not
+    /// have; that, damage and a second writer need a person.
+    pub fn can_pass(&self) -> bool {
+        match self {
+            StoreError::Locked { .. } => true,
+            StoreError::Failed(reason) => {
+                let reason = reason.to_ascii_lowercase();
+                PASSING.iter().any(|words| reason.contains(words))
+            }
+            StoreError::Conflict | StoreError::NoTable(_) | StoreError::Corrupt(_) => false,
+        }
+    }
+}
+
 /// Ordered key-value tables. Keys are compared bytewise.
 pub trait Store: Send + Sync {
     /// The value at a key.
@@ -114,4 +145,13 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// [`StoreError::Conflict`] when the guard does not hold (nothing written); any other: unknown what was written.
     fn commit(&self, batch: Batch) -> Result<(), StoreError>;
+
+    /// Closes the store and opens it anew, after a commit that failed: what is there then is what a start would find.
+    /// Others who read meanwhile are answered with an error.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a store that cannot do that says so.
+    fn reopen(&self) -> Result<(), StoreError> {
+        Err(StoreError::Failed("this store cannot be opened again without a restart".into()))
+    }
 }

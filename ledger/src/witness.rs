@@ -150,6 +150,17 @@ impl Witness {
         Ok(answers)
     }
 
+    /// Goes on after an error of the store: opens it again, and takes the heads from there. A cosignature that is there and was not
+    /// answered is the last one cosigned, as after a crash.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the witness must not be used then.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.store.reopen()?;
+        self.heads.clear();
+        Ok(())
+    }
+
     fn sign(&mut self, request: &Checked, now_s: u64, batch: &mut Batch) -> Result<NoteSignature, WitnessRefusal> {
         let Checkpoint { origin, tree_size, root } = request.checkpoint();
         let line = NoteSignature::cosign(request.note().text(), &self.name, &self.key, now_s)?;

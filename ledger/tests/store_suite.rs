@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ostrakon_ledger::{Batch, MemoryStore, RocksStore, Store, StoreError, Table};
+use ostrakon_ledger::{Batch, MemoryStore, ReopeningStore, RocksStore, Store, StoreError, Table};
 use proptest::prelude::*;
 
 const A: Table = Table("a");
@@ -19,6 +19,13 @@ fn on_all(case: impl Fn(Arc<dyn Store>)) {
     case(Arc::new(MemoryStore::new()));
     let dir = tempfile::tempdir().unwrap();
     case(Arc::new(rocks(&dir)));
+    let dir = tempfile::tempdir().unwrap();
+    case(Arc::new(reopening(&dir)));
+}
+
+fn reopening(dir: &tempfile::TempDir) -> ReopeningStore<RocksStore> {
+    let path = dir.path().join("db");
+    ReopeningStore::open(move || RocksStore::open(&path, &[A, B]), || Ok(())).unwrap()
 }
 
 fn put(store: &dyn Store, table: Table, rows: &[(&[u8], &[u8])]) {
@@ -204,4 +211,64 @@ proptest! {
             assert_eq!(store.scan_back(A, &[from], limit).unwrap(), down);
         });
     }
+}
+
+#[test]
+fn a_store_opened_again_has_what_was_committed_and_nobody_sees_it_half_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = reopening(&dir);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut seen = 0;
+            while seen < 50 {
+                match store.get(A, b"count") {
+                    Ok(Some(count)) => {
+                        assert!(usize::from(count[0]) >= seen, "a committed row went back");
+                        seen = usize::from(count[0]);
+                    }
+                    Ok(None) => assert_eq!(seen, 0),
+                    Err(error) => assert!(error.can_pass(), "{error}"),
+                }
+            }
+        });
+        for count in 1..=50u8 {
+            put(&store, A, &[(b"count", &[count])]);
+            if count.is_multiple_of(10) {
+                store.reopen().unwrap();
+                assert_eq!(store.get(A, b"count").unwrap(), Some(vec![count]));
+            }
+        }
+        reader.join().unwrap();
+    });
+}
+
+#[test]
+fn a_store_is_not_closed_before_there_is_room_to_open_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let full = || Err(StoreError::Failed("No space left on device (os error 28)".into()));
+    let store = ReopeningStore::open(move || RocksStore::open(&path, &[A]), full).unwrap();
+    put(&store, A, &[(b"k", b"v")]);
+    assert!(store.reopen().unwrap_err().can_pass());
+    assert_eq!(store.get(A, b"k").unwrap(), Some(b"v".to_vec()));
+}
+
+#[test]
+fn only_trouble_that_passes_by_itself_is_worth_another_try() {
+    let failed = |reason: &str| StoreError::Failed(reason.into());
+    let passing = [
+        failed("IO error: No space left on deviceWhile appending to file: x/000004.log: No space left on device"),
+        failed("IO error: While open a file for appending: x/000012.log: Too many open files"),
+        failed("signed-state: Disk quota exceeded (os error 122)"),
+        StoreError::Locked { path: "x".into() },
+    ];
+    let lasting = [
+        failed("IO error: While fsync: x/000004.log: Input/output error"),
+        failed("IO error: While open a file: x: Read-only file system"),
+        StoreError::Corrupt("checksum mismatch".into()),
+        StoreError::Conflict,
+        StoreError::NoTable("x"),
+    ];
+    assert!(passing.iter().all(StoreError::can_pass));
+    assert!(!lasting.iter().any(StoreError::can_pass));
 }

@@ -1,9 +1,21 @@
 //! Durable delivery to routes: at least once, with back-off, expiry and dead letters.
 //!
-//! The queue is a table of the messages store, sorted by due time. The worker reads what is due, sends it, and tells
-//! the journal what came of it; only the journal writes. After a crash what was under way is simply due again.
+//! The queue is a table of the messages store. The worker takes what is due, sends it, and tells the journal what came of
+//! it; only the journal writes. After a crash what was under way is simply due again.
+//!
+//! * Each route has places of its own: one that hangs delays no other.
+//! * While the journal does not work, nothing is sent. An outcome that cannot be recorded keeps its message's place until it
+//!   can, so that no message is sent twice because of it.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+mod attempt;
+mod send;
+
+use std::{
+    collections::{HashMap, HashSet},
+    ops::ControlFlow,
+    sync::Arc,
+    time::Duration,
+};
 
 use ostrakon_ledger::Store;
 use tokio::{
@@ -11,28 +23,31 @@ use tokio::{
     task::JoinSet,
 };
 
+use self::attempt::outcome;
 use crate::{
-    clock::now_ms,
+    backoff::Backoff,
+    clock,
     config::Route,
-    decision::DecisionId,
     error::Error,
     journal::{
-        Attempt, Command, JournalHandle,
-        tables::{DeadRow, MESSAGES, QUEUE, QueueRow, parse_queue_key, parse_row},
+        Attempt, Command, JournalHandle, Place,
+        tables::{QUEUE, QueueRow, parse_row, queue_key},
     },
+    units::Span,
 };
 
-/// Deliveries under way at a time: a slow route holds at most these.
-const CONCURRENCY: usize = 32;
-
-/// Queue rows read at a time.
-const CHUNK: usize = 128;
+/// Deliveries under way to one route at a time.
+const ROUTE_PLACES: usize = 16;
 
 /// How long the worker rests when it has nothing due and nobody wakes it.
 const REST: Duration = Duration::from_secs(1);
 
-/// Characters of a route's error kept in the queue.
-const ERROR_CHARS_MAX: usize = 200;
+/// Rests while outcomes cannot be recorded, or the queue cannot be read.
+const BOOKKEEPING: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
+
+/// A message that is due later than its route's longest pause and this much was put off by a clock that was ahead. It is
+/// more than a route may ask for ([`attempt::RETRY_AFTER_MAX`]) and the clocks of a restart may differ by.
+const AHEAD: Span = Span::from_ms(25 * 3_600_000);
 
 /// Everything the worker needs.
 pub struct Delivery {
@@ -48,126 +63,141 @@ pub struct Delivery {
     pub wake: Arc<Notify>,
 }
 
-/// A message that is due.
-struct Due {
-    id: DecisionId,
-    due_ms: u64,
-    row: QueueRow,
-}
+/// What is under way, by the name of its route.
+type UnderWay = HashMap<String, HashSet<Place>>;
 
 impl Delivery {
     /// Delivers until `shutdown` turns true, then finishes what is under way.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let this = Arc::new(self);
-        let mut under_way = HashSet::new();
+        let mut under_way = UnderWay::new();
         let mut tasks = JoinSet::new();
-        let (ended, mut endings) = mpsc::channel::<(u64, DecisionId)>(CONCURRENCY);
+        let (ended, mut endings) = mpsc::unbounded_channel::<(String, Place)>();
         while !*shutdown.borrow() {
-            match this.due(&under_way, CONCURRENCY - under_way.len()) {
-                Ok(due) => {
-                    for due in due {
-                        under_way.insert((due.due_ms, due.id));
-                        let (this, ended) = (this.clone(), ended.clone());
-                        tasks.spawn(async move {
-                            let key = (due.due_ms, due.id);
-                            this.deliver(due).await;
-                            let _ = ended.send(key).await;
-                        });
-                    }
-                }
-                Err(error) => tracing::error!(%error, "the delivery queue cannot be read"),
+            for (route, place) in this.due(&under_way) {
+                under_way.entry(route.clone()).or_default().insert(place);
+                let (this, ended, shutdown) = (this.clone(), ended.clone(), shutdown.clone());
+                tasks.spawn(async move {
+                    this.deliver(place, shutdown).await;
+                    let _ = ended.send((route, place));
+                });
             }
             tokio::select! {
-                Some(key) = endings.recv() => { under_way.remove(&key); }
-                () = this.wake.notified(), if under_way.len() < CONCURRENCY => {}
+                Some(ending) = endings.recv() => forget(&mut under_way, ending),
+                () = this.wake.notified() => {}
                 () = tokio::time::sleep(REST) => {}
                 _ = shutdown.changed() => {}
             }
-            while let Ok(key) = endings.try_recv() {
-                under_way.remove(&key);
+            while let Ok(ending) = endings.try_recv() {
+                forget(&mut under_way, ending);
             }
             while tasks.try_join_next().is_some() {}
         }
-        drop(endings);
         while tasks.join_next().await.is_some() {}
     }
 
-    fn due(&self, under_way: &HashSet<(u64, DecisionId)>, room: usize) -> Result<Vec<Due>, Error> {
-        let now = now_ms();
+    /// What is due and has a free place at its route, while its outcome can be recorded.
+    fn due(&self, under_way: &UnderWay) -> Vec<(String, Place)> {
+        if self.journal.stopped().is_some() {
+            return Vec::new();
+        }
+        let (waiting, now_ms) = (&self.journal.published().waiting, clock::now_ms());
         let mut due = Vec::new();
-        for (key, row) in self.store.scan(QUEUE, &[], CHUNK)? {
-            let (due_ms, id) = parse_queue_key(&key)?;
-            if due_ms > now || due.len() == room {
-                break;
+        for name in waiting.routes() {
+            let taken = under_way.get(&name);
+            let room = ROUTE_PLACES.saturating_sub(taken.map_or(0, HashSet::len));
+            let pause_max_ms = self.route(&name).map_or(0, |route| route.retry_max.ms());
+            let is_taken = |place: &Place| taken.is_some_and(|taken| taken.contains(place));
+            let places = waiting.due(&name, now_ms, AHEAD.ms().saturating_add(pause_max_ms), room, is_taken);
+            due.extend(places.into_iter().map(|place| (name.clone(), place)));
+        }
+        due
+    }
+
+    fn route(&self, name: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.name == name)
+    }
+
+    /// One attempt, until what came of it is on record. A message that cannot be read because of our own trouble is not
+    /// sent, and keeps its place until it can be.
+    async fn deliver(&self, place: Place, mut shutdown: watch::Receiver<bool>) {
+        let mut failures = 0;
+        let attempt = loop {
+            match self.attempt(place).await {
+                Ok(Some(attempt)) => break attempt,
+                Ok(None) => return,
+                Err(error) => {
+                    failures += 1;
+                    if failures == 1 {
+                        tracing::error!(id = %place.1, %error, "a queued message cannot be read; it waits");
+                    }
+                }
             }
-            if !under_way.contains(&(due_ms, id)) {
-                due.push(Due { id, due_ms, row: parse_row(QUEUE, &row)? });
+            if rest(failures, place, &mut shutdown).await.is_break() {
+                return;
+            }
+        };
+        metrics::counter!("ostrakon_deliveries_total", "outcome" => word(&attempt)).increment(1);
+        self.record(place, attempt, &mut shutdown).await;
+    }
+
+    /// What comes of sending the message; `None` if it has left the queue.
+    async fn attempt(&self, (due_ms, id): Place) -> Result<Option<Attempt>, Error> {
+        let Some(row) = self.store.get(QUEUE, &queue_key(due_ms, id))? else { return Ok(None) };
+        let Ok(row) = parse_row::<QueueRow>(QUEUE, &row) else {
+            tracing::error!(%id, "its row in the delivery queue is damaged; it becomes a dead letter");
+            return Ok(Some(attempt::damaged(clock::now_ms())));
+        };
+        let sent = match self.route(&row.route) {
+            Some(route) => (route, self.send(id, route, &row).await?),
+            None => return Ok(Some(attempt::homeless(row, clock::now_ms()))),
+        };
+        Ok(Some(outcome(sent, row, id, clock::read())))
+    }
+
+    /// Has the journal write down what came of a delivery, as often as that takes: the message is not sent meanwhile.
+    async fn record(&self, (due_ms, id): Place, attempt: Attempt, shutdown: &mut watch::Receiver<bool>) {
+        let mut failures = 0;
+        loop {
+            let command = Command::Attempted { id, due_ms, attempt: attempt.clone() };
+            let Err(error) = self.journal.carry_out(command).await else { return };
+            failures += 1;
+            if failures == 1 {
+                tracing::error!(%id, %error, "what became of a delivery cannot be recorded yet; its message waits");
+            }
+            if rest(failures, (due_ms, id), shutdown).await.is_break() {
+                let outcome = word(&attempt);
+                tracing::error!(%id, outcome, "what became of a delivery is not on record; it will be tried again");
+                return;
             }
         }
-        Ok(due)
     }
+}
 
-    async fn deliver(&self, due: Due) {
-        let Due { id, due_ms, row } = due;
-        let attempt = match self.routes.iter().find(|route| route.name == row.route) {
-            Some(route) => match self.send(id, route, &row).await {
-                Ok(()) => Attempt::Delivered,
-                Err(reason) => again(route, row, reason),
-            },
-            None => dead(row, "the configuration no longer has this route".into()),
-        };
-        let word = match &attempt {
-            Attempt::Delivered => "delivered",
-            Attempt::Retry { .. } => "retry",
-            Attempt::Dead(_) => "dead",
-        };
-        metrics::counter!("ostrakon_deliveries_total", "outcome" => word).increment(1);
-        if let Err(error) = self.journal.carry_out(Command::Attempted { id, due_ms, attempt }).await {
-            tracing::error!(%id, %error, "what became of a delivery could not be recorded; it will be tried again");
+/// Rests after our own bookkeeping failed; breaks when the node ends.
+async fn rest(failures: u32, (due_ms, _): Place, shutdown: &mut watch::Receiver<bool>) -> ControlFlow<()> {
+    if *shutdown.borrow() {
+        return ControlFlow::Break(());
+    }
+    tokio::select! {
+        () = tokio::time::sleep(BOOKKEEPING.pause(failures, due_ms)) => ControlFlow::Continue(()),
+        _ = shutdown.changed() => ControlFlow::Break(()),
+    }
+}
+
+fn forget(under_way: &mut UnderWay, (route, place): (String, Place)) {
+    if let Some(places) = under_way.get_mut(&route) {
+        places.remove(&place);
+        if places.is_empty() {
+            under_way.remove(&route);
         }
     }
+}
 
-    /// One POST of the message as it arrived; any 2xx is a delivery.
-    async fn send(&self, id: DecisionId, route: &Route, row: &QueueRow) -> Result<(), String> {
-        let bytes = match self.store.get(MESSAGES, id.as_bytes()) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Err("the message is not in the store".into()),
-            Err(error) => return Err(error.to_string()),
-        };
-        let response = self
-            .client
-            .post(route.webhook.as_str())
-            .timeout(route.timeout.as_std())
-            .header("content-type", "application/json")
-            .header("ostrakon-decision-id", id.to_string())
-            .header("ostrakon-attempt", row.attempts + 1)
-            .body(bytes)
-            .send()
-            .await
-            .map_err(|error| error.to_string())?;
-        let status = response.status();
-        if status.is_success() { Ok(()) } else { Err(format!("the route answered {status}")) }
+fn word(attempt: &Attempt) -> &'static str {
+    match attempt {
+        Attempt::Delivered => "delivered",
+        Attempt::Retry { .. } => "retry",
+        Attempt::Dead(_) => "dead",
     }
-}
-
-/// The next attempt after one more failure, or the end of them.
-fn again(route: &Route, mut row: QueueRow, reason: String) -> Attempt {
-    row.attempts = row.attempts.saturating_add(1);
-    row.last_error = reason.chars().take(ERROR_CHARS_MAX).collect();
-    let due_ms = now_ms().saturating_add(backoff_ms(route, row.attempts));
-    if due_ms >= row.expires_at_ms {
-        let reason = format!("expired; last error: {}", row.last_error);
-        return dead(row, reason);
-    }
-    Attempt::Retry { due_ms, row }
-}
-
-fn dead(row: QueueRow, reason: String) -> Attempt {
-    Attempt::Dead(DeadRow { route: row.route, died_at_ms: now_ms(), attempts: row.attempts, reason })
-}
-
-/// Doubles from the route's first pause up to its longest.
-fn backoff_ms(route: &Route, attempts: u32) -> u64 {
-    let doublings = attempts.saturating_sub(1).min(32);
-    route.retry_first.ms().saturating_mul(1 << doublings).min(route.retry_max.ms())
 }

@@ -47,6 +47,30 @@ pub(crate) fn sync_folder(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// What a database needs to be opened: room for what its log had not written into tables yet, at least for a part of it …
+const PROBE_BYTES: usize = 4 << 20;
+/// … and descriptors.
+const PROBE_FILES: usize = 16;
+
+/// Whether the folder `dir` can take another few megabytes and the process a few descriptors. Leaves nothing behind.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn probe_room(dir: &Path) -> std::io::Result<()> {
+    let path = dir.join("room.probe");
+    let probe = || {
+        let _descriptors = (0..PROBE_FILES).map(|_| File::open(dir)).collect::<std::io::Result<Vec<_>>>()?;
+        let mut file = File::create(&path)?;
+        file.write_all(&vec![0; PROBE_BYTES])?;
+        file.sync_all()
+    };
+    let probed = probe();
+    match std::fs::remove_file(&path) {
+        Err(error) if probed.is_ok() => Err(error),
+        _ => probed,
+    }
+}
+
 /// An [`Error::File`] about `path`.
 pub fn file_error(path: &Path, reason: impl ToString) -> Error {
     Error::File { path: path.display().to_string(), reason: reason.to_string() }

@@ -20,6 +20,7 @@ mod values;
 
 pub use draft::Draft;
 pub use error::{EnvelopeError, RequestError, ValueError};
+pub(crate) use header::CLOCK_SKEW_MAX;
 pub use header::{Content, MessageHeader};
 pub use inquiry::{CheckRequest, Feedback, Inquiry, ReportKind, Subjects};
 pub use message::{SignedEnvelope, SignedMessage, VerifiedEnvelope, VerifiedMessage};

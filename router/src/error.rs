@@ -161,6 +161,9 @@ pub enum Error {
     /// The scores are not ready yet.
     #[error("this node is still reading its ledger; try again")]
     CatchingUp,
+    /// The wall clock jumped, and what came depends on which time it is.
+    #[error("the clock of this node is in doubt; try again in some minutes")]
+    ClockInDoubt,
     /// The deadline passed before the answer was durable.
     #[error("the answer could not be made durable in time; try again")]
     Deadline,
@@ -269,6 +272,7 @@ impl Error {
             Self::HoldsFull => "holds_full",
             Self::NoRoute(_) => "no_route",
             Self::CatchingUp => "catching_up",
+            Self::ClockInDoubt => "clock_in_doubt",
             Self::Deadline => "deadline",
             Self::Listen { .. } => "listen",
             Self::Remote { .. } => "remote",

@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 
 pub use crate::scores::Scores;
 use crate::{
-    clock::now_ms,
+    backoff::Backoff,
+    clock::{now_ms, settled_ms},
     error::Error,
     explaining::{Question, Told},
     scorebook::{BookFile, Outlook, fold},
@@ -27,6 +28,9 @@ use crate::{
 
 /// Expired votes leave the scores at least this often.
 const TICK: Duration = Duration::from_secs(1);
+
+/// Rests after the ledger could not be read: it may be opened again soon.
+const UNREAD: Backoff = Backoff::new(TICK, Duration::from_secs(60));
 
 /// Questions that may wait; each is asked by a person or a page.
 const QUESTIONS_MAX: usize = 64;
@@ -98,10 +102,19 @@ impl Follower {
 }
 
 fn run(book: &mut Book, file: &mut BookFile, reader: &LedgerReader, inbox: &Receiver<Job>, scores: &Scores) {
+    let mut failures = 0;
+    let mut reads_at = Instant::now();
     loop {
-        if let Err(error) = follow(book, reader, scores) {
-            tracing::error!(%error, "the book cannot read the ledger; scores stay as they are until a restart");
-            return;
+        if reads_at <= Instant::now() {
+            failures = match follow(book, reader, scores) {
+                Ok(()) => 0,
+                Err(error) => {
+                    let pause = UNREAD.pause(failures + 1, 0);
+                    tracing::error!(%error, ?pause, "the book cannot read the ledger; scores stay as they are meanwhile");
+                    reads_at = Instant::now() + pause;
+                    failures + 1
+                }
+            };
         }
         file.save_if_due(book, reader);
         match inbox.recv_timeout(TICK) {
@@ -127,7 +140,7 @@ fn follow(book: &mut Book, reader: &LedgerReader, scores: &Scores) -> Result<(),
     if fold(book, reader)? > 0 {
         metrics::histogram!("ostrakon_fold_seconds").record(start.elapsed());
     }
-    book.advance(now_ms());
+    book.advance(settled_ms());
     scores.snapshot.store(Arc::new(book.snapshot()));
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; 2^53 entries are out of reach")]
     metrics::gauge!("ostrakon_book_index").set(book.next_index() as f64);

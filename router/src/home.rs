@@ -26,8 +26,8 @@ use std::{
 };
 
 use ostrakon_ledger::{
-    FileState, Ledger, LedgerReader, MemoryState, PeerName, Pepper, RocksStore, SecretKey, SignedState,
-    TABLES as LEDGER_TABLES,
+    FileState, Ledger, LedgerReader, MemoryState, PeerName, Pepper, ReopeningStore, RocksStore, SecretKey, SignedState,
+    StoreError, TABLES as LEDGER_TABLES, Table,
 };
 use ostrakon_policies::DEFAULT_POLICY;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub use crate::secrets::Secrets;
 use crate::{
     clock::now_ms,
     config::Config,
-    durable::{file_error, write_durably},
+    durable::{file_error, probe_room, write_durably},
     error::Error,
     evidence::EvidenceStore,
     journal::tables::TABLES,
@@ -147,7 +147,7 @@ impl Home {
     /// # Errors
     /// The ledger's: in use, damaged, or behind what was signed.
     pub fn open_ledger(&self, config: &Config, key: SecretKey) -> Result<Registrar, Error> {
-        let store = Arc::new(RocksStore::open(self.dir.join("ledger"), LEDGER_TABLES)?);
+        let store = Arc::new(reopening(self.dir.join("ledger"), LEDGER_TABLES)?);
         let (domain, network) = (config.node.domain.clone(), config.node.network.clone());
         let ledger = Ledger::open(store, Box::new(self.signed_state()), &domain, &network, key.clone())?;
         let voice = match ledger.author(&domain)? {
@@ -202,8 +202,8 @@ impl Home {
     ///
     /// # Errors
     /// The store's.
-    pub fn open_messages(&self) -> Result<Arc<RocksStore>, Error> {
-        Ok(Arc::new(RocksStore::open(self.dir.join("messages"), TABLES)?))
+    pub fn open_messages(&self) -> Result<Arc<ReopeningStore<RocksStore>>, Error> {
+        Ok(Arc::new(reopening(self.dir.join("messages"), TABLES)?))
     }
 
     /// The file with the folded ledger.
@@ -245,6 +245,14 @@ impl Home {
             .map_err(|_| file_error(&path, "must hold 64 hexadecimal digits"))?;
         Ok(secret)
     }
+}
+
+/// A database that can be opened again after an error that has passed.
+pub(crate) fn reopening(dir: PathBuf, tables: &'static [Table]) -> Result<ReopeningStore<RocksStore>, Error> {
+    let (probed, opened) = (dir.clone(), dir);
+    let probe =
+        move || probe_room(&probed).map_err(|error| StoreError::Failed(format!("{}: {error}", probed.display())));
+    Ok(ReopeningStore::open(move || RocksStore::open(&opened, tables), probe)?)
 }
 
 /// Takes `run.json` away when the node is no longer served.

@@ -12,6 +12,7 @@ use ostrakon_policies::{Opinion, Verdict};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
+    clock::TOLERANCE_MS,
     config::{Fallback, Route},
     decision::{ContentDigest, Decision, DecisionId},
     envelope::{Address, Inquiry},
@@ -193,10 +194,12 @@ fn lock(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId) -> MutexGuard<'_, 
     in_flight[usize::from(id.as_bytes()[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A deferral holds until the time it named; asked again after that, the message is judged anew.
+/// A deferral holds until the time it named; asked again after that, the message is judged anew. One from the future was made
+/// under a clock that was ahead, and holds no longer.
 fn is_due(decision: &Decision, now_ms: u64) -> bool {
-    decision.verdict == Verdict::Defer
-        && decision.at_ms.saturating_add(decision.retry_after_ms.unwrap_or_default()) <= now_ms
+    let Decision { at_ms, retry_after_ms, .. } = *decision;
+    let (due_ms, ahead_ms) = (at_ms.saturating_add(retry_after_ms.unwrap_or_default()), at_ms.saturating_sub(now_ms));
+    decision.verdict == Verdict::Defer && (due_ms <= now_ms || ahead_ms > TOLERANCE_MS)
 }
 
 fn reused(id: DecisionId, inquiry: &Inquiry) -> Error {

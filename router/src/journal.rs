@@ -4,6 +4,7 @@
 //! is synced. [`Journal`] is a value that is driven: batches of [`Command`]s and the time go in, outcomes come out.
 //! The operator's own experience (R8) is a fold over the journal's log, kept beside it and published after each batch.
 
+mod doubt;
 mod expire;
 mod fold;
 mod index;
@@ -13,10 +14,13 @@ pub mod tables;
 mod tests;
 #[cfg(feature = "server")]
 mod thread;
+mod waiting;
 
+pub use expire::Expired;
 pub use index::Index;
 #[cfg(feature = "server")]
 pub use thread::{Done, JournalHandle};
+pub use waiting::{Place, Waiting};
 
 use std::{
     collections::HashSet,
@@ -177,6 +181,8 @@ pub struct Published {
     pub held: AtomicU64,
     /// Where each decision stands in the log.
     pub decisions: Index,
+    /// What waits for delivery.
+    pub waiting: Waiting,
 }
 
 /// The owner of the messages store.
@@ -190,6 +196,8 @@ pub struct Journal {
     held: u64,
     cursors: expire::Cursors,
     published: Arc<Published>,
+    /// The commit that failed, of which it is unknown whether the store has it.
+    in_doubt: Option<doubt::Unsure>,
 }
 
 impl Journal {
@@ -200,16 +208,18 @@ impl Journal {
     pub fn open(store: Arc<dyn Store>, bounds: Bounds, mut experience: Experience) -> Result<Self, Error> {
         let dropped = fold::dropped(store.as_ref())?;
         let next_index = fold::fold(store.as_ref(), &dropped, &mut experience)?;
-        let queued = fold::count(store.as_ref(), tables::QUEUE)?;
+        let (waiting, queued) = Waiting::open(store.as_ref())?;
         let held = fold::count(store.as_ref(), tables::HOLDS)?;
         let published = Arc::new(Published {
             experience: experience.reader(),
             queued: AtomicU64::new(queued),
             held: AtomicU64::new(held),
             decisions: Index::open(store.clone())?,
+            waiting,
         });
         let cursors = expire::Cursors::default();
-        Ok(Self { store, bounds, experience, next_index, dropped, queued, held, cursors, published })
+        let in_doubt = None;
+        Ok(Self { store, bounds, experience, next_index, dropped, queued, held, cursors, published, in_doubt })
     }
 
     /// What readers see; stays valid as the journal moves on.
@@ -222,7 +232,7 @@ impl Journal {
     ///
     /// # Errors
     /// The outer error is the store's: nothing of the last commit can be relied on, and the journal must not be used
-    /// again before it is reopened.
+    /// again before [`Journal::reopen`].
     pub fn handle(&mut self, commands: Vec<Command>) -> Result<Vec<Result<(), Error>>, Error> {
         let mut outcomes = Vec::with_capacity(commands.len());
         let mut touched = HashSet::with_capacity(commands.len());
@@ -240,31 +250,76 @@ impl Journal {
         Ok(outcomes)
     }
 
-    /// Drops what is past its retention or its expiry at `now_ms`, a bounded number of rows per call. Returns whether
-    /// there may be more.
+    /// Drops what is past its retention or its expiry at `now_ms`, a bounded number of rows per call.
     ///
     /// # Errors
     /// As [`Journal::handle`].
-    pub fn expire(&mut self, now_ms: u64) -> Result<bool, Error> {
-        let (staged, more) = expire::expire(self, now_ms)?;
+    pub fn expire(&mut self, now_ms: u64) -> Result<Expired, Error> {
+        let (staged, expired) = expire::expire(self, now_ms)?;
         self.commit(staged)?;
-        Ok(more)
+        Ok(expired)
+    }
+
+    /// When the latest row of the log was made, Unix milliseconds; 0 without one.
+    ///
+    /// # Errors
+    /// The store's, and [`Error::DamagedRow`].
+    pub fn newest_ms(&self) -> Result<u64, Error> {
+        expire::newest_ms(self.store.as_ref())
+    }
+
+    /// Goes on after an error of the store: closes it, opens it anew, and finds out what became of the last commit.
+    ///
+    /// A commit is atomic, so that either all of its rows are there or none. If they are, the fold, the counters and the
+    /// readers' view follow as they would have then: whoever was told of the error finds the decision on record. If they are
+    /// not, nothing happened. Everything before was synced before it was answered, and the store must end with it.
+    ///
+    /// # Errors
+    /// The store's, and [`Error::DamagedRow`] if it ends elsewhere; the journal must not be used then.
+    pub fn reopen(&mut self) -> Result<(), Error> {
+        self.store.reopen()?;
+        let kept = match &self.in_doubt {
+            Some(unsure) if unsure.is_in(self.store.as_ref())? => self.in_doubt.take(),
+            _ => None,
+        };
+        let next_index = kept.as_ref().map_or(self.next_index, |unsure| unsure.staged.next_index);
+        if doubt::end(self.store.as_ref())? != next_index {
+            self.in_doubt = kept;
+            return Err(Error::DamagedRow { table: tables::LOG.0 });
+        }
+        self.in_doubt = None;
+        self.cursors = expire::Cursors::default();
+        if let Some(unsure) = kept {
+            self.follow(unsure.staged);
+        }
+        Ok(())
     }
 
     /// The one commit point. Before it nothing was answered; after it everything staged is on disk, and only then do
     /// the fold, the counters and the readers' view follow.
-    fn commit(&mut self, staged: stage::Staged) -> Result<(), Error> {
-        let mut batch = staged.batch;
+    fn commit(&mut self, mut staged: stage::Staged) -> Result<(), Error> {
+        let mut batch = std::mem::take(&mut staged.batch);
         if batch.puts.is_empty() && batch.deletes.is_empty() {
             return Ok(());
         }
+        staged.indexed = self.published.decisions.stage(&mut batch);
+        let sign = doubt::Sign::of(&batch);
+        if let Err(error) = self.store.commit(batch) {
+            self.in_doubt = Some(doubt::Unsure { sign, staged });
+            return Err(error.into());
+        }
+        self.follow(staged);
+        Ok(())
+    }
+
+    /// What was staged is on disk.
+    fn follow(&mut self, staged: stage::Staged) {
         let index = &self.published.decisions;
-        let indexed = index.stage(&mut batch);
-        self.store.commit(batch)?;
-        if indexed {
+        if staged.indexed {
             index.settle();
         }
         index.note(staged.decided.into_iter());
+        self.published.waiting.follow(staged.moves);
         self.next_index = staged.next_index;
         self.queued = staged.queued;
         self.held = staged.held;
@@ -280,7 +335,6 @@ impl Journal {
         }
         self.published.queued.store(self.queued, Ordering::Relaxed);
         self.published.held.store(self.held, Ordering::Relaxed);
-        Ok(())
     }
 }
 

@@ -30,6 +30,8 @@ pub mod secrets;
 pub mod units;
 
 #[cfg(feature = "server")]
+pub mod backoff;
+#[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod clock;
@@ -55,6 +57,8 @@ pub mod metrics;
 pub mod mirrors;
 #[cfg(feature = "server")]
 pub mod node;
+#[cfg(feature = "server")]
+pub mod outage;
 #[cfg(feature = "server")]
 pub mod policy_file;
 #[cfg(feature = "server")]

@@ -250,12 +250,11 @@ impl Node {
 
     /// Whether this node can do all of its work, and which part cannot.
     pub fn readiness(&self) -> (bool, Vec<PartView>) {
-        let part =
-            |part, reason: Option<&str>| PartView { part, ready: reason.is_none(), reason: reason.map(Into::into) };
+        let part = |part, reason: Option<String>| PartView { part, ready: reason.is_none(), reason };
         let parts = vec![
-            part("ledger", self.sequencer.stopped()),
-            part("journal", self.journal.stopped()),
-            part("book", (!self.gate.is_ready()).then_some("still reading the ledger")),
+            part("ledger", self.sequencer.stopped().map(|reason| reason.to_string())),
+            part("journal", self.journal.stopped().map(|reason| reason.to_string())),
+            part("book", (!self.gate.is_ready()).then(|| "still reading the ledger".into())),
         ];
         (parts.iter().all(|part| part.ready), parts)
     }

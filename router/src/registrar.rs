@@ -27,6 +27,8 @@ pub struct Registrar {
     key: SecretKey,
     /// Signs this node's own records: the same key until it is rotated.
     voice: SecretKey,
+    /// The key of a rotation of which it is unknown whether the ledger has it.
+    next_voice: Option<SecretKey>,
     /// What the sources of imports have said so far.
     sources: Sources,
 }
@@ -35,7 +37,7 @@ impl Registrar {
     /// The desk of `ledger`, whose owner is `domain` with `key`.
     pub fn new(ledger: Ledger, network: String, domain: PeerName, key: SecretKey) -> Self {
         let voice = key.clone();
-        Self { ledger, network, domain, key, voice, sources: Sources::new() }
+        Self { ledger, network, domain, key, voice, next_voice: None, sources: Sources::new() }
     }
 
     /// The same desk, signing this node's own records with the key it has rotated to.
@@ -99,21 +101,38 @@ impl Registrar {
     /// # Errors
     /// What the ledger refuses, and the ledger's.
     pub fn say(&mut self, statement: Statement, now_ms: u64) -> Result<Appended, Error> {
-        let new_voice = match &statement {
-            Statement::Rotate(key) => Some(key.clone()),
-            _ => None,
-        };
+        if let Statement::Rotate(key) = &statement {
+            self.next_voice = Some(key.clone());
+        }
         if let Statement::Retract(target) = statement
             && let Some(appended) = self.retract_imported(target, now_ms)?
         {
             return Ok(appended);
         }
         let draft = self.own_chain()?.next_with(|header| statement.body(header, now_ms));
-        let appended = self.append(draft, now_ms)?;
-        if let Some(key) = new_voice {
-            self.voice = key;
+        let appended = self.append(draft, now_ms);
+        match (&appended, self.next_voice.take()) {
+            (Ok(_), Some(key)) => self.voice = key,
+            (Err(Error::Ledger(_)), key) => self.next_voice = key,
+            _ => {}
         }
-        Ok(appended)
+        appended
+    }
+
+    /// Goes on after an error of the ledger: with what its store holds, and with the key that it has for this node.
+    ///
+    /// # Errors
+    /// See [`Ledger::reopen`].
+    pub fn reopen(&mut self) -> Result<(), Error> {
+        self.ledger.reopen()?;
+        self.sources = Sources::new();
+        let in_force = self.ledger.author(&self.domain)?.map(|head| head.key);
+        if let Some(next) = self.next_voice.take()
+            && in_force == Some(next.public())
+        {
+            self.voice = next;
+        }
+        Ok(())
     }
 
     /// Convicts who told two stories, of what was refused for it: once per peer, and never this node itself.

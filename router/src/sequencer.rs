@@ -1,9 +1,13 @@
 //! The registrar on its own thread, behind a bounded pool: the vote flow's only writer.
+//!
+//! After an error of the ledger's store it is unknown what the store holds. The thread then answers everyone with
+//! [`Error::Stopped`] and, if the error can pass, opens the store again after a pause, as at a start.
 
 use std::{
+    ops::ControlFlow,
     sync::{
-        Arc, OnceLock,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -13,9 +17,10 @@ use ostrakon_ledger::{Appended, PeerName, Provenance, PublicKey, Refusal, Signed
 use tokio::sync::oneshot;
 
 use crate::{
-    clock::now_ms,
+    clock::settled_ms,
     error::Error,
     import::SourceVote,
+    outage::{Outage, Reopening},
     registrar::{Imported, Registrar, Statement, Withdrawal, Withdrawn},
 };
 
@@ -30,6 +35,9 @@ pub struct Limits {
     /// Nobody waits for it after a pause, nor when the commit is full or something else is to be done.
     pub batch_window: Duration,
 }
+
+/// How long the thread of a ledger that stays stopped waits for the next one to refuse, before it waits again.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -52,7 +60,7 @@ type Copied = Vec<(Verified<SignedRecord>, Provenance)>;
 #[derive(Clone)]
 pub struct Sequencer {
     jobs: SyncSender<Job>,
-    stopped: Arc<OnceLock<String>>,
+    stopped: Outage,
 }
 
 impl Sequencer {
@@ -67,7 +75,7 @@ impl Sequencer {
         committed: impl Fn() + Send + 'static,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(limits.pool_max);
-        let stopped = Arc::new(OnceLock::new());
+        let stopped = Outage::default();
         let flag = stopped.clone();
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
@@ -113,9 +121,9 @@ impl Sequencer {
         answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
-    /// Why the ledger stopped, if it did.
-    pub fn stopped(&self) -> Option<&str> {
-        self.stopped.get().map(String::as_str)
+    /// Why the ledger does not work at the moment, if it does not.
+    pub fn stopped(&self) -> Option<Arc<String>> {
+        self.stopped.reason()
     }
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
@@ -123,6 +131,9 @@ impl Sequencer {
     }
 
     fn enqueue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        if self.stopped().is_some() {
+            return Err(self.stopped_error());
+        }
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|error| match error {
             TrySendError::Full(_) => Error::PoolFull,
@@ -132,44 +143,78 @@ impl Sequencer {
     }
 
     fn stopped_error(&self) -> Error {
-        Error::Stopped { part: "ledger", reason: self.stopped().unwrap_or("shutting down").to_owned() }
+        stopped(&self.stopped)
     }
 }
 
-fn run(
-    mut registrar: Registrar,
-    limits: Limits,
-    inbox: &Receiver<Job>,
-    stopped: &OnceLock<String>,
-    committed: &dyn Fn(),
-) {
+fn stopped(outage: &Outage) -> Error {
+    let reason = outage.reason().map_or_else(|| "shutting down".into(), |reason| reason.to_string());
+    Error::Stopped { part: "ledger", reason }
+}
+
+fn run(mut registrar: Registrar, limits: Limits, inbox: &Receiver<Job>, outage: &Outage, committed: &dyn Fn()) {
     let (mut next, mut begun) = (None, None);
     while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
-        match job {
+        let done = match job {
             Job::Submit(record, reply) => {
                 let since = begun.map_or(Duration::MAX, |at: Instant| at.elapsed());
                 let batch = collect((*record, reply), limits, since, inbox, &mut next);
                 begun = Some(Instant::now());
-                submit(&mut registrar, batch, stopped);
+                submit(&mut registrar, batch, outage)
             }
-            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, now_ms()), stopped),
-            Job::Say(statement, reply) => answer(reply, registrar.say(statement, now_ms()), stopped),
-            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, now_ms()), stopped),
-            Job::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, now_ms()), stopped),
-            Job::Copy(records, reply) => answer(reply, registrar.copy(records, now_ms()), stopped),
+            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, settled_ms()), outage),
+            Job::Say(statement, reply) => answer(reply, registrar.say(statement, settled_ms()), outage),
+            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, settled_ms()), outage),
+            Job::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, settled_ms()), outage),
+            Job::Copy(records, reply) => answer(reply, registrar.copy(records, settled_ms()), outage),
+        };
+        if let Err(reopening) = done
+            && recover(&mut registrar, reopening, next.take(), inbox, outage).is_break()
+        {
+            return;
         }
         committed();
-        if stopped.get().is_some() {
-            return;
+    }
+}
+
+/// Answers everyone that the ledger has stopped, until its store is open again; breaks when nobody is left to answer.
+///
+/// What was under way when it failed has been answered with an error. It may stand in the store all the same: whoever
+/// sends the record again is told where.
+fn recover(
+    registrar: &mut Registrar,
+    mut reopening: Reopening<'_>,
+    next: Option<Job>,
+    inbox: &Receiver<Job>,
+    outage: &Outage,
+) -> ControlFlow<()> {
+    next.into_iter().for_each(|job| job.refuse(outage));
+    loop {
+        let waits = reopening.wait();
+        if waits == Some(Duration::ZERO) {
+            if reopening.tried(registrar.reopen()) {
+                return ControlFlow::Continue(());
+            }
+            continue;
+        }
+        match inbox.recv_timeout(waits.unwrap_or(FOR_EVER)) {
+            Ok(job) => job.refuse(outage),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
     }
 }
 
-/// Ends the thread after this job. Before anybody is answered: who hears of it finds the node not ready.
-fn stop(stopped: &OnceLock<String>, reason: String) {
-    tracing::error!(%reason, "the ledger's store failed; no further vote is taken until a restart");
-    metrics::counter!("ostrakon_store_failures_total", "store" => "ledger").increment(1);
-    let _ = stopped.set(reason);
+impl Job {
+    fn refuse(self, outage: &Outage) {
+        let error = stopped(outage);
+        match self {
+            Self::Submit(_, reply) | Self::Admit(_, _, reply) | Self::Say(_, reply) => drop(reply.send(Err(error))),
+            Self::Import(_, reply) => drop(reply.send(Err(error))),
+            Self::Withdraw(_, reply) => drop(reply.send(Err(error))),
+            Self::Copy(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
 }
 
 type Waiting = (Verified<SignedRecord>, Reply<Appended>);
@@ -203,11 +248,12 @@ fn collect(
     batch
 }
 
-fn submit(registrar: &mut Registrar, batch: Vec<Waiting>, stopped: &OnceLock<String>) {
+/// Fails when the ledger did. Everyone is told so, and before that it is known to whoever asks.
+fn submit<'a>(registrar: &mut Registrar, batch: Vec<Waiting>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
     let (records, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
     metrics::histogram!("ostrakon_ledger_batch_size").record(f64::from(u32::try_from(records.len()).unwrap_or(0)));
     let start = Instant::now();
-    let outcome = registrar.submit(records, now_ms());
+    let outcome = registrar.submit(records, settled_ms());
     metrics::histogram!("ostrakon_commit_seconds", "store" => "ledger").record(start.elapsed());
     match outcome {
         Ok(outcomes) => {
@@ -220,21 +266,24 @@ fn submit(registrar: &mut Registrar, batch: Vec<Waiting>, stopped: &OnceLock<Str
                 metrics::counter!("ostrakon_records_total", "outcome" => word).increment(1);
                 let _ = reply.send(outcome.map_err(Error::from));
             }
+            Ok(())
         }
         Err(error) => {
-            let reason = error.to_string();
-            stop(stopped, reason.clone());
+            let reopening = Reopening::after("ledger", &error, outage);
             for reply in replies {
-                let _ = reply.send(Err(Error::Stopped { part: "ledger", reason: reason.clone() }));
+                let _ = reply.send(Err(stopped(outage)));
             }
+            Err(reopening)
         }
     }
 }
 
-/// Replies; an error of the ledger's own (not a refusal) also ends the thread.
-fn answer<T>(reply: Reply<T>, outcome: Result<T, Error>, stopped: &OnceLock<String>) {
-    if let Err(error @ (Error::Ledger(_) | Error::Store(_))) = &outcome {
-        stop(stopped, error.to_string());
-    }
+/// Replies; fails when the error is the ledger's own and no refusal.
+fn answer<'a, T>(reply: Reply<T>, outcome: Result<T, Error>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
+    let reopening = match &outcome {
+        Err(error @ (Error::Ledger(_) | Error::Store(_))) => Some(Reopening::after("ledger", error, outage)),
+        _ => None,
+    };
     let _ = reply.send(outcome);
+    reopening.map_or(Ok(()), Err)
 }

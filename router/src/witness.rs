@@ -4,11 +4,13 @@
 //! committing is done here, by the one owner of the state.
 
 use std::{
+    ops::ControlFlow,
     sync::{
-        Arc, OnceLock,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use ostrakon_ledger::{
@@ -18,12 +20,19 @@ use ostrakon_ledger::{
 };
 use tokio::sync::oneshot;
 
-use crate::{clock::now_ms, error::Error};
+use crate::{
+    clock::now_ms,
+    error::Error,
+    outage::{Outage, Reopening},
+};
 
 /// Requests that may wait; each is at most 70 KB.
 const WAITING_MAX: usize = 1024;
 /// Requests in one commit.
 const BATCH_MAX: usize = 256;
+
+/// How long the thread of a witness that stays stopped waits for the next one to refuse, before it waits again.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 type Answer = Result<NoteSignature, WitnessRefusal>;
 type Waiting = (Checked, oneshot::Sender<Answer>);
@@ -35,7 +44,7 @@ pub struct WitnessDesk {
     store: Arc<dyn Store>,
     vkey: String,
     jobs: SyncSender<Waiting>,
-    stopped: Arc<OnceLock<String>>,
+    stopped: Outage,
 }
 
 impl WitnessDesk {
@@ -50,7 +59,7 @@ impl WitnessDesk {
         store: Arc<dyn Store>,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(WAITING_MAX);
-        let stopped = Arc::new(OnceLock::new());
+        let stopped = Outage::default();
         let flag = stopped.clone();
         let thread = std::thread::Builder::new()
             .name("witness".into())
@@ -74,6 +83,9 @@ impl WitnessDesk {
             Ok(checked) => checked,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        if self.stopped.reason().is_some() {
+            return Err(self.stopped_error());
+        }
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send((checked, reply)).map_err(|error| match error {
             TrySendError::Full(_) => Error::PoolFull,
@@ -91,12 +103,12 @@ impl WitnessDesk {
     }
 
     fn stopped_error(&self) -> Error {
-        let reason = self.stopped.get().map_or("shutting down", String::as_str);
-        Error::Stopped { part: "witness", reason: reason.to_owned() }
+        let reason = self.stopped.reason().map_or_else(|| "shutting down".into(), |reason| reason.to_string());
+        Error::Stopped { part: "witness", reason }
     }
 }
 
-fn run(mut witness: Witness, inbox: &Receiver<Waiting>, stopped: &OnceLock<String>) {
+fn run(mut witness: Witness, inbox: &Receiver<Waiting>, outage: &Outage) {
     while let Ok(first) = inbox.recv() {
         let waiting = std::iter::once(first).chain(std::iter::from_fn(|| inbox.try_recv().ok()));
         let (requests, replies): (Vec<_>, Vec<_>) = waiting.take(BATCH_MAX).unzip();
@@ -109,11 +121,29 @@ fn run(mut witness: Witness, inbox: &Receiver<Waiting>, stopped: &OnceLock<Strin
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "the witness's store failed; it cosigns nothing more until a restart");
-                metrics::counter!("ostrakon_store_failures_total", "store" => "witness").increment(1);
-                let _ = stopped.set(error.to_string());
-                return;
+                let reopening = Reopening::after("witness", &error.into(), outage);
+                // Who waits for an answer is told that there is none.
+                drop(replies);
+                if recover(&mut witness, reopening, inbox).is_break() {
+                    return;
+                }
             }
+        }
+    }
+}
+
+/// Answers nobody, until the store is open again; breaks when nobody is left to ask.
+fn recover(witness: &mut Witness, mut reopening: Reopening<'_>, inbox: &Receiver<Waiting>) -> ControlFlow<()> {
+    loop {
+        let waits = reopening.wait();
+        if waits == Some(Duration::ZERO) {
+            if reopening.tried(witness.reopen().map_err(Error::from)) {
+                return ControlFlow::Continue(());
+            }
+            continue;
+        }
+        if matches!(inbox.recv_timeout(waits.unwrap_or(FOR_EVER)), Err(RecvTimeoutError::Disconnected)) {
+            return ControlFlow::Break(());
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     task::{Context, Poll, Waker},
@@ -59,6 +60,8 @@ enum Fate {
 struct GatedStore {
     rows: MemoryStore,
     gate: Mutex<Option<(Sender<usize>, Receiver<Fate>)>>,
+    /// Whether there is room again, so that it can be opened.
+    has_room: AtomicBool,
 }
 
 impl Store for GatedStore {
@@ -81,8 +84,15 @@ impl Store for GatedStore {
         if fate != Fate::Lost {
             self.rows.commit(batch)?;
         }
-        if fate == Fate::Done { Ok(()) } else { Err(StoreError::Failed("no space left on device".into())) }
+        if fate == Fate::Done { Ok(()) } else { Err(full()) }
     }
+    fn reopen(&self) -> Result<(), StoreError> {
+        if self.has_room.load(Ordering::Relaxed) { Ok(()) } else { Err(full()) }
+    }
+}
+
+fn full() -> StoreError {
+    StoreError::Failed("no space left on device".into())
 }
 
 /// Says what becomes of commits.
@@ -194,6 +204,21 @@ impl World {
             self.sequencer.copy_blocking(Vec::new()).unwrap_err(),
             self.sequencer.say_blocking(Statement::Retract(RecordId::ZERO)).unwrap_err(),
         ]
+    }
+
+    /// There is room again: waits until the sequencer works.
+    fn make_room(&self) {
+        self.store.has_room.store(true, Ordering::Relaxed);
+        let start = Instant::now();
+        while self.sequencer.stopped().is_some() {
+            assert!(start.elapsed() < PATIENCE, "it stays stopped: {:?}", self.sequencer.stopped());
+            std::thread::yield_now();
+        }
+    }
+
+    fn say(&self, statement: Statement) -> Asked<Appended> {
+        let sequencer = self.sequencer.clone();
+        Asked::new(async move { sequencer.say(statement).await })
     }
 
     /// Ends the sequencer, whatever is still under way in it, and opens its ledger again.
@@ -365,6 +390,55 @@ fn a_failed_commit_is_told_to_all_who_wait_and_nothing_more_is_taken() {
         let again = ledger.submit(vec![(failing, NOW_MS)]).unwrap().pop().unwrap().unwrap();
         assert_eq!((again.index, again.new), (FIRST + 3, fate == Fate::Lost));
         assert_eq!(ledger.reader().tree_size(), FIRST + 4);
+    }
+}
+
+/// Nothing that was acknowledged is lost, and a record that was answered with an error gets one place, whether it was kept.
+#[test]
+fn a_ledger_whose_trouble_has_passed_goes_on_without_a_restart() {
+    for fate in [Fate::Lost, Fate::Kept] {
+        let mut world = World::new(LIMITS);
+        let first = world.vote(0);
+        world.gate.expect(&[1]);
+        let first = first.answer().unwrap();
+        let failing = world.authors[1].vote();
+        let asked = world.submit(failing.clone());
+        assert_eq!(world.gate.next(), 1);
+        world.gate.tell(fate);
+        assert!(matches!(asked.answer(), Err(Error::Stopped { part: "ledger", .. })));
+        world.make_room();
+        let kept = u64::from(fate == Fate::Kept);
+        assert_eq!(world.reader.tree_size(), FIRST + 1 + kept, "readers go on with what is there");
+        assert_eq!(world.reader.record(&first.id).unwrap(), Some(FIRST));
+        let again = world.submit(failing);
+        if fate == Fate::Lost {
+            world.gate.expect(&[1]);
+        }
+        let again = again.answer().unwrap();
+        assert_eq!((again.index, again.new), (FIRST + 1, fate == Fate::Lost));
+        let other = world.vote(2);
+        world.gate.expect(&[1]);
+        assert_eq!(index(other), FIRST + 2);
+        assert_eq!(world.reopen().reader().tree_size(), FIRST + 3);
+    }
+}
+
+/// Whether the ledger has a rotation is unknown until it is open again; the node then signs with the key that it has there.
+#[test]
+fn a_rotation_that_failed_leaves_the_node_with_the_key_that_the_ledger_has() {
+    for fate in [Fate::Lost, Fate::Kept] {
+        let world = World::new(LIMITS);
+        let new = SecretKey::from_seed([2; 32]);
+        let rotated = world.say(Statement::Rotate(new.clone()));
+        assert_eq!(world.gate.next(), 1);
+        world.gate.tell(fate);
+        rotated.answer().unwrap_err();
+        world.make_room();
+        let said = world.say(Statement::Policy("03".repeat(32).parse().unwrap()));
+        world.gate.expect(&[1]);
+        said.answer().unwrap();
+        let key = if fate == Fate::Kept { new } else { owner_key() };
+        assert_eq!(world.reader.author(&name("node.example")).unwrap().unwrap().key, key.public());
     }
 }
 

@@ -161,6 +161,18 @@ impl TestNode {
         self.served().log.lock().unwrap().clone()
     }
 
+    /// The process that serves it.
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.served().child)
+    }
+
+    /// A counter or gauge of `/metrics`, with its labels as they stand there; 0 before it first moves.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").body.as_str().unwrap_or_default().to_owned();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_default()
+    }
+
     /// The URL of the public listener.
     pub fn public(&self) -> &str {
         &self.served().public

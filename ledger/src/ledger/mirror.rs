@@ -111,6 +111,15 @@ impl Mirror {
         Ok(Self { store, seen, held, owner: owner.clone(), network: network.to_owned(), key, vkey, workers })
     }
 
+    /// Opens the store of the copy again, after an error of it that has passed. Each round takes everything from the store, so that
+    /// nothing else is to be done.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`]
+    pub fn reopen(&self) -> Result<(), LedgerError> {
+        Ok(self.store.reopen()?)
+    }
+
     /// Reads the copy as far as a checkpoint covers it; `None` before it has reached the first.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use super::{HEADER_BYTES_MAX, RECIPIENTS_MAX};
 use crate::units::{Span, UNIT_MAX};
 
 /// How far a peer's clock may run ahead of ours.
-const CLOCK_SKEW_MAX: Span = Span::from_ms(10 * 60_000);
+pub(crate) const CLOCK_SKEW_MAX: Span = Span::from_ms(10 * 60_000);
 
 /// What a peer signs about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,8 +126,8 @@ impl MessageHeader {
     }
 
     /// Whether the message is of this time: not expired, not from the future beyond ten minutes of clock skew, and sent
-    /// less than `age_max` ago. With `age_max` at most the time for which delivered ids are remembered, a replay is
-    /// always recognised.
+    /// less than `age_max` ago. Delivered ids are remembered for that and the skew, by the same clock: a replay is always
+    /// recognised.
     ///
     /// # Errors
     /// [`EnvelopeError::Expired`], [`EnvelopeError::TooOld`], [`EnvelopeError::FromTheFuture`]

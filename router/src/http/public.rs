@@ -24,12 +24,13 @@ use super::{
     with,
 };
 use crate::{
-    clock::now_ms,
+    clock,
     decision::{Decision, DecisionId},
-    envelope::{Inquiry, OPENING_BYTES_MAX, SignedEnvelope, SignedMessage, VerifiedEnvelope},
+    envelope::{Inquiry, MessageHeader, OPENING_BYTES_MAX, SignedEnvelope, SignedMessage, VerifiedEnvelope},
     error::Error,
     intake::Parcel,
     node::Node,
+    units::Span,
 };
 
 /// Largest body of `POST /v1/votes`: an envelope around the largest record.
@@ -114,11 +115,11 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
         }
     };
     caller.link().note_known(&message.header().peer);
-    message.header().check_time(now_ms(), node.config.retention.decisions)?;
+    check_time(message.header(), node.config.retention.decisions, clock::read())?;
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
     let (bytes, _held) = body.into_parts();
-    let (payload, now_ms) = (message.payload(), now_ms());
+    let (payload, now_ms) = (message.payload(), clock::now_ms());
     let parcel = Parcel { bytes, payload, route, hold_ms: node.config.retention.holds.ms() };
     let decision = node.intake.decide(&inquiry, Some(parcel), now_ms).await.map_err(Error::Shared)?;
     if decision.verdict == Verdict::Accept {
@@ -147,6 +148,13 @@ async fn opening(node: &Node, caller: &Caller, body: &mut Arriving) -> Result<Op
 fn key_of(node: &Node, peer: &PeerName) -> Result<PublicKey, Error> {
     let author = node.reader.author(peer)?.ok_or_else(|| Error::UnknownPeer(peer.to_string()))?;
     Ok(author.key)
+}
+
+/// Whether a message is of this time. While the wall clock is in doubt no message is refused for good by it.
+fn check_time(header: &MessageHeader, age_max: Span, time: clock::Time) -> Result<(), Error> {
+    header
+        .check_time(time.now_ms, age_max)
+        .map_err(|fault| if time.in_doubt { Error::ClockInDoubt } else { fault.into() })
 }
 
 /// What an outsider is told of a decision: what was enforced and why in words, not the numbers behind it and nothing

@@ -1,18 +1,35 @@
 //! Retention: what is dropped, and when. Each table is walked a step at a time, round and round.
 
-use ostrakon_ledger::{Table, store::Row};
+use ostrakon_ledger::{Store, Table, store::Row};
 
 use super::{
     Journal, LogRow,
     stage::Staged,
-    tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, REPORTS, parse_index, parse_row},
+    tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, REPORTS, parse_index, parse_row, put_row},
 };
-use crate::{decision::DecisionId, error::Error};
+use crate::{decision::DecisionId, envelope::CLOCK_SKEW_MAX, error::Error};
 
 /// Rows looked at per call and table: a few milliseconds of work between two batches of decisions.
 const STEP: usize = 256;
 
 const MINUTE_MS: u64 = 60_000;
+
+/// A row from later than this after now was written under a clock that was ahead. The journal's times come from the same
+/// clock, which was believed then, so that more than its tolerance is no accident.
+const AHEAD_MS: u64 = 60_000;
+
+/// How much longer than its retention a decision is kept. A signed message is taken until its `sent_at` is as old as the
+/// retention, and that may be ahead of our clock by the skew; the rest is for requests that are under way.
+const DECISIONS_LONGER_MS: u64 = CLOCK_SKEW_MAX.ms() + MINUTE_MS;
+
+/// What a step of retention came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Some step dropped all that it looked at, so that more is likely waiting.
+    pub more: bool,
+    /// A table with a row that cannot be read. It stays, and the others are looked at all the same.
+    pub damaged: Option<&'static str>,
+}
 
 /// Where the walk over each table stands: the first key to look at next.
 #[derive(Debug, Default)]
@@ -21,44 +38,87 @@ pub(super) struct Cursors {
     reports: Vec<u8>,
     holds: Vec<u8>,
     dead: Vec<u8>,
+    /// When decisions from the future were met, and reports.
+    decisions_ahead: Ahead,
+    reports_ahead: Ahead,
+    damaged: Option<&'static str>,
 }
 
-/// Stages the removal of what is past its time at `now_ms` in the next step of each table; true if some step dropped
-/// all that it looked at, so that more is likely waiting.
-pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, bool), Error> {
+/// When rows from the future were first met where a walk stands, Unix milliseconds: for want of a better time they are as old
+/// as that.
+#[derive(Debug, Default)]
+struct Ahead(Option<u64>);
+
+impl Ahead {
+    /// The time that a row made at `at_ms` counts from.
+    fn made_ms(&mut self, at_ms: u64, now_ms: u64) -> u64 {
+        if at_ms <= now_ms.saturating_add(AHEAD_MS) {
+            self.0 = None;
+            return at_ms;
+        }
+        *self.0.get_or_insert(now_ms)
+    }
+}
+
+/// Stages the removal of what is past its time at `now_ms` in the next step of each table.
+pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expired), Error> {
     let mut staged = Staged::new(journal);
     let mut cursors = std::mem::take(&mut journal.cursors);
-    let (decisions_before, decisions) = expire_decisions(journal, now_ms, &mut cursors.decisions, &mut staged)?;
-    let (reports_before, reports) = expire_reports(journal, now_ms, &mut cursors.reports, &mut staged)?;
+    cursors.damaged = None;
+    let (decisions_before, decisions) = expire_decisions(journal, now_ms, &mut cursors, &mut staged)?;
+    let (reports_before, reports) = expire_reports(journal, now_ms, &mut cursors, &mut staged)?;
     staged.note_expiry(journal, decisions_before, reports_before)?;
-    expire_holds(journal, now_ms, &mut cursors.holds, &mut staged)?;
-    expire_dead(journal, now_ms, &mut cursors.dead, &mut staged)?;
+    expire_holds(journal, now_ms, &mut cursors, &mut staged)?;
+    expire_dead(journal, now_ms, &mut cursors, &mut staged)?;
+    let expired = Expired { more: decisions || reports, damaged: cursors.damaged };
     journal.cursors = cursors;
-    Ok((staged, decisions || reports))
+    Ok((staged, expired))
 }
 
 /// Decisions are in the order of time: the walk stops at the first one that stays, and goes on there next time. Returns
 /// the row before which all are dropped, 0 if none was, and whether there may be more.
+///
+/// A row that cannot be read is no younger than the next one that can, and goes with it.
 fn expire_decisions(
     journal: &Journal,
     now_ms: u64,
-    cursor: &mut Vec<u8>,
+    cursors: &mut Cursors,
     staged: &mut Staged,
 ) -> Result<(u64, bool), Error> {
-    let rows = journal.store.scan(LOG, cursor, STEP)?;
+    let rows = journal.store.scan(LOG, &cursors.decisions, STEP)?;
+    let keeps_ms = journal.bounds.decisions_ms.saturating_add(DECISIONS_LONGER_MS);
     let mut before = 0;
+    let mut unread = Vec::new();
     for (key, row) in &rows {
-        if let LogRow::Decision(decision) = parse_row(LOG, row)? {
-            if decision.at_ms.saturating_add(journal.bounds.decisions_ms) > now_ms {
-                *cursor = key.clone();
-                return Ok((before, false));
+        match parse_row(LOG, row) {
+            Ok(LogRow::Decision(decision)) => {
+                if cursors.decisions_ahead.made_ms(decision.at_ms, now_ms).saturating_add(keeps_ms) > now_ms {
+                    cursors.decisions = unread.first().unwrap_or(key).clone();
+                    return Ok((before, false));
+                }
+                let index = parse_index(LOG, key)?;
+                for key in unread.drain(..).chain([key.clone()]) {
+                    staged.batch.delete(LOG, key);
+                }
+                journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch);
+                before = index + 1;
             }
-            staged.batch.delete(LOG, key.clone());
-            let index = parse_index(LOG, key)?;
-            journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch);
-            before = index + 1;
+            Ok(LogRow::Report(_)) => {}
+            Err(_) => {
+                cursors.damaged = Some(LOG.0);
+                unread.push(key.clone());
+                continue;
+            }
         }
-        *cursor = successor(key);
+        if unread.is_empty() {
+            cursors.decisions = successor(key);
+        }
+    }
+    // A step without anything that can be read is passed over: the rows stay.
+    if unread.len() == rows.len()
+        && let Some((key, _)) = rows.last()
+    {
+        cursors.decisions = successor(key);
     }
     Ok((before, rows.len() == STEP))
 }
@@ -68,33 +128,50 @@ fn expire_decisions(
 fn expire_reports(
     journal: &Journal,
     now_ms: u64,
-    cursor: &mut Vec<u8>,
+    cursors: &mut Cursors,
     staged: &mut Staged,
 ) -> Result<(u64, bool), Error> {
-    let rows = journal.store.scan(REPORTS, cursor, STEP)?;
+    let rows = journal.store.scan(REPORTS, &cursors.reports, STEP)?;
     let mut before = 0;
     for (key, _) in &rows {
-        let row = journal.store.get(LOG, key)?.ok_or(Error::DamagedRow { table: LOG.0 })?;
-        if let LogRow::Report(report) = parse_row(LOG, &row)?
-            && report.at_ms.saturating_add(journal.bounds.reports_ms).div_ceil(MINUTE_MS) > now_ms / MINUTE_MS
-        {
-            *cursor = key.clone();
-            return Ok((before, false));
+        // A report whose row went with damage around it leaves nothing but its place here.
+        let row = journal.store.get(LOG, key)?;
+        match row.map(|row| parse_row(LOG, &row)).transpose() {
+            Ok(Some(LogRow::Report(report))) => {
+                let ends_ms =
+                    cursors.reports_ahead.made_ms(report.at_ms, now_ms).saturating_add(journal.bounds.reports_ms);
+                if ends_ms.div_ceil(MINUTE_MS) > now_ms / MINUTE_MS {
+                    cursors.reports = key.clone();
+                    return Ok((before, false));
+                }
+            }
+            Ok(Some(LogRow::Decision(_)) | None) => {}
+            Err(_) => {
+                cursors.damaged = Some(LOG.0);
+                return Ok((before, false));
+            }
         }
         staged.batch.delete(LOG, key.clone());
         staged.batch.delete(REPORTS, key.clone());
         before = parse_index(REPORTS, key)? + 1;
-        *cursor = successor(key);
+        cursors.reports = successor(key);
     }
     Ok((before, rows.len() == STEP))
 }
 
-fn expire_holds(journal: &Journal, now_ms: u64, cursor: &mut Vec<u8>, staged: &mut Staged) -> Result<(), Error> {
-    for (key, row) in step(journal, HOLDS, cursor)? {
-        let hold: HoldRow = parse_row(HOLDS, &row)?;
-        if hold.expires_at_ms <= now_ms {
-            let id = key.as_slice().try_into().map_err(|_| Error::DamagedRow { table: HOLDS.0 })?;
-            let id = DecisionId::from_bytes(id);
+/// A hold that began in the future of now lasts as long from now on as it would have lasted from then.
+fn expire_holds(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &mut Staged) -> Result<(), Error> {
+    for (key, row) in step(journal, HOLDS, &mut cursors.holds)? {
+        let (Ok(hold), Ok(id)) = (parse_row::<HoldRow>(HOLDS, &row), key.as_slice().try_into()) else {
+            cursors.damaged = Some(HOLDS.0);
+            continue;
+        };
+        let id = DecisionId::from_bytes(id);
+        if hold.held_at_ms > now_ms.saturating_add(AHEAD_MS) {
+            let lasts_ms = hold.expires_at_ms.saturating_sub(hold.held_at_ms);
+            let hold = HoldRow { held_at_ms: now_ms, expires_at_ms: now_ms.saturating_add(lasts_ms), ..hold };
+            put_row(&mut staged.batch, HOLDS, &key, &hold)?;
+        } else if hold.expires_at_ms <= now_ms {
             staged.bury(id, hold.route, now_ms, "nobody ruled on it in time")?;
             staged.unhold(id);
         }
@@ -102,15 +179,29 @@ fn expire_holds(journal: &Journal, now_ms: u64, cursor: &mut Vec<u8>, staged: &m
     Ok(())
 }
 
-fn expire_dead(journal: &Journal, now_ms: u64, cursor: &mut Vec<u8>, staged: &mut Staged) -> Result<(), Error> {
-    for (key, row) in step(journal, DEAD, cursor)? {
-        let dead: DeadRow = parse_row(DEAD, &row)?;
-        if dead.died_at_ms.saturating_add(journal.bounds.dead_ms) <= now_ms {
+fn expire_dead(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &mut Staged) -> Result<(), Error> {
+    for (key, row) in step(journal, DEAD, &mut cursors.dead)? {
+        let Ok(dead) = parse_row::<DeadRow>(DEAD, &row) else {
+            cursors.damaged = Some(DEAD.0);
+            continue;
+        };
+        if dead.died_at_ms > now_ms.saturating_add(AHEAD_MS) {
+            put_row(&mut staged.batch, DEAD, &key, &DeadRow { died_at_ms: now_ms, ..dead })?;
+        } else if dead.died_at_ms.saturating_add(journal.bounds.dead_ms) <= now_ms {
             staged.batch.delete(DEAD, key.clone());
             staged.batch.delete(MESSAGES, key);
         }
     }
     Ok(())
+}
+
+/// When the latest row of the log was made, Unix milliseconds; 0 without one.
+pub(super) fn newest_ms(store: &dyn Store) -> Result<u64, Error> {
+    let Some((_, row)) = store.scan_back(LOG, &[0xff; 8], 1)?.pop() else { return Ok(0) };
+    Ok(match parse_row(LOG, &row)? {
+        LogRow::Decision(decision) => decision.at_ms,
+        LogRow::Report(report) => report.at_ms,
+    })
 }
 
 /// The next step of a walk that starts over at the table's end.

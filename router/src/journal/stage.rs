@@ -11,6 +11,7 @@ use super::{
         DEAD, DROPPED, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, ReportRow,
         parse_row, put_row, queue_key, write_row,
     },
+    waiting::Change,
 };
 use crate::{
     decision::{Decision, DecisionId},
@@ -55,9 +56,13 @@ pub(super) struct Staged {
     pub(super) expiry: Option<Expiry>,
     /// Decisions with their rows, for the index.
     pub(super) decided: Vec<(DecisionId, u64)>,
+    /// What changes in the queue.
+    pub(super) moves: Vec<Change>,
     pub(super) next_index: u64,
     pub(super) queued: u64,
     pub(super) held: u64,
+    /// Whether the ids that waited for the index are in the batch.
+    pub(super) indexed: bool,
 }
 
 impl Staged {
@@ -67,9 +72,11 @@ impl Staged {
             lessons: Vec::new(),
             expiry: None,
             decided: Vec::new(),
+            moves: Vec::new(),
             next_index: journal.next_index,
             queued: journal.queued,
             held: journal.held,
+            indexed: false,
         }
     }
 
@@ -78,7 +85,7 @@ impl Staged {
         match command {
             Command::Decide { decision, row, message } => self.decide(journal, decision, row, message),
             Command::Report(report) => self.report(journal, report),
-            Command::Attempted { id, due_ms, attempt } => self.attempted(id, due_ms, attempt),
+            Command::Attempted { id, due_ms, attempt } => self.attempted(journal, id, due_ms, attempt),
             Command::Rule { id, ruling, at_ms, expires_after_ms } => {
                 self.rule(journal, id, ruling, at_ms, expires_after_ms)
             }
@@ -141,8 +148,13 @@ impl Staged {
         put_row(&mut self.batch, DROPPED, &[], &row)
     }
 
-    fn attempted(&mut self, id: DecisionId, due_ms: u64, attempt: Attempt) -> Result<(), Error> {
+    /// An attempt whose row has left the queue is on record already: it was handed in again because nobody knew.
+    fn attempted(&mut self, journal: &Journal, id: DecisionId, due_ms: u64, attempt: Attempt) -> Result<(), Error> {
+        if !journal.published.waiting.has(&(due_ms, id)) {
+            return Ok(());
+        }
         self.batch.delete(QUEUE, queue_key(due_ms, id).to_vec());
+        self.moves.push(Change::Removed((due_ms, id)));
         self.queued = self.queued.saturating_sub(1);
         match attempt {
             Attempt::Delivered => self.batch.delete(MESSAGES, id.as_bytes().to_vec()),
@@ -192,6 +204,7 @@ impl Staged {
 
     fn enqueue(&mut self, due_ms: u64, id: DecisionId, row: &QueueRow) -> Result<(), Error> {
         put_row(&mut self.batch, QUEUE, &queue_key(due_ms, id), row)?;
+        self.moves.push(Change::Added(row.route.clone(), (due_ms, id)));
         self.queued += 1;
         Ok(())
     }

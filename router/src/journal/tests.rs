@@ -1,5 +1,8 @@
 //! The journal as a value that is driven: no thread, no clock, no disk.
 
+mod clocks;
+mod faults;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use ostrakon_ledger::{MemoryStore, Store, Tag};
@@ -14,6 +17,8 @@ use super::{
 use crate::envelope::Kind;
 
 const DAY_MS: u64 = 86_400_000;
+/// How much longer than its retention a decision is kept.
+const LONGER_MS: u64 = 11 * 60_000;
 
 fn bounds() -> Bounds {
     Bounds { queue_max: 2, holds_max: 1, decisions_ms: DAY_MS, reports_ms: 10 * DAY_MS, dead_ms: 2 * DAY_MS }
@@ -122,9 +127,13 @@ fn what_is_past_its_time_goes_and_what_is_not_stays() {
     journal.handle(vec![decide(1, hold()), report(1, -100, 0), decide(2, None)]).unwrap();
     journal.expire(DAY_MS - 1).unwrap();
     assert_eq!([LOG, HOLDS].map(|table| rows(&store, table)), [3, 1]);
-    assert_eq!([1, 2].map(|n| found(&journal, n)), [Some(0), Some(2)]);
     journal.expire(DAY_MS).unwrap();
-    assert_eq!([LOG, REPORTS, HOLDS, DEAD, MESSAGES].map(|table| rows(&store, table)), [1, 1, 0, 1, 1]);
+    assert_eq!([LOG, REPORTS, HOLDS, DEAD, MESSAGES].map(|table| rows(&store, table)), [3, 1, 0, 1, 1]);
+    // Decisions stay for as long as their messages would be taken again: a clock's skew, and what is under way, longer.
+    journal.expire(DAY_MS + LONGER_MS - 1).unwrap();
+    assert_eq!([1, 2].map(|n| found(&journal, n)), [Some(0), Some(2)]);
+    journal.expire(DAY_MS + LONGER_MS).unwrap();
+    assert_eq!([LOG, REPORTS].map(|table| rows(&store, table)), [1, 1]);
     assert_eq!([1, 2].map(|n| found(&journal, n)), [None; 2]);
     let dead: DeadRow = parse_row(DEAD, &store.scan(DEAD, &[], 1).unwrap()[0].1).unwrap();
     assert_eq!(dead.reason, "nobody ruled on it in time");
@@ -206,7 +215,7 @@ fn take(journal: &mut Journal, step: &Step, now_ms: &mut u64) {
         }
         Step::Wait { hours } => {
             *now_ms += hours * HOUR_MS;
-            while journal.expire(*now_ms).unwrap() {}
+            while journal.expire(*now_ms).unwrap().more {}
         }
         Step::Restart => {}
     }

@@ -2,10 +2,14 @@
 //!
 //! The thread writes and syncs; those who wait are told by one task of the runtime per commit. Waking a task from
 //! outside the runtime takes a lock and often a system call, from inside it takes neither.
+//!
+//! After an error of the store it is unknown what it holds. The thread then answers everyone with [`Error::Stopped`] and, if
+//! the error can pass, opens the store again after a pause and looks what became of the last commit.
 
 use std::{
+    ops::ControlFlow,
     sync::{
-        Arc, OnceLock,
+        Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
@@ -15,7 +19,12 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{Command, Journal, Published};
-use crate::{clock::now_ms, error::Error};
+use crate::{
+    backoff::Backoff,
+    clock::settled_ms,
+    error::Error,
+    outage::{Outage, Reopening},
+};
 
 /// Commands in one commit: enough that the sync is shared by all who wait, little enough that none waits long.
 const BATCH_MAX: usize = 1024;
@@ -31,6 +40,12 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How often retention is looked at when nothing else happens.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often a row that cannot be read is told of: it may stay as it is for ever.
+const TELLING: Backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(24 * 3600));
+
+/// How long the thread of a journal that stays stopped waits for the next one to refuse, before it waits again.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
 /// What to do with the outcome of a command.
 pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
@@ -44,7 +59,7 @@ struct Job {
 pub struct JournalHandle {
     jobs: SyncSender<Job>,
     published: Arc<Published>,
-    stopped: Arc<OnceLock<String>>,
+    stopped: Outage,
 }
 
 impl JournalHandle {
@@ -56,7 +71,7 @@ impl JournalHandle {
     pub fn start(journal: Journal, waiting_max: usize, runtime: Handle) -> Result<(Self, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(waiting_max);
         let published = journal.published();
-        let stopped = Arc::new(OnceLock::new());
+        let stopped = Outage::default();
         let flag = stopped.clone();
         let thread = std::thread::Builder::new()
             .name("journal".into())
@@ -71,6 +86,9 @@ impl JournalHandle {
     /// [`Error::JournalFull`] when too many wait, [`Error::Stopped`] after an error of the store; `done` is then
     /// dropped uncalled.
     pub fn submit(&self, command: Command, done: Done) -> Result<(), Error> {
+        if self.stopped().is_some() {
+            return Err(self.stopped_error());
+        }
         self.jobs.try_send(Job { command, done }).map_err(|error| match error {
             TrySendError::Full(_) => Error::JournalFull,
             TrySendError::Disconnected(_) => self.stopped_error(),
@@ -97,18 +115,23 @@ impl JournalHandle {
         &self.published
     }
 
-    /// Why the journal stopped, if it did.
-    pub fn stopped(&self) -> Option<&str> {
-        self.stopped.get().map(String::as_str)
+    /// Why the journal does not work at the moment, if it does not.
+    pub fn stopped(&self) -> Option<Arc<String>> {
+        self.stopped.reason()
     }
 
     fn stopped_error(&self) -> Error {
-        Error::Stopped { part: "journal", reason: self.stopped().unwrap_or("shutting down").to_owned() }
+        stopped(&self.stopped)
     }
 }
 
-fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, stopped: &OnceLock<String>) {
-    let mut next_expiry_ms = 0;
+fn stopped(outage: &Outage) -> Error {
+    let reason = outage.reason().map_or_else(|| "shutting down".into(), |reason| reason.to_string());
+    Error::Stopped { part: "journal", reason }
+}
+
+fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, outage: &Outage) {
+    let mut retention = Retention::default();
     let mut usual_batch = 0;
     loop {
         let first = match inbox.recv_timeout(TICK) {
@@ -116,38 +139,91 @@ fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, stopped: &
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let now = now_ms();
-        let outcome = match first {
-            Some(job) => commit(&mut journal, job, inbox, runtime, usual_batch),
+        let done = match first {
+            Some(job) => commit(&mut journal, job, inbox, runtime, usual_batch, outage),
             None => Ok(0),
         }
         .and_then(|batch| {
             usual_batch = (3 * usual_batch + batch).div_ceil(4);
-            if now < next_expiry_ms {
-                return Ok(());
-            }
-            let more = journal.expire(now)?;
-            next_expiry_ms = if more { now } else { now + u64::try_from(TICK.as_millis()).unwrap_or(1000) };
-            Ok(())
+            retention.keep(&mut journal).map_err(|error| Reopening::after("messages", &error, outage))
         });
-        if let Err(error) = outcome {
-            tracing::error!(%error, "the messages store failed; no further decision is recorded until a restart");
-            metrics::counter!("ostrakon_store_failures_total", "store" => "messages").increment(1);
-            let _ = stopped.set(error.to_string());
+        if let Err(reopening) = done
+            && recover(&mut journal, reopening, inbox, runtime, outage).is_break()
+        {
             return;
         }
     }
 }
 
+/// When retention is looked at next.
+#[derive(Default)]
+struct Retention {
+    next: Option<Instant>,
+    /// A damaged row was told of, so many times …
+    told: u32,
+    /// … and is not told of again before this.
+    tells_again: Option<Instant>,
+}
+
+impl Retention {
+    /// Drops what is past its time, if it is due to look.
+    fn keep(&mut self, journal: &mut Journal) -> Result<(), Error> {
+        let now = Instant::now();
+        if self.next.is_some_and(|next| next > now) {
+            return Ok(());
+        }
+        let expired = journal.expire(settled_ms())?;
+        metrics::counter!("ostrakon_retention_steps_total").increment(1);
+        self.next = Some(now + if expired.more { Duration::ZERO } else { TICK });
+        if let Some(table) = expired.damaged
+            && self.tells_again.is_none_or(|at| at <= now)
+        {
+            self.told += 1;
+            self.tells_again = Some(now + TELLING.pause(self.told, 0));
+            metrics::counter!("ostrakon_damaged_rows_total", "table" => table).increment(1);
+            tracing::error!(table, "a row cannot be read and stays; `messages/` was damaged");
+        }
+        Ok(())
+    }
+}
+
+/// Answers everyone that the journal has stopped, until its store is open again; breaks when nobody is left to answer.
+fn recover(
+    journal: &mut Journal,
+    mut reopening: Reopening<'_>,
+    inbox: &Receiver<Job>,
+    runtime: &Handle,
+    outage: &Outage,
+) -> ControlFlow<()> {
+    loop {
+        let waits = reopening.wait();
+        if waits == Some(Duration::ZERO) {
+            if reopening.tried(journal.reopen()) {
+                return ControlFlow::Continue(());
+            }
+            continue;
+        }
+        match inbox.recv_timeout(waits.unwrap_or(FOR_EVER)) {
+            Ok(job) => {
+                let error = stopped(outage);
+                runtime.spawn(async move { (job.done)(Err(error)) });
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        }
+    }
+}
+
 /// Everything that waits goes into one commit with `first`; then each is told. Returns how many there were; `usual` is
-/// how many there were of late.
-fn commit(
+/// how many there were of late. If the store fails, that is known to whoever asks before anybody is told.
+fn commit<'a>(
     journal: &mut Journal,
     first: Job,
     inbox: &Receiver<Job>,
     runtime: &Handle,
     usual: usize,
-) -> Result<usize, Error> {
+    outage: &'a Outage,
+) -> Result<usize, Reopening<'a>> {
     let mut commands = vec![first.command];
     let mut waiting = vec![first.done];
     let mut drain = || {
@@ -170,9 +246,8 @@ fn commit(
     let (outcomes, ended) = match outcome {
         Ok(outcomes) => (outcomes, Ok(batch)),
         Err(error) => {
-            let reason = error.to_string();
-            let stopped = || Err(Error::Stopped { part: "journal", reason: reason.clone() });
-            (waiting.iter().map(|_| stopped()).collect(), Err(error))
+            let reopening = Reopening::after("messages", &error, outage);
+            (waiting.iter().map(|_| Err(stopped(outage))).collect(), Err(reopening))
         }
     };
     runtime.spawn(async move {

@@ -7,13 +7,14 @@ use std::{
 };
 
 use ostrakon_ledger::{
-    FileState, LedgerReader, Mirror, PeerName, PublicKey, RocksStore, SignedState, TABLES as LEDGER_TABLES,
+    FileState, LedgerReader, Mirror, PeerName, PublicKey, ReopeningStore, RocksStore, SignedState, StoreError,
+    TABLES as LEDGER_TABLES,
 };
 use rayon::ThreadPool;
 
 use super::{copy::Copy, fork};
 use crate::{
-    durable::{file_error, sync_folder, write_durably},
+    durable::{file_error, probe_room, sync_folder, write_durably},
     error::Error,
 };
 
@@ -108,7 +109,10 @@ impl Folder {
         let key = self.key_of(peer)?;
         let dir = self.dir.join(peer.as_str());
         std::fs::create_dir_all(&dir).map_err(|error| file_error(&dir, error))?;
-        let store = Arc::new(RocksStore::open_small(dir.join("ledger"), LEDGER_TABLES)?);
+        let (probed, opened) = (dir.clone(), dir.join("ledger"));
+        let probe = move || probe_room(&probed).map_err(|error| StoreError::Failed(error.to_string()));
+        let store = ReopeningStore::open(move || RocksStore::open_small(&opened, LEDGER_TABLES), probe)?;
+        let store = Arc::new(store);
         let state = |name: &str| Box::new(FileState::new(dir.join(name)));
         let mirror = Mirror::new(store, state("seen"), state("held"), peer, &self.network, key, workers.clone())?;
         let proof = fork::load(&dir, peer, key)?;

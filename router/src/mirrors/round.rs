@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ostrakon_ledger::{
-    Appended, Body, Equivocate, FetchError, Followed, LedgerReader, MirrorError, Missing, PeerName, Provenance,
-    Refusal, SignedRecord, Verified,
+    Appended, Body, Equivocate, FetchError, Followed, LedgerError, LedgerReader, MirrorError, Missing, PeerName,
+    Provenance, Refusal, SignedRecord, Verified,
 };
 use rayon::{ThreadPool, prelude::*};
 
@@ -71,6 +71,11 @@ impl Rounds {
             }
             self.convict(proof);
         }
+        if let Err(MirrorError::Ours(LedgerError::Store(error))) = &outcome
+            && error.can_pass()
+        {
+            self.reopen();
+        }
         let taken_in = self.take_in(outcome.as_ref().ok());
         self.copy.change(|view| {
             view.entries = self.copy.served();
@@ -97,6 +102,16 @@ impl Rounds {
                 self.pause = (pause * 2).min(PAUSE_MAX);
                 pause
             }
+        }
+    }
+
+    /// A database that failed takes nothing more before it is opened again. The next round, after a pause, finds out whether it does.
+    fn reopen(&self) {
+        let reopened = self.copy.mirror.reopen();
+        let word = if reopened.is_ok() { "opened" } else { "failed" };
+        metrics::counter!("ostrakon_store_reopenings_total", "store" => "mirror", "outcome" => word).increment(1);
+        if let Err(error) = reopened {
+            tracing::error!(peer = %self.copy.peer, %error, "the copy of its ledger cannot be opened again yet");
         }
     }
 

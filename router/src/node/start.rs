@@ -18,6 +18,7 @@ use super::{
     watch as policy_watch,
 };
 use crate::{
+    clock,
     config::{Config, StoreSection},
     cosigning::{Cosigned, Cosigning},
     delivery::Delivery,
@@ -85,6 +86,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let cosigned = quorum.as_ref().map(|quorum| Arc::new(Cosigned::new(quorum)));
 
     let journal = Journal::open(messages.clone(), bounds(&config), experience(&config, &secrets))?;
+    clock::begin(newest_ms(&reader, &journal));
     let published = journal.published();
     let outlook = Outlook { categories: categories(&policy), ..outlook(&config) };
     let (follower, scores, book_thread) = Follower::start(outlook, home.book_file(), reader.clone())?;
@@ -137,6 +139,14 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     tasks.spawn(policy_file.run(node.clone(), policy_due.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
     Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime: runtime, _announced: announced })
+}
+
+/// The latest time on record, Unix milliseconds. The log comes first: a ledger that was once written ahead of time stays so.
+fn newest_ms(reader: &LedgerReader, journal: &Journal) -> u64 {
+    match journal.newest_ms() {
+        Ok(newest_ms) if newest_ms > 0 => newest_ms,
+        _ => reader.published().received_at_ms,
+    }
 }
 
 fn announce(home: &Home, public: SocketAddr, local: SocketAddr) -> Result<Announced, Error> {
