@@ -183,6 +183,8 @@ pub struct Published {
     pub decisions: Index,
     /// What waits for delivery.
     pub waiting: Waiting,
+    /// Of messages that came up to this time, Unix milliseconds, the decision may have been dropped.
+    pub decided_through_ms: AtomicU64,
 }
 
 /// The owner of the messages store.
@@ -216,6 +218,7 @@ impl Journal {
             held: AtomicU64::new(held),
             decisions: Index::open(store.clone())?,
             waiting,
+            decided_through_ms: AtomicU64::new(dropped.decided_through_ms),
         });
         let cursors = expire::Cursors::default();
         let in_doubt = None;
@@ -328,6 +331,7 @@ impl Journal {
         }
         if let Some(expiry) = staged.expiry {
             self.dropped = expiry.row;
+            self.published.decided_through_ms.store(expiry.row.decided_through_ms, Ordering::Relaxed);
             self.experience.forget_sightings(expiry.decisions_before);
             if expiry.reports_before > 0 {
                 self.experience.drop_reports_before(expiry.reports_before, expiry.row.weighing());

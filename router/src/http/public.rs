@@ -5,7 +5,10 @@ mod log;
 mod records;
 mod witness;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering},
+};
 
 use ostrakon_ledger::{Body, PeerName, PublicKey, Refusal, SignedRecord, Verified};
 use ostrakon_policies::{Opinion, Verdict};
@@ -26,7 +29,10 @@ use super::{
 use crate::{
     clock,
     decision::{Decision, DecisionId},
-    envelope::{Inquiry, MessageHeader, OPENING_BYTES_MAX, SignedEnvelope, SignedMessage, VerifiedEnvelope},
+    envelope::{
+        CLOCK_SKEW_MAX, EnvelopeError, Inquiry, MessageHeader, OPENING_BYTES_MAX, SignedEnvelope, SignedMessage,
+        VerifiedEnvelope,
+    },
     error::Error,
     intake::Parcel,
     node::Node,
@@ -116,6 +122,7 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
     };
     caller.link().note_known(&message.header().peer);
     check_time(message.header(), node.config.retention.decisions, clock::read())?;
+    check_replay(message.header(), node)?;
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
     let (bytes, _held) = body.into_parts();
@@ -155,6 +162,18 @@ fn check_time(header: &MessageHeader, age_max: Span, time: clock::Time) -> Resul
     header
         .check_time(time.now_ms, age_max)
         .map_err(|fault| if time.in_doubt { Error::ClockInDoubt } else { fault.into() })
+}
+
+/// Whether it could be told if the message came before: what was sent when a dropped decision was made, or by a clock as far
+/// ahead as is allowed, may have been that one. The window of [`check_time`] is narrower, unless the clock was wrong or the
+/// retention shorter for a while.
+fn check_replay(header: &MessageHeader, node: &Node) -> Result<(), Error> {
+    let sent_at_ms = header.sent_at_ms;
+    let through_ms = node.journal.published().decided_through_ms.load(Ordering::Relaxed);
+    if through_ms > 0 && sent_at_ms <= through_ms.saturating_add(CLOCK_SKEW_MAX.ms()) {
+        return Err(EnvelopeError::TooOld { sent_at_ms }.into());
+    }
+    Ok(())
 }
 
 /// What an outsider is told of a decision: what was enforced and why in words, not the numbers behind it and nothing

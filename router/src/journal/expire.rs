@@ -65,9 +65,10 @@ pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expi
     let mut staged = Staged::new(journal);
     let mut cursors = std::mem::take(&mut journal.cursors);
     cursors.damaged = None;
-    let (decisions_before, decisions) = expire_decisions(journal, now_ms, &mut cursors, &mut staged)?;
+    let mut decided_ms = 0;
+    let (decisions_before, decisions) = expire_decisions(journal, now_ms, &mut cursors, &mut staged, &mut decided_ms)?;
     let (reports_before, reports) = expire_reports(journal, now_ms, &mut cursors, &mut staged)?;
-    staged.note_expiry(journal, decisions_before, reports_before)?;
+    staged.note_expiry(journal, decisions_before, reports_before, decided_ms)?;
     expire_holds(journal, now_ms, &mut cursors, &mut staged)?;
     expire_dead(journal, now_ms, &mut cursors, &mut staged)?;
     let expired = Expired { more: decisions || reports, damaged: cursors.damaged };
@@ -76,7 +77,8 @@ pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expi
 }
 
 /// Decisions are in the order of time: the walk stops at the first one that stays, and goes on there next time. Returns
-/// the row before which all are dropped, 0 if none was, and whether there may be more.
+/// the row before which all are dropped, 0 if none was, and whether there may be more; `decided_ms` becomes when the latest of
+/// them was made.
 ///
 /// A row that cannot be read is no younger than the next one that can, and goes with it.
 fn expire_decisions(
@@ -84,6 +86,7 @@ fn expire_decisions(
     now_ms: u64,
     cursors: &mut Cursors,
     staged: &mut Staged,
+    decided_ms: &mut u64,
 ) -> Result<(u64, bool), Error> {
     let rows = journal.store.scan(LOG, &cursors.decisions, STEP)?;
     let keeps_ms = journal.bounds.decisions_ms.saturating_add(DECISIONS_LONGER_MS);
@@ -95,6 +98,9 @@ fn expire_decisions(
                 if cursors.decisions_ahead.made_ms(decision.at_ms, now_ms).saturating_add(keeps_ms) > now_ms {
                     cursors.decisions = unread.first().unwrap_or(key).clone();
                     return Ok((before, false));
+                }
+                if decision.at_ms <= now_ms {
+                    *decided_ms = (*decided_ms).max(decision.at_ms);
                 }
                 let index = parse_index(LOG, key)?;
                 for key in unread.drain(..).chain([key.clone()]) {

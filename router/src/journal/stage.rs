@@ -133,13 +133,20 @@ impl Staged {
     }
 
     /// Notes what the deletions in the batch take from the log: decisions and reports before these rows, 0 for none.
-    pub(super) fn note_expiry(&mut self, journal: &Journal, decisions: u64, reports: u64) -> Result<(), Error> {
-        let (decisions_before, reports_before) = (decisions, reports);
+    /// `decided_ms` is when the latest of the dropped decisions was made.
+    pub(super) fn note_expiry(
+        &mut self,
+        journal: &Journal,
+        decisions_before: u64,
+        reports_before: u64,
+        decided_ms: u64,
+    ) -> Result<(), Error> {
         if decisions_before == 0 && reports_before == 0 {
             return Ok(());
         }
         let rows = self.next_index;
-        let mut row = DroppedRow { rows, ..journal.dropped };
+        let decided_through_ms = journal.dropped.decided_through_ms.max(decided_ms);
+        let mut row = DroppedRow { rows, decided_through_ms, ..journal.dropped };
         if reports_before > 0 {
             let weighing = journal.experience.weighing(rows);
             (row.weighed_row, row.weighed_at_ms) = (weighing.row, weighing.at_ms);

@@ -58,6 +58,10 @@ pub struct DroppedRow {
     pub weighed_row: u64,
     /// … and when the latest report had been made, Unix milliseconds.
     pub weighed_at_ms: u64,
+    /// When the latest decision was made of those that were dropped, Unix milliseconds: of what is older nobody can tell whether
+    /// it was decided on. A clock that was wrong and a retention that was shorter for a while leave this behind.
+    #[serde(default)]
+    pub decided_through_ms: u64,
 }
 
 impl DroppedRow {

@@ -107,3 +107,21 @@ fn a_route_sees_its_own_messages_only() {
     waiting.follow(vec![waiting::Change::Removed(place(2000))]);
     assert_eq!(waiting.routes(), ["slow"]);
 }
+
+/// What was dropped is remembered by its latest time, over a restart: nobody takes an older message for a new one.
+#[test]
+fn the_latest_time_of_dropped_decisions_is_kept() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    let decided = |n: u8, at_ms| Command::decide(decision(n, at_ms), None).unwrap();
+    journal.handle(vec![decided(1, 10), decided(2, YEAR_MS), decided(3, 30), decided(4, DAY_MS)]).unwrap();
+    let through = |journal: &Journal| journal.published().decided_through_ms.load(Ordering::Relaxed);
+    expire_all(&mut journal, 40);
+    assert_eq!(through(&journal), 0);
+    let met_ms = DAY_MS + LONGER_MS + 40;
+    expire_all(&mut journal, met_ms);
+    assert_eq!((through(&journal), rows(&store, LOG)), (10, 3));
+    expire_all(&mut journal, met_ms + DAY_MS + LONGER_MS);
+    assert_eq!((through(&journal), rows(&store, LOG)), (DAY_MS, 0), "one from the future says nothing");
+    assert_eq!(through(&open(&store)), DAY_MS);
+}
