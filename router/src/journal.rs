@@ -290,7 +290,14 @@ impl Journal {
             self.in_doubt = kept;
             return Err(Error::DamagedRow { table: tables::LOG.0 });
         }
-        self.in_doubt = None;
+        // Of a drop that is lost, the ids that waited in memory are there again.
+        if let Some(lost) = self.in_doubt.take() {
+            for (id, row) in lost.staged.undecided {
+                if self.published.decisions.find(id)?.is_none() {
+                    self.published.decisions.note([(id, row)].into_iter());
+                }
+            }
+        }
         self.cursors = expire::Cursors::default();
         if let Some(unsure) = kept {
             self.follow(unsure.staged);

@@ -107,6 +107,7 @@ fn expire_decisions(
                     staged.batch.delete(LOG, key);
                 }
                 journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch);
+                staged.undecided.push((decision.decision_id, index));
                 before = index + 1;
             }
             Ok(LogRow::Report(_)) => {}

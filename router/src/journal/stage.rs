@@ -56,6 +56,8 @@ pub(super) struct Staged {
     pub(super) expiry: Option<Expiry>,
     /// Decisions with their rows, for the index.
     pub(super) decided: Vec<(DecisionId, u64)>,
+    /// Decisions that are dropped, with their rows.
+    pub(super) undecided: Vec<(DecisionId, u64)>,
     /// What changes in the queue.
     pub(super) moves: Vec<Change>,
     pub(super) next_index: u64,
@@ -72,6 +74,7 @@ impl Staged {
             lessons: Vec::new(),
             expiry: None,
             decided: Vec::new(),
+            undecided: Vec::new(),
             moves: Vec::new(),
             next_index: journal.next_index,
             queued: journal.queued,

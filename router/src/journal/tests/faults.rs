@@ -50,8 +50,14 @@ impl Store for FaultyStore {
     }
 }
 
+/// A journal on a store that can fail …
 fn open_faulty(store: &Arc<FaultyStore>) -> Journal {
-    let bounds = Bounds { queue_max: 100, holds_max: 100, ..bounds() };
+    open_keeping(store, DAY_MS)
+}
+
+/// … and that keeps decisions for so long.
+fn open_keeping(store: &Arc<FaultyStore>, decisions_ms: u64) -> Journal {
+    let bounds = Bounds { queue_max: 100, holds_max: 100, decisions_ms, ..bounds() };
     Journal::open(store.clone(), bounds, Experience::new(Parameters::default(), BTreeSet::new())).unwrap()
 }
 
@@ -196,7 +202,8 @@ mod thread {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
         for fate in [Fate::Lost, Fate::Kept] {
             let store = Arc::new(FaultyStore::default());
-            let journal = open_faulty(&store);
+            // The thread has a real clock, and the decisions are as old as that.
+            let journal = open_keeping(&store, u64::MAX / 2);
             let (handle, thread) = JournalHandle::start(journal, 16, runtime.handle().clone()).unwrap();
             runtime.block_on(async {
                 handle.carry_out(decide(1, None)).await.unwrap();
