@@ -293,7 +293,7 @@ impl Journal {
         // Of a drop that is lost, the ids that waited in memory are there again.
         if let Some(lost) = self.in_doubt.take() {
             for (id, row) in lost.staged.undecided {
-                if self.published.decisions.find(id)?.is_none() {
+                if self.published.decisions.find(id)?.is_none_or(|found| found < row) {
                     self.published.decisions.note([(id, row)].into_iter());
                 }
             }
