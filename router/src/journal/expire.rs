@@ -143,6 +143,7 @@ fn expire_reports(
     for (key, _) in &rows {
         // A report whose row went with damage around it leaves nothing but its place here.
         let row = journal.store.get(LOG, key)?;
+        let is_there = row.is_some();
         match row.map(|row| parse_row(LOG, &row)).transpose() {
             Ok(Some(LogRow::Report(report))) => {
                 let ends_ms =
@@ -158,7 +159,9 @@ fn expire_reports(
                 return Ok((before, false));
             }
         }
-        staged.batch.delete(LOG, key.clone());
+        if is_there {
+            staged.batch.delete(LOG, key.clone());
+        }
         staged.batch.delete(REPORTS, key.clone());
         before = parse_index(REPORTS, key)? + 1;
         cursors.reports = successor(key);
