@@ -49,3 +49,29 @@ fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_route_asks_for_a_pause_in_seconds() {
+        let cases = [
+            (429, "120", Some(120)),
+            (503, " 0 ", Some(0)),
+            (503, "18446744073709551615", Some(u64::MAX)),
+            (500, "120", None),
+            (404, "120", None),
+            (503, "Fri, 27 Nov 2026 23:59:59 GMT", None),
+            (503, "-1", None),
+            (503, "1.5", None),
+            (503, "", None),
+        ];
+        for (status, value, seconds) in cases {
+            let response =
+                warp::http::Response::builder().status(status).header("retry-after", value).body("").unwrap();
+            let asked = retry_after(&response.into());
+            assert_eq!(asked, seconds.map(Duration::from_secs), "{status} {value:?}");
+        }
+    }
+}
