@@ -36,8 +36,12 @@ use crate::{
     units::Span,
 };
 
-/// Deliveries under way to one route at a time.
+/// Deliveries under way to one route at a time …
 const ROUTE_PLACES: usize = 16;
+/// … and to all of them: each is a descriptor and a message in memory. If there are many routes, each has fewer places …
+const PLACES: usize = 64;
+/// … but no fewer than these.
+const ROUTE_PLACES_MIN: usize = 2;
 
 /// How long the worker rests when it has nothing due and nobody wakes it.
 const REST: Duration = Duration::from_secs(1);
@@ -102,14 +106,15 @@ impl Delivery {
             return Vec::new();
         }
         let (waiting, now_ms) = (&self.journal.published().waiting, clock::now_ms());
+        let places = (PLACES / self.routes.len().max(1)).clamp(ROUTE_PLACES_MIN, ROUTE_PLACES);
         let mut due = Vec::new();
         for name in waiting.routes() {
             let taken = under_way.get(&name);
-            let room = ROUTE_PLACES.saturating_sub(taken.map_or(0, HashSet::len));
+            let room = places.saturating_sub(taken.map_or(0, HashSet::len));
             let pause_max_ms = self.route(&name).map_or(0, |route| route.retry_max.ms());
             let is_taken = |place: &Place| taken.is_some_and(|taken| taken.contains(place));
-            let places = waiting.due(&name, now_ms, AHEAD.ms().saturating_add(pause_max_ms), room, is_taken);
-            due.extend(places.into_iter().map(|place| (name.clone(), place)));
+            let found = waiting.due(&name, now_ms, AHEAD.ms().saturating_add(pause_max_ms), room, is_taken);
+            due.extend(found.into_iter().map(|place| (name.clone(), place)));
         }
         due
     }
