@@ -89,7 +89,7 @@ fn drop_decisions(node: &TestNode) {
     let experience = Experience::new(Parameters::default(), BTreeSet::new());
     let mut journal = Journal::open(store, bounds, experience).unwrap();
     let now_ms = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64 + 1;
-    while journal.expire(now_ms).unwrap() {}
+    while journal.expire(now_ms).unwrap().more {}
 }
 
 #[test]
