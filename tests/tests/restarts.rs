@@ -88,7 +88,8 @@ fn drop_decisions(node: &TestNode) {
     let bounds = Bounds { queue_max: 1, holds_max: 1, decisions_ms: 0, reports_ms: year_ms, dead_ms: year_ms };
     let experience = Experience::new(Parameters::default(), BTreeSet::new());
     let mut journal = Journal::open(store, bounds, experience).unwrap();
-    let now_ms = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64 + 1;
+    // They stay a quarter of an hour longer than their retention at the most.
+    let now_ms = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64 + 15 * 60_000;
     while journal.expire(now_ms).unwrap().more {}
 }
 
