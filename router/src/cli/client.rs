@@ -139,7 +139,7 @@ impl NodeClient {
         match self {
             Self::Closed(node) => {
                 node.home.open_evidence(&node.registrar.ledger().reader(), &node.config)?.put(evidence)
-            },
+            }
             Self::Served(node) => node.post_bytes("/v1/own/evidence", evidence.as_bytes()).map(drop),
         }
     }
