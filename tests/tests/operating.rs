@@ -98,7 +98,10 @@ fn a_changed_policy_is_in_force_at_once_and_a_broken_one_never() {
     };
     node.wait_for("the reload", || verdict(&node, next()) == "reject");
     node.write("policy.toml", "[[rule]]\nname = broken");
-    node.wait_for("the refusal in the log", || node.log().contains("does not load"));
+    node.wait_for("the refusal", || {
+        let metrics = node.get("/metrics").body;
+        metrics.as_str().unwrap().contains("ostrakon_policy_reloads_total{outcome=\"refused\"} 1")
+    });
     assert_eq!(verdict(&node, next()), "reject");
     node.kill();
     node.serve();
