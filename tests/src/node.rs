@@ -164,14 +164,9 @@ impl TestNode {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
-    /// The process that serves it.
-    pub fn pid(&self) -> u32 {
-        self.served().child.id()
-    }
-
     /// Processor time that its process has used, all threads, user and system.
     pub fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.served().child.id())).unwrap();
         // The second field is a name in parentheses; utime and stime are the fourteenth and fifteenth, in hundredths.
         let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
         let ticks: u64 = [11, 12].iter().map(|at| fields[*at].parse::<u64>().unwrap()).sum();
@@ -180,7 +175,7 @@ impl TestNode {
 
     /// Bytes that its process has read through system calls, from files and connections.
     pub fn read_bytes(&self) -> u64 {
-        let io = std::fs::read_to_string(format!("/proc/{}/io", self.pid())).unwrap();
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.served().child.id())).unwrap();
         io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
