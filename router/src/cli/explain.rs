@@ -100,10 +100,10 @@ fn print_reasons(explanation: &Value) -> Result<(), OutputError> {
         out!("  seen by {}: score {}, confidence {}", text(&seen["viewpoint"]), seen["score"], seen["confidence"])?;
     }
     let own = &explanation["own"];
-    if number(&own["reports"]) > 0 {
+    if number(&own["reporters"]) > 0 {
         out!(
-            "  this node's own users: {} reports, {:+.3} for it and {:+.3} against it",
-            own["reports"],
+            "  this node's own users: {} reporters, {:+.3} for it and {:+.3} against it",
+            own["reporters"],
             in_votes(number(&own["positive_nv"])),
             -in_votes(number(&own["negative_nv"])),
         )?;
