@@ -7,7 +7,6 @@
 
 pub mod binary;
 pub mod hostile;
-pub mod http;
 pub mod node;
 pub mod peer;
 pub mod webhook;
