@@ -34,6 +34,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/v1/peers/node.example", "token"),
     ("POST", "/v1/peers/a.example/follow", "token"),
     ("POST", "/v1/peers/a.example/unfollow", "token"),
+    ("POST", "/v1/peers/a.example/expel", "token"),
     ("POST", "/v1/own/votes", "token"),
     ("POST", "/v1/own/retractions", "token"),
     ("POST", "/v1/own/rebuttals", "token"),

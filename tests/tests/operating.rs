@@ -253,7 +253,8 @@ fn a_full_file_system_stops_the_votes_with_an_answer_and_loses_none() {
     let entries = report.lines().find_map(|line| line.strip_prefix("tree size")).unwrap_or_else(|| panic!("{report}"));
     let entries: usize = entries.trim().parse().unwrap();
     assert!(entries > taken, "{entries} entries, {taken} votes were acknowledged");
-    let local = report.split_whitespace().find_map(|word| word.strip_prefix("local=")).unwrap();
+    let ready = report.lines().find(|line| line.starts_with("ready")).unwrap();
+    let local = ready.split_whitespace().find_map(|word| word.strip_prefix("local=")).unwrap();
     let again = node.post_at(&format!("http://{local}"), "/v1/own/votes", &ballot(0));
     assert_eq!(again.status, 200, "{again:?}");
 }

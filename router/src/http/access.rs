@@ -64,8 +64,8 @@ pub struct Asked<'a> {
 
 impl Access {
     /// The rules for requests that come by `transport`. The token of the node's folder is good, and so is the configured one.
-    pub fn new(transport: Transport, listen: &ListenSection, token: Token) -> Self {
-        let tokens = std::iter::once(token).chain(listen.local_token.clone()).collect();
+    pub fn new(transport: Transport, listen: &ListenSection, token: impl Into<Option<Token>>) -> Self {
+        let tokens = token.into().into_iter().chain(listen.local_token.clone()).collect();
         let open = listen.open && listen.local.ip().is_loopback();
         Self { transport, tokens, open, names: listen.local_names.clone() }
     }

@@ -23,8 +23,9 @@ use warp::{
 };
 
 use super::{
+    access::{Access, allowed},
     answer, local,
-    problem::{json as respond_json, problem},
+    problem::{json as respond_json, problem, rejected},
     serve::stopped,
 };
 use crate::{
@@ -60,7 +61,13 @@ impl Starting {
     ///
     /// # Errors
     /// [`Error::Stopped`] when the system has no more descriptors.
-    pub fn begin(config: &Config, secrets: &Secrets, public: &TcpListener, local: &TcpListener) -> Result<Self, Error> {
+    pub fn begin(
+        config: &Config,
+        secrets: &Secrets,
+        access: Access,
+        public: &TcpListener,
+        local: &TcpListener,
+    ) -> Result<Self, Error> {
         let opening = Arc::new(Opening {
             limits: Limits::from(&config.limits),
             verdict: config.failure.verdict.verdict(),
@@ -69,7 +76,7 @@ impl Starting {
         let (ends, end) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(same_socket(public)?, public_routes(), end.clone()));
-        tasks.spawn(serve(same_socket(local)?, local_routes(opening), end));
+        tasks.spawn(serve(same_socket(local)?, local_routes(opening, Arc::new(access)), end));
         Ok(Self { ends, tasks })
     }
 
@@ -90,7 +97,11 @@ fn public_routes() -> impl Filter<Extract = (Response,), Error = Infallible> + C
     warp::any().map(|| closing(problem(&Error::Starting)))
 }
 
-fn local_routes(opening: Arc<Opening>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
+/// Under the rules of [`super::access`], as when the node is open.
+fn local_routes(
+    opening: Arc<Opening>,
+    access: Arc<Access>,
+) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
     let check = warp::path!("v1" / "check")
         .and(warp::post())
         .and(warp::body::content_length_limit(REQUEST_BYTES_MAX as u64))
@@ -105,7 +116,8 @@ fn local_routes(opening: Arc<Opening>) -> impl Filter<Extract = (Response,), Err
         respond_json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "ready": false, "parts": parts }))
     });
     let other = warp::any().map(|| problem(&Error::Starting));
-    check.or(alive).unify().or(ready).unify().or(other).unify().map(closing)
+    let all = check.or(alive).unify().or(ready).unify().or(other).unify();
+    allowed(access).and(all).recover(rejected).unify().map(closing)
 }
 
 /// `POST /v1/check`: what `failure.verdict` says, to a question that parses.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, ListenSection},
     error::Error,
+    home::Home,
     http::{
         self,
         access::{Access, Transport},
@@ -67,8 +68,15 @@ impl Listening {
     ///
     /// # Errors
     /// When the system gives no descriptors.
-    pub(super) fn answer_while_opening(&self, config: &Config, secrets: &Secrets) -> Result<Starting, Error> {
-        Starting::begin(config, secrets, &self.public, &self.local)
+    pub(super) fn answer_while_opening(
+        &self,
+        home: &Home,
+        config: &Config,
+        secrets: &Secrets,
+    ) -> Result<Starting, Error> {
+        // The folder may be served by another process: no token is made here. Without one only open routes answer.
+        let access = Access::new(Transport::Tcp, &config.listen, home.local_token().ok());
+        Starting::begin(config, secrets, access, &self.public, &self.local)
     }
 
     /// Serves both, and the local one's socket, until `stop`. The public listener's threads start here and not before the

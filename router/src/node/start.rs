@@ -78,7 +78,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let listening = Listening::begin(&config.listen)?;
     let recorder = recorder()?;
     let secrets = home.secrets()?;
-    let starting = listening.answer_while_opening(&config, &secrets)?;
+    let starting = listening.answer_while_opening(&home, &config, &secrets)?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
     let local_access = LocalAccess::prepare(&home)?;
     let messages: Arc<dyn Store> = home.open_messages()?;

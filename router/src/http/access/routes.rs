@@ -44,6 +44,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/peers/{}", Needs::Token),
     route("POST", "/v1/peers/{}/follow", Needs::Token),
     route("POST", "/v1/peers/{}/unfollow", Needs::Token),
+    route("POST", "/v1/peers/{}/expel", Needs::Token),
     route("POST", "/v1/own/{}", Needs::Token),
     route("POST", "/v1/imports", Needs::Token),
     route("POST", "/v1/imports/withdrawals", Needs::Token),
