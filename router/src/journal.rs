@@ -8,6 +8,7 @@ mod doubt;
 mod expire;
 mod fold;
 mod index;
+mod sightings;
 mod stage;
 pub mod tables;
 #[cfg(test)]
@@ -197,6 +198,7 @@ pub struct Journal {
     queued: u64,
     held: u64,
     cursors: expire::Cursors,
+    sightings: sightings::Sightings,
     published: Arc<Published>,
     /// The commit that failed, of which it is unknown whether the store has it.
     in_doubt: Option<doubt::Unsure>,
@@ -209,7 +211,7 @@ impl Journal {
     /// The store's, and [`Error::DamagedRow`].
     pub fn open(store: Arc<dyn Store>, bounds: Bounds, mut experience: Experience) -> Result<Self, Error> {
         let dropped = fold::dropped(store.as_ref())?;
-        let next_index = fold::fold(store.as_ref(), &dropped, &mut experience)?;
+        let (next_index, sightings) = fold::fold(store.as_ref(), &dropped, &mut experience)?;
         let (waiting, queued) = Waiting::open(store.as_ref())?;
         let held = fold::count(store.as_ref(), tables::HOLDS)?;
         let published = Arc::new(Published {
@@ -220,9 +222,20 @@ impl Journal {
             waiting,
             decided_through_ms: AtomicU64::new(dropped.decided_through_ms),
         });
-        let cursors = expire::Cursors::default();
-        let in_doubt = None;
-        Ok(Self { store, bounds, experience, next_index, dropped, queued, held, cursors, published, in_doubt })
+        let cursors = expire::Cursors::behind(&dropped);
+        Ok(Self {
+            store,
+            bounds,
+            experience,
+            next_index,
+            dropped,
+            queued,
+            held,
+            cursors,
+            sightings,
+            published,
+            in_doubt: None,
+        })
     }
 
     /// What readers see; stays valid as the journal moves on.
@@ -298,7 +311,7 @@ impl Journal {
                 }
             }
         }
-        self.cursors = expire::Cursors::default();
+        self.cursors = expire::Cursors::behind(&self.dropped);
         if let Some(unsure) = kept {
             self.follow(unsure.staged);
         }
@@ -312,7 +325,11 @@ impl Journal {
         if batch.puts.is_empty() && batch.deletes.is_empty() {
             return Ok(());
         }
-        staged.indexed = self.published.decisions.stage(&mut batch);
+        // What the log drops is not written elsewhere in the same step.
+        staged.indexed = staged.expiry.is_none() && self.published.decisions.stage(&mut batch);
+        if staged.indexed {
+            self.sightings.stage(self.experience.first_row(self.next_index), &mut batch);
+        }
         let sign = doubt::Sign::of(&batch);
         if let Err(error) = self.store.commit(batch) {
             self.in_doubt = Some(doubt::Unsure { sign, staged });
@@ -325,8 +342,10 @@ impl Journal {
     /// What was staged is on disk.
     fn follow(&mut self, staged: stage::Staged) {
         let index = &self.published.decisions;
+        let remembered_from = self.experience.first_row(self.next_index);
         if staged.indexed {
             index.settle();
+            self.sightings.settle(remembered_from);
         }
         index.note(staged.decided.into_iter());
         self.published.waiting.follow(staged.moves);
@@ -334,12 +353,16 @@ impl Journal {
         self.queued = staged.queued;
         self.held = staged.held;
         for (row, lesson) in staged.lessons {
+            if let stage::Lesson::Sighting(decision) = &lesson {
+                self.sightings.note(row, decision);
+            }
             learn(&mut self.experience, row, lesson);
         }
         if let Some(expiry) = staged.expiry {
             self.dropped = expiry.row;
             self.published.decided_through_ms.store(expiry.row.decided_through_ms, Ordering::Relaxed);
             self.experience.forget_sightings(expiry.decisions_before);
+            self.sightings.forget(expiry.decisions_before);
             if expiry.reports_before > 0 {
                 self.experience.drop_reports_before(expiry.reports_before, expiry.row.weighing());
             }

@@ -5,7 +5,7 @@ use ostrakon_ledger::{Store, Table, store::Row};
 use super::{
     Journal, LogRow,
     stage::Staged,
-    tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, REPORTS, parse_index, parse_row, put_row},
+    tables::{DEAD, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, REPORTS, parse_index, parse_row, put_row},
 };
 use crate::{decision::DecisionId, envelope::CLOCK_SKEW_MAX, error::Error};
 
@@ -42,6 +42,15 @@ pub(super) struct Cursors {
     decisions_ahead: Ahead,
     reports_ahead: Ahead,
     damaged: Option<&'static str>,
+}
+
+impl Cursors {
+    /// Behind what the log has dropped already: the store may not have forgotten yet that something was there, and reads
+    /// over it row by row.
+    pub(super) fn behind(dropped: &DroppedRow) -> Self {
+        let key = |row: u64| row.to_be_bytes().to_vec();
+        Self { decisions: key(dropped.decisions_before), reports: key(dropped.reports_before), ..Self::default() }
+    }
 }
 
 /// When rows from the future were first met where a walk stands, Unix milliseconds: for want of a better time they are as old

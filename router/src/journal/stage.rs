@@ -128,8 +128,9 @@ impl Staged {
         let Report { decision_id, reporter, subjects, value, at_ms } = report;
         let row = ReportRow { decision_id, reporter, subjects, familiarity, value, at_ms };
         let index = self.next_index.to_be_bytes();
-        put_row(&mut self.batch, LOG, &index, &LogRowRef::Report(&row))?;
-        self.batch.put(REPORTS, index.to_vec(), Vec::new());
+        let bytes = write_row(LOG, &LogRowRef::Report(&row))?;
+        self.batch.put(LOG, index.to_vec(), bytes.clone());
+        self.batch.put(REPORTS, index.to_vec(), bytes);
         self.lessons.push((self.next_index, Lesson::Report(row)));
         self.next_index += 1;
         Ok(())
@@ -150,6 +151,9 @@ impl Staged {
         let rows = self.next_index;
         let decided_through_ms = journal.dropped.decided_through_ms.max(decided_ms);
         let mut row = DroppedRow { rows, decided_through_ms, ..journal.dropped };
+        row.decisions_before = row.decisions_before.max(decisions_before);
+        row.reports_before = row.reports_before.max(reports_before);
+        journal.sightings.expire(decisions_before, &mut self.batch);
         if reports_before > 0 {
             let weighing = journal.experience.weighing(rows);
             (row.weighed_row, row.weighed_at_ms) = (weighing.row, weighing.at_ms);

@@ -11,7 +11,10 @@ use crate::{decision::DecisionId, error::Error};
 pub const LOG: Table = Table("log");
 /// Where a decision stands in the log: decision id → `u64` BE index.
 pub const DECISIONS: Table = Table("decisions");
-/// Which rows of the log are reports: `u64` BE index → nothing. Reports outlive the decisions they speak of.
+/// The subjects of decisions, many at a time: `u64` BE index of the first → [`Sighting`](super::sightings::Sighting)s.
+pub const SIGHTINGS: Table = Table("sightings");
+/// Which rows of the log are reports: `u64` BE index → the same row. An earlier build wrote nothing. Reports outlive the
+/// decisions they speak of.
 pub const REPORTS: Table = Table("reports");
 /// What has to be kept of rows that the log dropped: nothing → [`DroppedRow`].
 pub const DROPPED: Table = Table("dropped");
@@ -25,7 +28,7 @@ pub const HOLDS: Table = Table("holds");
 pub const DEAD: Table = Table("dead");
 
 /// Every table, for the opener.
-pub const TABLES: &[Table] = &[LOG, DECISIONS, REPORTS, DROPPED, MESSAGES, QUEUE, HOLDS, DEAD];
+pub const TABLES: &[Table] = &[LOG, DECISIONS, SIGHTINGS, REPORTS, DROPPED, MESSAGES, QUEUE, HOLDS, DEAD];
 
 /// Room for most rows: a decision with five subjects and two reasons.
 const ROW_BYTES_USUAL: usize = 1024;
@@ -62,6 +65,12 @@ pub struct DroppedRow {
     /// it was decided on. A clock that was wrong and a retention that was shorter for a while leave this behind.
     #[serde(default)]
     pub decided_through_ms: u64,
+    /// There are no decisions before this row. An earlier build did not write it down.
+    #[serde(default)]
+    pub decisions_before: u64,
+    /// There are no reports before this row. An earlier build did not write it down.
+    #[serde(default)]
+    pub reports_before: u64,
 }
 
 impl DroppedRow {

@@ -5,13 +5,13 @@ mod faults;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use ostrakon_ledger::{MemoryStore, Store, Tag};
+use ostrakon_ledger::{Batch, MemoryStore, Store, StoreError, Tag, store::Row};
 use ostrakon_policies::Verdict;
 use ostrakon_reputation::{Experience, Memory, Parameters};
 use proptest::prelude::*;
 
 use super::{
-    tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, parse_row},
+    tables::{DEAD, DeadRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, SIGHTINGS, parse_row},
     *,
 };
 use crate::envelope::{Host, Kind, Proof};
@@ -144,6 +144,75 @@ fn what_is_past_its_time_goes_and_what_is_not_stays() {
     assert_eq!([DEAD, MESSAGES].map(|table| rows(&store, table)), [0, 0]);
     journal.expire(10 * DAY_MS).unwrap();
     assert_eq!([LOG, REPORTS].map(|table| rows(&store, table)), [0, 0]);
+}
+
+/// A store that counts the rows of the log that are read.
+struct Counting {
+    inner: Arc<MemoryStore>,
+    log_rows: AtomicU64,
+}
+
+impl Counting {
+    fn count(&self, table: ostrakon_ledger::Table, rows: usize) {
+        if table == LOG {
+            self.log_rows.fetch_add(rows as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Store for Counting {
+    fn get(&self, table: ostrakon_ledger::Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.count(table, 1);
+        self.inner.get(table, key)
+    }
+
+    fn scan(&self, table: ostrakon_ledger::Table, from: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
+        let rows = self.inner.scan(table, from, limit)?;
+        self.count(table, rows.len());
+        Ok(rows)
+    }
+
+    fn scan_back(&self, table: ostrakon_ledger::Table, from: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
+        let rows = self.inner.scan_back(table, from, limit)?;
+        self.count(table, rows.len());
+        Ok(rows)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.inner.commit(batch)
+    }
+}
+
+#[test]
+fn a_start_reads_no_more_of_a_long_log_than_of_a_short_one() {
+    let read = |decisions: usize| {
+        let inner = Arc::new(MemoryStore::new());
+        let mut journal = open(&inner);
+        let decide = |n: usize| Command::decide(mail((n % 251) as u8, n as u64), None).unwrap();
+        for first in (0..decisions).step_by(7) {
+            journal.handle((first..decisions.min(first + 7)).map(decide).collect()).unwrap();
+        }
+        let counting = Arc::new(Counting { inner, log_rows: AtomicU64::new(0) });
+        let experience = Experience::new(Parameters::default(), BTreeSet::new());
+        let again = Journal::open(counting.clone(), bounds(), experience).unwrap();
+        assert_eq!(again.experience.to_bytes(), journal.experience.to_bytes());
+        counting.log_rows.load(Ordering::Relaxed)
+    };
+    let (short, long) = (read(500), read(5_000));
+    assert!(long <= short + 16, "{long} rows of 5,000, {short} of 500");
+}
+
+#[test]
+fn nothing_that_retention_drops_is_left_in_a_row_of_sightings() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    for n in 0..50 {
+        journal.handle(vec![Command::decide(mail(n, u64::from(n) * HOUR_MS), None).unwrap()]).unwrap();
+    }
+    journal.expire(DAY_MS + 20 * HOUR_MS).unwrap();
+    let first = |table| tables::parse_index(table, &store.scan(table, &[], 1).unwrap()[0].0).unwrap();
+    assert!(first(LOG) > 0 && first(SIGHTINGS) >= first(LOG), "{} {}", first(LOG), first(SIGHTINGS));
+    assert_eq!(open(&store).experience.to_bytes(), journal.experience.to_bytes());
 }
 
 proptest! {
