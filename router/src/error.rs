@@ -199,6 +199,9 @@ pub enum Error {
     /// The wall clock jumped, and what came depends on which time it is.
     #[error("the clock of this node is in doubt; try again in some minutes")]
     ClockInDoubt,
+    /// The stores are not open yet.
+    #[error("this node is starting and still opens its stores; try again")]
+    Starting,
     /// The deadline passed before the answer was durable.
     #[error("the answer could not be made durable in time; try again")]
     Deadline,
@@ -314,6 +317,7 @@ impl Error {
             Self::NoRoute(_) => "no_route",
             Self::CatchingUp => "catching_up",
             Self::ClockInDoubt => "clock_in_doubt",
+            Self::Starting => "starting",
             Self::Deadline => "deadline",
             Self::Listen { .. } => "listen",
             Self::Remote { .. } => "remote",

@@ -12,6 +12,7 @@ pub mod public;
 mod segment;
 pub mod serve;
 pub mod socket;
+pub mod starting;
 mod watched;
 
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -101,8 +102,15 @@ impl TestNode {
 
     /// The command that serves the node.
     pub fn serve_command(&self) -> Command {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        self.serve_command_at(any, any)
+    }
+
+    /// The command that serves the node at these addresses.
+    pub fn serve_command_at(&self, public: SocketAddr, local: SocketAddr) -> Command {
         let mut command = Command::new(path("ostrakon"));
-        command.args(["serve", "--dir", &self.home_arg(), "--public", "127.0.0.1:0", "--local", "127.0.0.1:0"]);
+        command.args(["serve", "--dir", &self.home_arg()]);
+        command.args(["--public", &public.to_string(), "--local", &local.to_string()]);
         command
     }
 
@@ -154,6 +162,26 @@ impl TestNode {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.served().child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
+    /// The process that serves it.
+    pub fn pid(&self) -> u32 {
+        self.served().child.id()
+    }
+
+    /// Processor time that its process has used, all threads, user and system.
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // The second field is a name in parentheses; utime and stime are the fourteenth and fifteenth, in hundredths.
+        let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = [11, 12].iter().map(|at| fields[*at].parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+
+    /// Bytes that its process has read through system calls, from files and connections.
+    pub fn read_bytes(&self) -> u64 {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.pid())).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
     /// What the node has logged so far.
@@ -323,7 +351,8 @@ fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
 }
 
-fn get(url: &str) -> Answer {
+/// GETs a URL.
+pub fn get(url: &str) -> Answer {
     answer(agent().get(url).call())
 }
 

@@ -5,6 +5,7 @@ mod own;
 use std::{convert::Infallible, sync::Arc};
 
 use ostrakon_ledger::{PeerName, PublicKey, Reason};
+use ostrakon_policies::Verdict;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use warp::{Filter, Rejection, http::StatusCode, reply::Response};
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     clock::now_ms,
     config::WebhookUrl,
-    decision::{Answer, Decision},
+    decision::{Answer, Decision, DecisionId},
     envelope::{Feedback, Inquiry, REQUEST_BYTES_MAX},
     error::{Blame, Error},
     explaining::{Audience, Question},
@@ -147,11 +148,15 @@ async fn check(node: &Node, body: &[u8]) -> Result<Response, Error> {
 
 /// The operator's answer for when there is no decision. It is not recorded: ask again and it may be another.
 fn fallback(node: &Node, inquiry: &Inquiry, error: &Error) -> Response {
+    unavailable(node.config.failure.verdict.verdict(), node.gate.decision_id(inquiry), error)
+}
+
+/// `verdict` as the answer to the question with the name `id`, because of `error`.
+pub(super) fn unavailable(verdict: Verdict, id: DecisionId, error: &Error) -> Response {
     tracing::warn!(code = error.code(), %error, "answered a check without a decision");
     metrics::counter!("ostrakon_fallbacks_total", "code" => error.code()).increment(1);
-    let verdict = node.config.failure.verdict.verdict();
     let answer = json!({
-        "decision_id": node.gate.decision_id(inquiry).to_string(),
+        "decision_id": id.to_string(),
         "verdict": verdict,
         "reasons": [{ "rule": "unavailable", "verdict": verdict, "shadow": false, "text": error.to_string(), "numbers": {} }],
         "score": 0, "confidence": 0, "standing": 0, "newcomer": false, "degraded": error.code(),

@@ -16,14 +16,16 @@ use super::{
     local_access::{LocalAccess, Socket},
 };
 use crate::{
-    config::ListenSection,
+    config::{Config, ListenSection},
     error::Error,
     http::{
         self,
         access::{Access, Transport},
         connections::Connections,
         socket::SocketFile,
+        starting::Starting,
     },
+    secrets::Secrets,
 };
 
 /// How much these threads yield to the others, of 19: an adapter's answer gets three times the processor of a stranger's.
@@ -59,6 +61,14 @@ impl Listening {
     /// Where they are bound: the public one, the local one.
     pub(super) fn addresses(&self) -> Result<(SocketAddr, SocketAddr), Error> {
         Ok((self.public.local_addr().map_err(stopped)?, self.local.local_addr().map_err(stopped)?))
+    }
+
+    /// Answers on both until the stores are open.
+    ///
+    /// # Errors
+    /// When the system gives no descriptors.
+    pub(super) fn answer_while_opening(&self, config: &Config, secrets: &Secrets) -> Result<Starting, Error> {
+        Starting::begin(config, secrets, &self.public, &self.local)
     }
 
     /// Serves both, and the local one's socket, until `stop`. The public listener's threads start here and not before the

@@ -68,7 +68,7 @@ pub struct Served {
 /// Opens everything under `home` and serves it.
 ///
 /// 1. Bind both listeners: a port in use costs nothing yet. Divide the file descriptors before the stores open theirs.
-/// 2. Open the ledger, the messages store and the policy; each can refuse.
+/// 2. Answer on both for a node that is being opened. Open the ledger, the messages store and the policy; each can refuse.
 /// 3. Start the owners of state: the book, the sequencer, the journal, the mirrors.
 /// 4. Start the listeners, the delivery worker and the policy watcher; say where.
 ///
@@ -78,6 +78,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let listening = Listening::begin(&config.listen)?;
     let recorder = recorder()?;
     let secrets = home.secrets()?;
+    let starting = listening.answer_while_opening(&config, &secrets)?;
     let registrar = home.open_ledger(&config, secrets.key.clone())?;
     let local_access = LocalAccess::prepare(&home)?;
     let messages: Arc<dyn Store> = home.open_messages()?;
@@ -134,6 +135,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (runtime, socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
+    tasks.spawn(starting.end());
     tasks.spawn(delivery.run(stop.clone()));
     if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
