@@ -23,7 +23,7 @@ bench: setup ## one table: signatures, ingest, decisions, check against a bare e
 bench-reputation: setup ## the score engine at a million peers and ten million votes, beside scipy
 	@cargo run --release -p ostrakon-reputation --example speed
 
-bench-long: setup ## the ledger's lines at ten million entries; half an hour, 8 GB in the temporary folder
+bench-long: setup ## five million decisions, ten million ledger entries; 40 minutes, 8 GB in the temporary folder
 	@scripts/bench.sh long
 
 soak: setup ## 200 cycles of kill -9 during an import; five to ten minutes

@@ -28,7 +28,7 @@ use super::{decisions::question, percentile};
 /// Connections that ask at once, three quarters of what a listener holds: those that wait share a sync of the disk.
 const CONNECTIONS: usize = 768;
 /// Requests of one round: a second's work or two.
-const REQUESTS: usize = 48_000;
+pub(crate) const REQUESTS: usize = 48_000;
 /// Pairs of rounds. On a shared machine the speed changes from one second to the next, so each round is compared with
 /// the one beside it.
 const ROUNDS: usize = 7;
@@ -105,7 +105,7 @@ pub(crate) fn start_bare(what: &str) -> (Child, String) {
 
 /// Asks `REQUESTS` different questions over `CONNECTIONS` connections, each waiting for its answer before it asks the
 /// next. All are open before the clock starts, and all are busy until the last question is taken.
-async fn load(address: &str, first: usize) -> Load {
+pub(crate) async fn load(address: &str, first: usize) -> Load {
     let mut connections = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         connections.push(connect(address).await);

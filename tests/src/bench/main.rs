@@ -9,6 +9,7 @@ mod http;
 mod ingest;
 mod latency;
 mod machine;
+mod millions;
 mod mirror;
 mod signatures;
 mod tiles;
@@ -21,6 +22,9 @@ use ostrakon_router::output;
 /// Entries of the ledger that is grown, and of the one of `make bench-long`.
 const ENTRIES: u64 = 200_000;
 const ENTRIES_LONG: u64 = 10_000_000;
+/// Decisions on record of a node that is measured beside an empty one, and of the one of `make bench-long`.
+const DECISIONS: u64 = 1_000_000;
+const DECISIONS_LONG: u64 = 5_000_000;
 
 /// How often a signature check, ingest and acknowledgements at half of it are measured, in turn. The middle of each is shown.
 const ROUNDS: usize = 5;
@@ -36,7 +40,14 @@ fn main() {
         Some("tile") => return tiles::bare(),
         Some("votes") => return vote_lines(),
         Some("ledger") => return ledger_lines(ENTRIES),
-        Some("long") => return ledger_lines(ENTRIES_LONG),
+        Some("long") => {
+            million_lines(DECISIONS_LONG);
+            return ledger_lines(ENTRIES_LONG);
+        }
+        Some("millions") => {
+            let decisions = std::env::args().nth(2).map_or(DECISIONS, |it| it.parse().unwrap());
+            return million_lines(decisions);
+        }
         Some("witness") => return witness_line(),
         Some("mirror") => return mirror::lines(std::env::args().nth(2).map_or(ENTRIES, |it| it.parse().unwrap())),
         _ => {}
@@ -52,6 +63,7 @@ fn main() {
     print(what, &per_second(decided), Some((decided / 150_000.0, 1.0)));
     witness_line();
     http_lines();
+    million_lines(DECISIONS);
 }
 
 fn vote_lines() {
@@ -117,6 +129,20 @@ fn show(text: std::fmt::Arguments<'_>) {
         Err(error) if error.is_closed() => std::process::exit(output::CLOSED.into()),
         Err(error) => panic!("{error}"),
     }
+}
+
+/// What a check and a start cost with many decisions on record. The targets are those for five million.
+fn million_lines(decisions: u64) {
+    let it = millions::measure(decisions);
+    let what = format!("POST /v1/check with {decisions} decisions on record; against an empty node");
+    print(&what, &format!("{:.0} B read for each", it.read_bytes), Some((it.throughput, 0.83)));
+    let [full, empty] = it.processor_each;
+    let what = "of that, the node's processor time for each, against the empty node's (at most)";
+    print(what, &format!("{full:.1?} against {empty:.1?}"), Some((it.processor, 1.2)));
+    let what = "retention of one decision of these, 256 a step";
+    print(what, &format!("{:.1?}", it.retention), None);
+    let what = "its first durable answer after it was killed and started again, against 2 s (at most)";
+    print(what, &format!("{:.2?}", it.first_answer), Some((it.first_answer.as_secs_f64() / 2.0, 1.0)));
 }
 
 /// A line of the table, as soon as it is known: what, the figure, and its ratio with the target.
