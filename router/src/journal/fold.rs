@@ -41,19 +41,19 @@ pub(super) fn fold(
     let mut sightings = Sightings::read(store, |sightings| {
         let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { return Ok(()) };
         decisions(store, next..first.0, |row, decision| {
-            experience.sight(row, &decision.subjects);
+            experience.sight(row, decision.at_ms, &decision.subjects);
             Ok(())
         })?;
         next = next.max(last.0 + 1);
-        for Sighting(row, _, subjects) in &sightings {
+        for Sighting(row, at_ms, subjects) in &sightings {
             if *row >= window {
-                experience.sight(*row, subjects);
+                experience.sight(*row, *at_ms, subjects);
             }
         }
         Ok(())
     })?;
     decisions(store, next..rows, |row, decision| {
-        experience.sight(row, &decision.subjects);
+        experience.sight(row, decision.at_ms, &decision.subjects);
         sightings.note(row, &decision);
         if sightings.waiting() >= CHUNK {
             let mut batch = Batch::new();
