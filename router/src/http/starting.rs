@@ -111,7 +111,7 @@ fn local_routes(opening: Arc<Opening>) -> impl Filter<Extract = (Response,), Err
 /// `POST /v1/check`: what `failure.verdict` says, to a question that parses.
 fn check(opening: &Opening, body: &[u8]) -> Result<Response, Error> {
     let inquiry = Inquiry::parse(body, &opening.limits)?;
-    let id = DecisionId::of(&opening.decision_key, Flow::Check, &inquiry.peer, &inquiry.id);
+    let id = DecisionId::of(&opening.decision_key, Flow::Check, inquiry.peer.as_str(), &inquiry.id);
     Ok(local::unavailable(opening.verdict, id, &Error::Starting))
 }
 
