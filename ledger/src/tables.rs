@@ -82,7 +82,7 @@ pub(crate) fn author_to_bytes(head: &AuthorHead) -> Vec<u8> {
     bytes.extend_from_slice(head.key.as_bytes());
     bytes.extend_from_slice(&head.seq.to_be_bytes());
     bytes.extend_from_slice(head.id.as_bytes());
-    bytes.push(u8::from(head.imported) * IMPORTED | u8::from(head.expelled) * EXPELLED);
+    bytes.push((u8::from(head.imported) * IMPORTED) | (u8::from(head.expelled) * EXPELLED));
     bytes.extend_from_slice(&head.admitted_at_index.to_be_bytes());
     bytes.extend_from_slice(&head.head_index.to_be_bytes());
     bytes

@@ -62,6 +62,8 @@ pub const METRICS: &[Metric] = &[
     Metric { name: "ostrakon_mirror_forked", kind: Gauge, unit: Count, help: "1: the peer signed two histories; alert on it" },
     Metric { name: "ostrakon_copied_records_total", kind: Counter, unit: Count, help: "Records of followed ledgers that were offered to this one, by outcome" },
     Metric { name: "ostrakon_cosigned_entries", kind: Gauge, unit: Count, help: "Entries under the latest cosigned checkpoint" },
+    Metric { name: "ostrakon_peer_quota_refusals_total", kind: Counter, unit: Count, help: "What peers were refused because of a quota, by quota" },
+    Metric { name: "ostrakon_unrecorded_refusals_total", kind: Counter, unit: Count, help: "Messages refused and not written down, beyond the rate of their peer" },
     Metric { name: "ostrakon_connections", kind: Gauge, unit: Count, help: "Open connections, by listener" },
     Metric { name: "ostrakon_closed_connections_total", kind: Counter, unit: Count, help: "Connections that were closed, by listener and by what was too slow or who needed the place" },
     Metric { name: "ostrakon_refused_connections_total", kind: Counter, unit: Count, help: "Connections that found no place, by listener and reason" },

@@ -227,10 +227,14 @@ impl TestNode {
         served.child.wait().unwrap()
     }
 
+    /// The operator's token, for commands that are given an address instead of the directory.
+    pub fn token(&self) -> String {
+        std::fs::read_to_string(self.home().join("local.token")).unwrap().trim().to_owned()
+    }
+
     /// What requests to the local listener carry to prove that they are the operator's.
     pub fn authorization(&self) -> String {
-        let token = std::fs::read_to_string(self.home().join("local.token")).unwrap();
-        format!("Bearer {}", token.trim())
+        format!("Bearer {}", self.token())
     }
 
     /// GET on the local listener, as the operator.

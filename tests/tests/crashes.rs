@@ -48,6 +48,7 @@ fn every_acknowledged_vote_of_an_import_survives_kill_9() {
         let mut import = Command::new(path("ostrakon"))
             .args(["import", "votes", file.to_str().unwrap(), "--format", "otc", "--node", node.local()])
             .args(["--receipts", receipts.to_str().unwrap()])
+            .env("OSTRAKON_TOKEN", node.token())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -64,6 +65,7 @@ fn every_acknowledged_vote_of_an_import_survives_kill_9() {
         let text = read_from(&receipts, read);
         read += text.len() as u64;
         acknowledged.extend(text.lines().map(Receipt::parse));
+        assert!(text.lines().count() >= wanted, "the import must have been at work before the node is killed");
         next_row = first_row + acknowledged.last().map_or(0, |it: &Receipt| it.line);
         node.serve();
         served.check(&node, &acknowledged);

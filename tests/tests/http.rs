@@ -38,16 +38,16 @@ fn bodies_need_no_length_and_have_the_same_bounds() {
 #[test]
 fn head_is_get_without_a_body_and_405_says_what_is_allowed() {
     let node = TestNode::serving(OPEN_POLICY, "");
-    #[track_caller]
-    fn check(url: &str, method: &str, path: &str, status: &str, header: &str) {
+    let authorization = node.authorization();
+    let check = |url: &str, method: &str, path: &str, status: &str, header: &str| {
         let mut connection = Raw::connect(url);
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        connection.send(request.as_bytes());
+        let asked = format!("Host: localhost\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n");
+        connection.send(format!("{method} {path} HTTP/1.1\r\n{asked}").as_bytes());
         let (head, rest) = (connection.head().to_ascii_lowercase(), connection.rest());
         assert!(head.starts_with(&format!("http/1.1 {status}")), "{method} {path}: {head}");
         assert!(head.contains(header), "{method} {path}: {head}");
         assert_eq!(rest.is_empty(), method == "HEAD", "{method} {path}: {rest}");
-    }
+    };
     let (local, public) = (node.local(), node.public());
     check(local, "HEAD", "/healthz", "200", "content-length: 14");
     check(public, "HEAD", "/checkpoint", "200", "content-length: ");

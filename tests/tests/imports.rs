@@ -1,9 +1,11 @@
 //! Third-party votes: each file becomes signed records once, however often it is imported and whichever way.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::process::Command;
+
 use ostrakon_tests::{
     TestNode,
-    binary::{ostrakon, ostrakon_ok},
+    binary::{ostrakon, path},
     data,
     node::{OPEN_POLICY, rows},
 };
@@ -27,8 +29,12 @@ fn import(node: &TestNode, name: &str, text: &str, more: &[&str]) -> String {
     if std::fs::read_to_string(&file).ok().as_deref() != Some(text) {
         std::fs::write(&file, text).unwrap();
     }
-    let args = [&["import", "votes", file.to_str().unwrap()], more].concat();
-    ostrakon_ok(&args)
+    let mut import = Command::new(path("ostrakon"));
+    let output =
+        import.args(["import", "votes", file.to_str().unwrap()]).args(more).env("OSTRAKON_TOKEN", node.token());
+    let output = output.output().unwrap();
+    assert!(output.status.success(), "{more:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

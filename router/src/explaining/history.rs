@@ -67,7 +67,7 @@ impl History {
             let about_itself = matches!(subject, Subject::Peer(peer) if peer == author);
             *match () {
                 () if cast.retracted => &mut history.retracted,
-                () if reader.conviction_of(author)?.is_some() => &mut history.silenced,
+                () if is_silenced(reader, author)? => &mut history.silenced,
                 () if about_itself => &mut history.own,
                 () if ended => &mut history.expired,
                 () => &mut history.faded,
@@ -108,6 +108,11 @@ impl History {
             format!("{votes} votes on {subject}, none of which counts: {why}. The latest was cast {days} days ago.")
         })
     }
+}
+
+/// Whether nothing that an author says counts any more: it told two stories, or was sent away.
+fn is_silenced(reader: &LedgerReader, author: &PeerName) -> Result<bool, Error> {
+    Ok(reader.conviction_of(author)?.is_some() || reader.author(author)?.is_some_and(|head| head.expelled))
 }
 
 fn note(

@@ -53,21 +53,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "receipt", run: follower::receipt, seeds: follower::receipt_seeds },
     Target { name: "follower", run: follower::follower, seeds: follower::follower_seeds },
     Target { name: "list", run: list, seeds: list_seeds },
-    Target {
-        name: "proof",
-        run: proof,
-        seeds: || {
-            vec![
-                ledger()
-                    .reader()
-                    .receipt(&ledger().reader().entry(1).unwrap().unwrap().record.id())
-                    .unwrap()
-                    .unwrap()
-                    .to_string()
-                    .into_bytes(),
-            ]
-        },
-    },
+    Target { name: "proof", run: proof, seeds: follower::receipt_seeds },
     Target {
         name: "running",
         run: running,
