@@ -14,8 +14,8 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::asking::answer;
 pub use self::asking::*;
-use self::asking::{agent, answer};
 use crate::binary::{ostrakon_ok, path};
 
 /// How long anything that a test waits for may take on a busy machine.

@@ -70,8 +70,8 @@ fn what_is_no_whole_policy_changes_nothing_and_is_never_the_last_good_one() {
     }
     type Make = fn(&std::path::Path);
     let not_files: [(&str, Make); 3] = [
-        ("gone", |_| {}),
         ("a folder", |path| std::fs::create_dir(path).unwrap()),
+        ("gone", |_| {}),
         ("a FIFO", |path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())),
     ];
     for (what, make) in not_files {

@@ -71,15 +71,18 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
 /// `POST /v1/votes`: a DSSE envelope around a record.
 ///
 /// 1. Parse: sizes first, then the envelope, then the record, strictly.
-/// 2. Is its author admitted here, and within its quota? A stranger's signature is not worth checking.
+/// 2. Is its author admitted here, with this key, and within its quota? A stranger's signature is not worth checking, and
+///    what it signs with a key of its own counts against nobody.
 /// 3. Verify the signature, and count the record.
 /// 4. Sequence, commit, sign the new tree head; answer with the index, and where the receipt is: whoever wants one asks
 ///    for it, which keeps its hashes out of the way of those who do not.
 async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Error> {
     let record = SignedRecord::parse_envelope(body).map_err(Refusal::from)?;
-    let author = &record.record().header.author;
-    node.active_peer(author)?.ok_or_else(|| Refusal::UnknownPeer(author.clone()))?;
-    let (author, now_ms) = (author.clone(), clock::now_ms());
+    let (author, now_ms) = (record.record().header.author.clone(), clock::now_ms());
+    let head = node.active_peer(&author)?.ok_or_else(|| Refusal::UnknownPeer(author.clone()))?;
+    if !node.is_key_of(&head, &record.record().header)? {
+        return Err(Refusal::WrongKey(author).into());
+    }
     node.quotas.check(&author, Request::Record, body.len(), now_ms)?;
     let record = Verified::check(record)?;
     caller.link().note_known(&record.record().header.author);

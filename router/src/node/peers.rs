@@ -1,6 +1,6 @@
 //! The peers that were admitted: who they are, whether they may still speak, and how one is expelled.
 
-use ostrakon_ledger::{Appended, AuthorHead, PeerName, Reason, Refusal};
+use ostrakon_ledger::{Appended, AuthorHead, Header, PeerName, Reason, Refusal};
 use serde::Serialize;
 
 use super::Node;
@@ -101,6 +101,20 @@ impl Node {
             return Err(Refusal::Convicted(peer.clone()).into());
         }
         Ok(Some(head))
+    }
+
+    /// Whether a record under `header` can be its author's: signed with the key it has now, or with the one it had when it
+    /// wrote the record that stands in the same place.
+    ///
+    /// # Errors
+    /// The ledger's.
+    pub fn is_key_of(&self, head: &AuthorHead, header: &Header) -> Result<bool, Error> {
+        if head.key == header.key {
+            return Ok(true);
+        }
+        let Some(index) = self.reader.by_author(&header.author, header.seq)? else { return Ok(false) };
+        let entry = self.reader.entry(index)?;
+        Ok(entry.is_some_and(|entry| entry.record.record().header.key == header.key))
     }
 
     /// Ends a peer's admission: it may not vote, send or read evidence any more, and its ledger is not followed.

@@ -13,7 +13,8 @@ pub struct Answer {
     pub body: Value,
 }
 
-pub(super) fn agent() -> ureq::Agent {
+/// Asks over connections that it keeps.
+pub fn agent() -> ureq::Agent {
     ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into()
 }
 
@@ -52,7 +53,12 @@ pub fn bundle_entries(mut bundle: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// POSTs `body` as JSON.
 pub fn post(url: &str, body: &[u8]) -> Answer {
-    answer(agent().post(url).content_type("application/json").send(body))
+    post_over(&agent(), url, body)
+}
+
+/// POSTs `body` as JSON over a connection that `agent` has, if there is one.
+pub fn post_over(agent: &ureq::Agent, url: &str, body: &[u8]) -> Answer {
+    answer(agent.post(url).content_type("application/json").send(body))
 }
 
 /// PUTs bytes.
