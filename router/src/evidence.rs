@@ -137,6 +137,11 @@ impl EvidenceStore {
         Ok(())
     }
 
+    /// Whether a holder's body is kept.
+    pub fn keeps(&self, holder: &PeerName, commitment: &Digest) -> bool {
+        self.path(holder, commitment).exists()
+    }
+
     /// A holder's body, if it is kept.
     ///
     /// # Errors

@@ -51,7 +51,8 @@ fn while_its_stores_are_being_opened_checks_get_the_answer_of_failure_at_once() 
         assert_eq!(path("/healthz").status, 200);
         let ready = path("/readyz");
         assert_eq!((ready.status, &ready.body["parts"][0]["ready"]), (503, &Value::Bool(false)), "{ready:?}");
-        for answer in [path("/v1/peers"), get(&format!("http://{public}/checkpoint"))] {
+        assert_eq!(path("/v1/peers").status, 401, "the rules are those of the open node");
+        for answer in [path("/v1/about"), get(&format!("http://{public}/checkpoint"))] {
             assert_eq!((answer.status, answer.retry_after_s), (503, Some(1)), "{answer:?}");
             assert_eq!(answer.body["error"]["code"], "starting");
         }

@@ -85,8 +85,11 @@ async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Err
     }
     node.quotas.check(&author, Request::Record, body.len(), now_ms)?;
     let record = Verified::check(record)?;
-    caller.link().note_known(&record.record().header.author);
-    node.quotas.take(&author, Request::Record, body.len(), now_ms)?;
+    // What is signed with a key that was replaced may be sent by whoever has that.
+    if record.record().header.key == head.key {
+        caller.link().note_known(&author);
+        node.quotas.take(&author, Request::Record, body.len(), now_ms)?;
+    }
     let erased = match &record.record().body {
         Body::Erase(erase) => Some(erase.target),
         _ => None,

@@ -51,7 +51,8 @@ pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Err
 /// 1. The record must stand in the published ledger and commit to something that was not erased, whose holder is admitted.
 ///    Nothing is read for others.
 /// 2. Salt and body must be what it commits to.
-/// 3. The holder must be within its quota: it is the holder's share that the body is kept in.
+/// 3. The holder must be within its quota: it is the holder's share that the body is kept in. What is kept already is not
+///    counted again, whoever sends it.
 /// 4. Keep them, synced, then answer.
 async fn put(node: &Node, id: &str, body: Arriving) -> Result<Response, Error> {
     let id: RecordId = id.parse()?;
@@ -61,9 +62,16 @@ async fn put(node: &Node, id: &str, body: Arriving) -> Result<Response, Error> {
     if evidence.commitment() != commitment {
         return Err(Error::OtherEvidence(id.to_string()));
     }
+    if node.evidence.keeps(&holder, &commitment) {
+        return Ok(kept(&id));
+    }
     node.quotas.take(&holder, Request::Evidence, evidence.as_bytes().len(), now_ms())?;
     node.keep_evidence(Some(holder), evidence).await?;
-    Ok(json(StatusCode::OK, &json!({ "id": id.to_string(), "kept": true })))
+    Ok(kept(&id))
+}
+
+fn kept(id: &RecordId) -> Response {
+    json(StatusCode::OK, &json!({ "id": id.to_string(), "kept": true }))
 }
 
 /// `GET /v1/records/{id}/evidence`: to admitted peers who sign that they ask.
