@@ -22,6 +22,8 @@ pub(crate) use network::network_key;
 
 /// Longest local part or path that is told apart, in bytes: SMTP allows 64, XMPP 1023 for what nobody types.
 const LOCAL_BYTES_MAX: usize = 512;
+/// How often an address is read again at most; ordinary ones are the same the second time.
+const ROUNDS_MAX: usize = 8;
 /// Schemes that only say how to reach the address behind them.
 const SCHEMES: [&str; 5] = ["acct:", "mailto:", "xmpp:", "sip:", "sips:"];
 
@@ -46,13 +48,29 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The normal form of `address`.
+    /// The normal form of `address`, which is its own normal form.
     pub(crate) fn parse(address: &str, syntax: Syntax) -> Self {
+        let mut account = Self::once(address, syntax);
+        // What is left of a made-up address can look like another kind of address.
+        for _ in 0..ROUNDS_MAX {
+            if account.key == address {
+                break;
+            }
+            let next = Self::once(&account.key, syntax);
+            if next == account {
+                break;
+            }
+            account = next;
+        }
+        account
+    }
+
+    fn once(address: &str, syntax: Syntax) -> Self {
         let text = bare(address);
         if let Some(account) = actor(text) {
             return account;
         }
-        let split = if text.starts_with('@') { handle(text) } else { split(text, syntax) };
+        let split = if text.starts_with('@') { handle(text, syntax) } else { split(text, syntax) };
         let Some((local, host)) = split else { return Self { key: shown(text, LOCAL_BYTES_MAX), domain: None } };
         let local = match syntax {
             Syntax::Chat => local,
@@ -78,19 +96,20 @@ fn actor(text: &str) -> Option<Account> {
 }
 
 /// `@name@server` and `@name:server`.
-fn handle(text: &str) -> Option<(&str, Host)> {
+fn handle(text: &str, syntax: Syntax) -> Option<(&str, Host)> {
     let handle = text.strip_prefix('@')?;
-    let (name, server) = handle.rsplit_once('@').or_else(|| handle.split_once(':'))?;
-    let name = name.trim();
-    let host = Host::parse(server);
+    let (name, host) = match handle.contains('@') {
+        true => split(handle, syntax)?,
+        false => handle.split_once(':').map(|(name, server)| (name.trim(), domain(server, syntax)))?,
+    };
     (!name.is_empty() && !name.starts_with('@') && !host.as_str().is_empty()).then_some((name, host))
 }
 
 /// The local part and the domain of an address.
 fn split(text: &str, syntax: Syntax) -> Option<(&str, Host)> {
     let at = |at: usize| {
-        let (local, rest) = (text[..at].trim_end(), &text[at + 1..]);
-        let host = Host::parse(if syntax == Syntax::Mail { rest } else { before_resource(rest) });
+        let (local, rest) = (text[..at].trim(), &text[at + 1..]);
+        let host = domain(rest, syntax);
         (!local.is_empty() && !host.as_str().is_empty()).then_some((local, host))
     };
     // In chats the first @ that is followed by a domain: a resource may hold further ones.
@@ -102,9 +121,9 @@ fn split(text: &str, syntax: Syntax) -> Option<(&str, Host)> {
     found.or_else(|| at(text.rfind('@')?))
 }
 
-/// Without an XMPP resource.
-fn before_resource(text: &str) -> &str {
-    authority(text).0
+/// What stands behind the `@`: in chats without an XMPP resource.
+fn domain(text: &str, syntax: Syntax) -> Host {
+    Host::parse(if syntax == Syntax::Mail { text } else { authority(text).0 })
 }
 
 /// Without angle brackets, a name before them, schemes and source routes.
@@ -155,11 +174,12 @@ fn without_tag(local: &str) -> &str {
 /// In lower case, without control characters, at most `max` bytes.
 fn shown(text: &str, max: usize) -> String {
     let lower: String = printable(cut(text, max)).collect::<String>().to_lowercase();
-    cut(&lower, max).trim_end().to_owned()
+    cut(&lower, max).trim().to_owned()
 }
 
+/// Without control characters, and without what would be taken off again.
 fn printable(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+    text.chars().map(|c| if c.is_control() || matches!(c, '<' | '>') { char::REPLACEMENT_CHARACTER } else { c })
 }
 
 /// The first `max` bytes, or fewer where a character would be cut.

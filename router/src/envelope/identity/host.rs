@@ -75,10 +75,11 @@ impl Host {
     fn odd(text: &str) -> Self {
         let mut shown = String::with_capacity(text.len());
         for byte in cut(text, HOST_BYTES_MAX).bytes() {
-            // Visible ASCII as in all hosts; the rest as in URLs.
+            // Visible ASCII as in all hosts, but for what ends one; the rest as in quoted-printable text, since `%` begins
+            // an address's zone.
             match byte {
-                b'!'..=b'~' => shown.push(char::from(byte)),
-                _ => shown.push_str(&format!("%{byte:02x}")),
+                b'!'..=b'~' if !b"%<>/?#\\".contains(&byte) => shown.push(char::from(byte)),
+                _ => shown.push_str(&format!("={byte:02x}")),
             }
         }
         if text.len() <= HOST_BYTES_MAX && shown.len() <= HOST_BYTES_MAX {
@@ -131,14 +132,11 @@ fn stripped(text: &str) -> &str {
     }
 }
 
-/// Splits what follows `https://` into the authority and the rest.
+/// Splits what follows `https://` into the authority and the rest. Within the brackets of an address nothing ends.
 pub(super) fn authority(rest: &str) -> (&str, &str) {
-    let mut literal = false;
-    let end = rest.find(|c| {
-        literal = (literal || c == '[') && c != ']';
-        !literal && matches!(c, '/' | '?' | '#' | '\\')
-    });
-    end.map_or((rest, ""), |at| rest.split_at(at))
+    let literal = if rest.starts_with('[') { rest.find(']').unwrap_or(0) } else { 0 };
+    let end = rest[literal..].find(['/', '?', '#', '\\']);
+    end.map_or((rest, ""), |at| rest.split_at(literal + at))
 }
 
 impl fmt::Display for Host {
