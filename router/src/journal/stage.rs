@@ -107,10 +107,16 @@ impl Staged {
             match placement {
                 Placement::Queue(_) if self.queued >= journal.bounds.queue_max => return Err(Error::QueueFull),
                 Placement::Hold(_) if self.held >= journal.bounds.holds_max => return Err(Error::HoldsFull),
-                Placement::Queue(row) => self.enqueue(row.queued_at_ms, id, &row)?,
+                // A message may wait already, when its decision was dropped before it: then its row is replaced.
+                Placement::Queue(row) => {
+                    let waits = journal.store.get(QUEUE, &queue_key(row.queued_at_ms, id))?.is_some();
+                    self.enqueue(row.queued_at_ms, id, &row)?;
+                    self.queued -= u64::from(waits);
+                }
                 Placement::Hold(row) => {
+                    let waits = journal.store.get(HOLDS, id.as_bytes())?.is_some();
                     put_row(&mut self.batch, HOLDS, id.as_bytes(), &row)?;
-                    self.held += 1;
+                    self.held += u64::from(!waits);
                 }
             }
             self.batch.put(MESSAGES, id.as_bytes().to_vec(), bytes);
