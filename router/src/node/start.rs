@@ -95,8 +95,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let published = journal.published();
     let outlook = Outlook { categories: categories(&policy), ..outlook(&config) };
     let (follower, scores, book_thread) = Follower::start(outlook, home.book_file(), reader.clone())?;
-    let notify = follower.clone();
-    let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool(&config), move || notify.notify())?;
+    let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool(&config), notifying(&follower))?;
     let in_flight_max = config.limits.decisions_in_flight_max;
     let (journal, journal_thread) = JournalHandle::start(journal, in_flight_max, Handle::current())?;
 
@@ -147,6 +146,12 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
     let (_runtime, _announced, _socket) = (runtime, announced, socket);
     Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime, _announced, _socket })
+}
+
+/// What the sequencer does after each commit: the book has something to read.
+fn notifying(follower: &Follower) -> impl Fn() + Send + 'static {
+    let follower = follower.clone();
+    move || follower.notify()
 }
 
 /// The latest time on record, Unix milliseconds. The log comes first: a ledger that was once written ahead of time stays so.
