@@ -187,12 +187,13 @@ fn rule_retry_ms(reasons: &[Opinion], facts: &Facts) -> Option<u64> {
     reasons.iter().any(waits).then_some(left)
 }
 
-/// What the ledger says against the domains above a peer, down to the one that somebody registered: what is blocked there
-/// covers what is below. Nobody's good name does.
+/// What the ledger says against the domains above a peer, down to the one that somebody registered at a registry: what is
+/// blocked there covers what is below, also where a host lends names to its customers (`duckdns.org`). Nobody's good name
+/// does.
 fn worst_parent(ledger: &Snapshot, peer: &PeerName, now_ms: u64) -> Score {
-    let Some(registrable) = psl::domain_str(peer.as_str()) else { return Score::UNKNOWN };
+    let Some(registry) = registry_suffix(peer.as_str()) else { return Score::UNKNOWN };
     let (mut parents, mut domain) = (Vec::new(), peer.as_str());
-    while let Some((_, parent)) = domain.split_once('.').filter(|(_, parent)| parent.len() >= registrable.len()) {
+    while let Some((_, parent)) = domain.split_once('.').filter(|(_, parent)| parent.len() > registry.len()) {
         parents.push(parent);
         domain = parent;
     }
@@ -200,6 +201,13 @@ fn worst_parent(ledger: &Snapshot, peer: &PeerName, now_ms: u64) -> Score {
     let names = nearest.filter_map(|parent| PeerName::parse(parent).ok());
     let scores = names.map(|name| ledger.score(&Subject::Peer(name), now_ms)).filter(|score| score.score < 0);
     scores.min_by_key(|score| score.score).unwrap_or(Score::UNKNOWN)
+}
+
+/// The suffix below which a registry takes names, such as `org` or `co.uk`: of the Public Suffix List those of ICANN's part.
+fn registry_suffix(domain: &str) -> Option<&str> {
+    let suffix = psl::suffix_str(domain)?;
+    let is_private = psl::suffix(suffix.as_bytes()).and_then(|suffix| suffix.typ()) == Some(psl::Type::Private);
+    if is_private { registry_suffix(suffix.split_once('.')?.1) } else { Some(suffix) }
 }
 
 /// The facts that the policy's conditions may look at.

@@ -237,9 +237,9 @@ fn a_stranger_waits_a_minute_from_its_first_contact_whatever_it_sends() {
 }
 
 #[test]
-fn what_is_blocked_covers_what_is_below_and_no_public_suffix_does() {
+fn what_is_blocked_covers_what_is_below_and_no_suffix_of_a_registry_does() {
     let asking = Asking::new("");
-    for blocked in ["peer:host.example", "peer:github.io"] {
+    for blocked in ["peer:host.example", "peer:duckdns.org", "peer:co.uk"] {
         asking.node.run(&["vote", blocked, "-100", "--category", "spam"]);
     }
     let verdict = |peer: &str| {
@@ -251,5 +251,6 @@ fn what_is_blocked_covers_what_is_below_and_no_public_suffix_does() {
     assert_eq!(verdict("abc.host.example"), refused);
     assert_eq!(verdict("a.b.c.d.e.f.g.h.i.j.k.host.example"), refused);
     assert_eq!(verdict("nothost.example").0, json!("accept"));
-    assert_eq!(verdict("someone.github.io").0, json!("accept"), "a public suffix is nobody's");
+    asking.node.wait_for("the other votes", || verdict("evil.duckdns.org") == refused);
+    assert_eq!(verdict("someone.co.uk").0, json!("accept"), "what a registry sells is nobody's");
 }

@@ -19,6 +19,9 @@ use crate::{decision::Decision, error::Error};
 /// Decisions in one row, if nothing else says when to write it: as many as ids wait for the index.
 pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 8_192 };
 
+/// Rows read at once, some megabytes: each scan begins with a block of every table file.
+const ROWS_AT_ONCE: usize = 8;
+
 /// A message that was decided on, as it rests: its row in the log, when it was decided on (Unix milliseconds), and what it was judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sighting(pub(super) u64, pub(super) u64, pub(super) Vec<Subject>);
@@ -101,17 +104,22 @@ impl Sightings {
     ) -> Result<Self, Error> {
         let mut this = Self::default();
         let mut from = Vec::new();
-        while let Some((key, bytes)) = store.scan(SIGHTINGS, &from, 1)?.pop() {
-            let sightings = parse(&bytes)?;
-            let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { return Err(damaged()) };
-            if parse_index(SIGHTINGS, &key)? != first.0 || last.0 < first.0 {
-                return Err(damaged());
+        loop {
+            let rows = store.scan(SIGHTINGS, &from, ROWS_AT_ONCE)?;
+            for (key, bytes) in &rows {
+                let sightings = parse(bytes)?;
+                let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { return Err(damaged()) };
+                if parse_index(SIGHTINGS, key)? != first.0 || last.0 < first.0 {
+                    return Err(damaged());
+                }
+                this.written.push_back((first.0, last.0 + 1));
+                visit(sightings)?;
             }
-            this.written.push_back((first.0, last.0 + 1));
-            from = super::expire::successor(&key);
-            visit(sightings)?;
+            match rows.last() {
+                Some((key, _)) => from = super::expire::successor(key),
+                None => return Ok(this),
+            }
         }
-        Ok(this)
     }
 }
 
