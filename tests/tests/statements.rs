@@ -204,7 +204,7 @@ fn a_policy_in_force_is_announced_if_the_operator_wants_that() {
     node.wait_for("the announcement", || node.tree_size() == 2);
     node.terminate();
     node.serve();
-    node.write("policy.toml", "# the same rules, other bytes\n");
+    node.write("policy.toml", "# the same rules, other bytes\naccept_everything = true\n");
     node.wait_for("the next announcement", || node.tree_size() == 3);
     assert_eq!(node.verify(), 3);
 }
