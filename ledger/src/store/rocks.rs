@@ -34,8 +34,9 @@ const MEMTABLE_BLOOM_SHARE: f64 = 0.05;
 /// Table files that a database has open at most. Without this it keeps all of them open, and a large ledger takes the file
 /// descriptors that everything else needs. Files have 64 MB, so that 10 GB are open at a time.
 pub const OPEN_FILES_MAX: usize = 160;
-/// The same for one of many databases in a process.
-pub const SMALL_OPEN_FILES_MAX: usize = 20;
+/// The same for one of many databases in a process. RocksDB keeps ten of them for itself; a table file that is not open is
+/// read from its footer on, sixty kilobytes for a lookup.
+pub const SMALL_OPEN_FILES_MAX: usize = 40;
 /// RocksDB's own diaries (`LOG`) that are kept, one of each start.
 const DIARIES_MAX: usize = 4;
 
