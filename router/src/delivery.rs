@@ -160,7 +160,7 @@ impl Delivery {
         Ok(Some(outcome(sent, row, id, clock::read())))
     }
 
-    /// Has the journal write down what came of a delivery, as often as that takes: the message is not sent meanwhile.
+    /// Records what came of a delivery, and tries until that is done: the message is not sent meanwhile.
     async fn record(&self, (due_ms, id): Place, attempt: Attempt, shutdown: &mut watch::Receiver<bool>) {
         let mut failures = 0;
         loop {
