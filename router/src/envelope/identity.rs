@@ -127,14 +127,8 @@ fn domain(text: &str, syntax: Syntax) -> Host {
 }
 
 /// Without angle brackets, a name before them, schemes and source routes.
-fn bare(mut text: &str) -> &str {
-    loop {
-        let shorter = stripped(text);
-        if shorter.len() == text.len() {
-            return text;
-        }
-        text = shorter;
-    }
+fn bare(text: &str) -> &str {
+    host::until_bare(text, stripped)
 }
 
 fn stripped(text: &str) -> &str {

@@ -106,8 +106,12 @@ impl Host {
     }
 }
 
-/// What is left when nothing more can be taken off.
-fn bare(mut text: &str) -> &str {
+fn bare(text: &str) -> &str {
+    until_bare(text, stripped)
+}
+
+/// What is left when `stripped` can take nothing more off.
+pub(super) fn until_bare(mut text: &str, stripped: fn(&str) -> &str) -> &str {
     loop {
         let shorter = stripped(text);
         if shorter.len() == text.len() {
