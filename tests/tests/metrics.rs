@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ostrakon_router::metrics::{Kind, METRICS};
+use ostrakon_router::server::metrics::{Kind, METRICS};
 use ostrakon_tests::{
     TestNode,
     node::{OPEN_POLICY, get_bytes},

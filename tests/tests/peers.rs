@@ -8,7 +8,7 @@ use std::{
 };
 
 use ostrakon_ledger::{Body, Category, Erase, Evidence, LogFiles, RecordId, SignedRecord, Vote, tile::TilePath};
-use ostrakon_router::{evidence::read::Question, remote::RemoteLog};
+use ostrakon_router::server::{evidence::read::Question, remote::RemoteLog};
 use ostrakon_tests::{
     TestNode, TestPeer,
     binary::ostrakon,
