@@ -4,6 +4,7 @@ pub mod api;
 pub mod backoff;
 pub mod cli;
 pub mod clock;
+mod complaint;
 pub mod cosigning;
 pub mod delivery;
 pub mod durable;

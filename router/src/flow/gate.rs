@@ -15,7 +15,7 @@ use crate::{
         journal::Published,
         scores::Scores,
     },
-    message::{Address, Inquiry},
+    message::{Address, Inquiry, MessageHeader},
     secrets::Secrets,
 };
 
@@ -71,6 +71,11 @@ impl Gate {
     pub fn decision_id(&self, inquiry: &Inquiry) -> DecisionId {
         let flow = if inquiry.signed { Flow::Message } else { Flow::Check };
         DecisionId::of(&self.decision_key, flow, inquiry.peer.as_str(), &inquiry.id)
+    }
+
+    /// The name of the decision on a signed message.
+    pub fn message_id(&self, header: &MessageHeader) -> DecisionId {
+        DecisionId::of(&self.decision_key, Flow::Message, header.peer.as_str(), &header.full_id())
     }
 
     /// What the id of this message stands for: what its peer signed, if it did, or what is asked.

@@ -46,6 +46,13 @@ pub struct MessageHeader {
     pub expires_at_ms: Option<u64>,
 }
 
+impl MessageHeader {
+    /// Names the message among all that are asked about: ids are its peer's.
+    pub fn full_id(&self) -> String {
+        format!("{}/{}", self.peer, self.id)
+    }
+}
+
 /// What a body is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {

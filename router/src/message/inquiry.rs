@@ -169,7 +169,7 @@ impl Inquiry {
         let sender = Sender::of(header.sender.as_str(), header.kind, None);
         let sender_proof = sender.proven_by(&peer, Proof::Signature, Proof::None);
         Ok(Self {
-            id: format!("{}/{}", header.peer, header.id),
+            id: header.full_id(),
             peer,
             peer_proof: Proof::Signature,
             sender: sender.key,

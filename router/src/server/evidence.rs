@@ -116,15 +116,24 @@ impl EvidenceStore {
     /// # Errors
     /// [`Error::EvidenceFull`], [`Error::File`]
     pub fn put(&self, evidence: &Evidence) -> Result<(), Error> {
-        self.put_for(&self.owner, evidence)
+        self.write(self.shares(), &self.owner, evidence)
     }
 
-    /// Keeps a body in the share of its holder, synced to disk. Keeping it twice is no error.
+    /// Keeps what a published record commits to in the share of its holder, synced to disk. Whether it was erased meanwhile is
+    /// looked at while nothing can be erased. Keeping it twice is no error.
     ///
     /// # Errors
-    /// [`Error::EvidenceFull`], [`Error::ShareFull`], [`Error::File`]
-    pub fn put_for(&self, holder: &PeerName, evidence: &Evidence) -> Result<(), Error> {
-        let mut shares = self.shares();
+    /// [`Error::OtherEvidence`], [`Error::EvidenceFull`], [`Error::ShareFull`], [`Error::File`]; as [`live_claim`].
+    pub fn put_claimed(&self, reader: &LedgerReader, id: &RecordId, evidence: &Evidence) -> Result<(), Error> {
+        let shares = self.shares();
+        let Claim { holder, commitment } = live_claim(reader, id)?;
+        if evidence.commitment() != commitment {
+            return Err(Error::OtherEvidence(id.to_string()));
+        }
+        self.write(shares, &holder, evidence)
+    }
+
+    fn write(&self, mut shares: MutexGuard<'_, Shares>, holder: &PeerName, evidence: &Evidence) -> Result<(), Error> {
         let path = self.path(holder, &evidence.commitment());
         if path.exists() {
             return Ok(());

@@ -46,6 +46,8 @@ struct Waiting {
 pub struct Parcel<'a> {
     /// The bytes of the request, kept until delivery.
     pub bytes: Vec<u8>,
+    /// The listener's share that the bytes take; given back when they are written, also if the peer has left by then.
+    pub held: Box<dyn Send>,
     /// What its peer signed.
     pub payload: &'a [u8],
     /// Where it goes if accepted.
@@ -160,11 +162,16 @@ impl Intake {
             return Ok(());
         }
         let decision = Arc::new(decision);
-        let message = parcel.and_then(|parcel| place(parcel, decision.verdict, now_ms));
+        let (held, message) = match parcel {
+            Some(Parcel { bytes, held, route, hold_ms, .. }) => {
+                (Some(held), place(bytes, route, hold_ms, decision.verdict, now_ms))
+            }
+            None => (None, None),
+        };
         let in_flight = self.in_flight.clone();
         let answer = decision.clone();
         let done = move |outcome: Result<(), Error>| {
-            drop(peers_place);
+            drop((peers_place, held));
             finish(&in_flight, id, &outcome.map(|()| answer).map_err(Arc::new));
         };
         self.journal.submit(Command::decide(decision, message)?, Box::new(done))
@@ -225,22 +232,22 @@ fn finish(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId, outcome: &Outcom
 }
 
 /// Where a message goes under `verdict`; nowhere unless it is accepted or held.
-fn place(parcel: Parcel<'_>, verdict: Verdict, now_ms: u64) -> Option<(Vec<u8>, Placement)> {
-    let route = parcel.route.name.clone();
+fn place(bytes: Vec<u8>, route: &Route, hold_ms: u64, verdict: Verdict, now_ms: u64) -> Option<(Vec<u8>, Placement)> {
+    let name = route.name.clone();
     let placement = match verdict {
         Verdict::Accept => Placement::Queue(QueueRow {
-            route,
+            route: name,
             attempts: 0,
             queued_at_ms: now_ms,
-            expires_at_ms: now_ms.saturating_add(parcel.route.expires_after.ms()),
+            expires_at_ms: now_ms.saturating_add(route.expires_after.ms()),
             last_error: String::new(),
         }),
         Verdict::Hold => {
-            Placement::Hold(HoldRow { route, held_at_ms: now_ms, expires_at_ms: now_ms.saturating_add(parcel.hold_ms) })
+            Placement::Hold(HoldRow { route: name, held_at_ms: now_ms, expires_at_ms: now_ms.saturating_add(hold_ms) })
         }
         Verdict::Defer | Verdict::Reject => return None,
     };
-    Some((parcel.bytes, placement))
+    Some((bytes, placement))
 }
 
 /// Replaces what scores that are not there would have said by what the route says for that case.

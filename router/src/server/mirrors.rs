@@ -40,6 +40,8 @@ use crate::{
 
 /// Most peers that are followed: each has a thread and a database of its own open.
 pub const FOLLOWED_MAX: usize = 64;
+/// For each copy there are so many file descriptors in all; it needs a fifth of them.
+pub const MIRROR_SHARE: usize = 256;
 /// How much these threads yield to the others, of 19.
 const NICE: i32 = 10;
 
@@ -67,6 +69,7 @@ pub struct Mirrors {
     /// What all of them may fetch at once.
     budget: Budget,
     followed: Mutex<BTreeMap<PeerName, Followee>>,
+    followed_max: usize,
     /// Held while peers come and go, which takes as long as files and threads do.
     changing: Mutex<()>,
 }
@@ -77,16 +80,21 @@ struct Followee {
 }
 
 impl Mirrors {
-    /// Opens the copies that there are and goes on following.
+    /// Opens the copies that there are and goes on following: at most `followed_max`, for so many there are file descriptors.
     ///
     /// # Errors
     /// [`Error::File`], the ledger's, and when the system gives no thread. A copy that cannot be opened is logged and left
     /// alone: this node does not stop serving for it.
-    pub fn start(folder: Folder, ours: Ours) -> Result<Self, Error> {
+    pub fn start(folder: Folder, ours: Ours, followed_max: usize) -> Result<Self, Error> {
         let workers = Arc::new(workers()?);
         let (addresses, followed, changing) = (Arc::default(), Mutex::default(), Mutex::default());
-        let this = Self { folder, ours, workers, addresses, budget: Budget::default(), followed, changing };
+        let budget = Budget::default();
+        let this = Self { folder, ours, workers, addresses, budget, followed, followed_max, changing };
         for (peer, url) in this.folder.followed()? {
+            if this.locked().len() >= followed_max {
+                tracing::error!(%peer, followed_max, "not followed: too few file descriptors (ulimit -n) for more copies");
+                continue;
+            }
             this.addresses.put(&peer, &url);
             match this.folder.open(&peer, url, &this.workers) {
                 Ok(copy) => drop(this.locked().insert(peer, this.begin(copy)?)),
@@ -115,8 +123,12 @@ impl Mirrors {
             copy.relocate(url);
             return Ok(());
         }
-        if count >= FOLLOWED_MAX {
-            return Err(Error::BadRequest(format!("{FOLLOWED_MAX} peers are followed already")));
+        if count >= self.followed_max {
+            let max = self.followed_max;
+            return Err(Error::BadRequest(format!(
+                "{max} peers are followed already, which is the most: {FOLLOWED_MAX}, or one for every {MIRROR_SHARE} file \
+                 descriptors (ulimit -n)"
+            )));
         }
         let copy = self.folder.open(peer, url.to_owned(), &self.workers)?;
         self.folder.note(peer, url)?;

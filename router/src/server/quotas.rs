@@ -70,6 +70,12 @@ impl Meter {
         }
     }
 
+    /// The state without `count` of `per_day`.
+    fn before(self, count: u64, per_day: u64) -> Self {
+        let interval_ns = (DAY_MS * NS_PER_MS).div_ceil(per_day.max(1));
+        Self { full_at_ns: self.full_at_ns.saturating_sub(interval_ns.saturating_mul(count)) }
+    }
+
     fn is_full(self, now_ms: u64) -> bool {
         self.full_at_ns <= now_ms.saturating_mul(NS_PER_MS)
     }
@@ -115,6 +121,19 @@ impl Quotas {
         forget_idle(&mut peers, now_ms);
         peers.insert(peer.clone(), after);
         Ok(())
+    }
+
+    /// Takes back what [`Quotas::take`] counted for a request that came to nothing.
+    pub fn give_back(&self, peer: &PeerName, request: Request, len_bytes: usize) {
+        let PeerLimits { records_per_day, messages_per_day, bytes_per_day, .. } = self.limits;
+        let mut peers = self.peers();
+        let Some(usage) = peers.get_mut(peer) else { return };
+        usage.bytes = usage.bytes.before(len_bytes as u64, bytes_per_day.bytes());
+        match request {
+            Request::Record => usage.records = usage.records.before(1, records_per_day as u64),
+            Request::Message => usage.messages = usage.messages.before(1, messages_per_day as u64),
+            Request::Evidence => {}
+        }
     }
 
     /// Whether another refusal of a peer's message is written down, or only counted.
@@ -229,6 +248,16 @@ mod tests {
         assert_eq!(wait(quotas.take(&a, Request::Evidence, 512 << 10, NOW_MS)), None);
         assert_eq!(wait(quotas.take(&a, Request::Message, 500 << 10, NOW_MS)), None);
         assert!(wait(quotas.take(&a, Request::Record, 100 << 10, NOW_MS)).is_some());
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let (quotas, a) = (Quotas::new(limits()), name("a.example"));
+        for round in 0..1_000 {
+            assert_eq!(wait(quotas.take(&a, Request::Record, 1 << 10, NOW_MS + round)), None);
+            quotas.give_back(&a, Request::Record, 1 << 10);
+        }
+        quotas.give_back(&name("b.example"), Request::Message, 1);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
+use tokio::sync::OwnedSemaphorePermit;
 use warp::{
     http::{HeaderValue, StatusCode, header},
     hyper::body::Body as _,
@@ -21,6 +22,19 @@ const FREE_BYTES: usize = 16 << 10;
 /// hyper keeps the buffer that a local answer was written from: after a larger one the connection is closed.
 const LOCAL_BYTES_KEPT: usize = 256 << 10;
 
+/// A place among the answers that are in memory and not counted yet. An extension of the response, given back with its last
+/// copy.
+#[derive(Clone)]
+pub(super) struct Uncounted {
+    _place: Arc<OwnedSemaphorePermit>,
+}
+
+impl Uncounted {
+    pub(super) fn new(place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Arc::new(place) }
+    }
+}
+
 /// The answer that a handler comes to, ready to be written.
 pub(super) async fn answering(
     handled: impl Future<Output = Result<Response, Infallible>>,
@@ -37,6 +51,7 @@ pub(super) async fn answering(
     if bytes > FREE_BYTES && !count(link, bytes).await {
         answer = problem(&Error::Busy);
     }
+    answer.extensions_mut().remove::<Uncounted>();
     if caller.has_unread_body() {
         link.refuse_body();
     }

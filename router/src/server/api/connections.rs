@@ -277,10 +277,21 @@ impl Connections {
         }
     }
 
-    /// Bytes that are held for all connections from `address`.
-    fn held_by(&self, address: Option<AddressKey>) -> u64 {
+    /// Counts `bytes` as held for `link`, unless other bytes are held for connections from its address and both together are
+    /// more than `share`.
+    fn hold(&self, link: &Link, bytes: u64, share: u64) -> bool {
+        if share == u64::MAX {
+            link.held.fetch_add(bytes, Relaxed);
+            return true;
+        }
         let table = self.lock();
-        table.links.values().filter(|link| link.address == address).map(|link| link.held.load(Relaxed)).sum()
+        let of_address = table.links.values().filter(|other| other.address == link.address);
+        let others: u64 = of_address.map(|link| link.held.load(Relaxed)).sum();
+        let is_counted = others == 0 || others + bytes <= share;
+        if is_counted {
+            link.held.fetch_add(bytes, Relaxed);
+        }
+        is_counted
     }
 
     /// Closes the connection of the kind of `link` that has held bytes in `phase` for longest, if that is longer than `slow_ms`.

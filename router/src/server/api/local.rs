@@ -19,6 +19,7 @@ use super::{
     segment::Segment,
     with,
 };
+use crate::server::complaint::Complaint;
 use crate::{
     config::WebhookUrl,
     error::{Blame, Error},
@@ -154,7 +155,10 @@ fn fallback(node: &Node, inquiry: &Inquiry, error: &Error) -> Response {
 
 /// `verdict` as the answer to the question with the name `id`, because of `error`.
 pub(super) fn unavailable(verdict: Verdict, id: DecisionId, error: &Error) -> Response {
-    tracing::warn!(code = error.code(), %error, "answered a check without a decision");
+    static COMPLAINT: Complaint = Complaint::new();
+    if let Some(checks) = COMPLAINT.due() {
+        tracing::warn!(code = error.code(), %error, checks, "answered checks without a decision");
+    }
     metrics::counter!("ostrakon_fallbacks_total", "code" => error.code()).increment(1);
     let answer = json!({
         "decision_id": id.to_string(),

@@ -12,7 +12,10 @@ use warp::{
 };
 
 use super::caller::WrongMethod;
-use crate::error::{Blame, Error};
+use crate::{
+    error::{Blame, Error},
+    server::complaint::Complaint,
+};
 
 /// How long a client should wait when something of ours is full or stopped, seconds.
 const RETRY_AFTER_S: u64 = 1;
@@ -107,8 +110,12 @@ pub fn problem(error: &Error) -> Response {
     let status = status(error);
     metrics::counter!("ostrakon_refused_requests_total", "code" => error.code()).increment(1);
     // Being busy is counted above: strangers who cause it must not write the log.
-    if error.blame() == Blame::Us && !matches!(error, Error::Busy) {
-        tracing::warn!(code = error.code(), %error, "answered with an error of ours");
+    static COMPLAINT: Complaint = Complaint::new();
+    if error.blame() == Blame::Us
+        && !matches!(error, Error::Busy | Error::Starting)
+        && let Some(answers) = COMPLAINT.due()
+    {
+        tracing::warn!(code = error.code(), %error, answers, "answered with an error of ours");
     }
     let detail =
         Detail { code: error.code(), message: error.to_string(), blame: error.blame(), place: Place::of(error) };

@@ -70,9 +70,11 @@ pub fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = In
 /// 1. Parse: sizes first, then the envelope, then the record, strictly.
 /// 2. Is its author admitted here, with this key, and within its quota? A stranger's signature is not worth checking, and
 ///    what it signs with a key of its own counts against nobody.
-/// 3. Verify the signature, and count the record.
+/// 3. Verify the signature, and count the record against its author's quota. A record that is in the ledger is public:
+///    whoever sends it again proves nothing and uses up nothing.
 /// 4. Sequence, commit, sign the new tree head; answer with the index, and where the receipt is: whoever wants one asks
 ///    for it, which keeps its hashes out of the way of those who do not.
+/// 5. What was new came from its author: the address is no stranger's. What was not is given back to the quota.
 async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Error> {
     let record = SignedRecord::parse_envelope(body).map_err(Refusal::from)?;
     let (author, now_ms) = (record.record().header.author.clone(), clock::now_ms());
@@ -80,20 +82,28 @@ async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Err
     if !node.is_key_of(&head, &record.record().header)? {
         return Err(Refusal::WrongKey(author).into());
     }
-    node.quotas.check(&author, Request::Record, body.len(), now_ms)?;
-    let record = Verified::check(record)?;
     // What is signed with a key that was replaced may be sent by whoever has that.
-    if record.record().header.key == head.key {
-        caller.link().note_known(&author);
+    let is_counted = record.record().header.key == head.key && node.reader.record(&record.id())?.is_none();
+    if is_counted {
+        node.quotas.check(&author, Request::Record, body.len(), now_ms)?;
+    }
+    let record = Verified::check(record)?;
+    if is_counted {
         node.quotas.take(&author, Request::Record, body.len(), now_ms)?;
     }
     let erased = match &record.record().body {
         Body::Erase(erase) => Some(erase.target),
         _ => None,
     };
-    let appended = node.sequencer.submit(record).await?;
+    let appended = node.sequencer.submit(record).await;
+    if appended.as_ref().is_ok_and(|appended| appended.new) {
+        caller.link().note_known(&author);
+    } else if is_counted {
+        node.quotas.give_back(&author, Request::Record, body.len());
+    }
+    let appended = appended?;
     if let Some(target) = erased {
-        node.evidence.follow_erasure(&node.reader, &target)?;
+        node.follow_erasure(target).await?;
     }
     Ok(json(
         StatusCode::OK,
@@ -110,8 +120,9 @@ async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Err
 ///
 /// 1. Parse: sizes first; the body must have the digest and the length that the envelope names. Of a long message the
 ///    envelope is looked at as soon as it is there: nothing more is read of a stranger's.
-/// 2. Find the peer's key, if it may send and is within its quota, verify the signature, and see that the message is of our time: what is older than the
-///    decisions we remember could be a replay.
+/// 2. Find the peer's key, if it may send and is within its quota, verify the signature, and see that the message is of our
+///    time: what is older than the decisions we remember could be a replay. A message on which there is a decision may come
+///    from whoever received it: it counts against nobody and makes nobody known.
 /// 3. Find the route that takes this kind.
 /// 4. Decide; an accepted or held message is durable before the answer.
 async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Response, Error> {
@@ -126,16 +137,17 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
         }
     };
     let (peer, now_ms) = (message.header().peer.clone(), clock::now_ms());
-    caller.link().note_known(&peer);
-    node.quotas.take(&peer, Request::Message, body.len(), now_ms)?;
-    check_time(message.header(), node.config.retention.decisions, clock::read())?;
-    check_replay(message.header(), node)?;
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
-    let (bytes, _held) = body.into_parts();
+    if is_new(message.header(), node)? {
+        caller.link().note_known(&peer);
+        node.quotas.take(&peer, Request::Message, body.len(), now_ms)?;
+    }
+    let (bytes, held) = body.into_parts();
     let payload = message.payload();
     let keep_refusal = node.quotas.keeps_refusals(&peer, now_ms);
-    let parcel = Parcel { bytes, payload, route, hold_ms: node.config.retention.holds.ms(), keep_refusal };
+    let hold_ms = node.config.retention.holds.ms();
+    let parcel = Parcel { bytes, held: Box::new(held), payload, route, hold_ms, keep_refusal };
     let decision = node.intake.decide(&inquiry, Some(parcel), now_ms).await.map_err(Error::Shared)?;
     match decision.verdict {
         Verdict::Accept => node.wake.notify_one(),
@@ -153,7 +165,9 @@ async fn opening(node: &Node, caller: &Caller, body: &mut Arriving) -> Result<Op
         if let Some(envelope) = SignedEnvelope::opening(body.bytes(), node.message_limits())? {
             let key = key_of(node, &envelope.header().peer)?;
             let envelope = envelope.verify(&key)?;
-            caller.link().note_known(&envelope.header().peer);
+            if is_new(envelope.header(), node)? {
+                caller.link().note_known(&envelope.header().peer);
+            }
             return Ok(Some(envelope));
         }
         wanted = (wanted * 2).min(OPENING_BYTES_MAX);
@@ -166,6 +180,13 @@ fn key_of(node: &Node, peer: &PeerName) -> Result<PublicKey, Error> {
     let author = node.active_peer(peer)?.ok_or_else(|| Error::UnknownPeer(peer.to_string()))?;
     node.quotas.check(peer, Request::Message, 0, clock::now_ms())?;
     Ok(author.key)
+}
+
+/// Whether a verified message is of this time and there is no decision on it yet.
+fn is_new(header: &MessageHeader, node: &Node) -> Result<bool, Error> {
+    check_time(header, node.config.retention.decisions, clock::read())?;
+    check_replay(header, node)?;
+    Ok(node.intake.recorded(node.gate.message_id(header))?.is_none())
 }
 
 /// Whether a message is of this time. While the wall clock is in doubt no message is refused for good by it.

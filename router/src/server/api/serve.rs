@@ -30,6 +30,7 @@ use super::{
     listener::Listener,
     watched::Watched,
 };
+use crate::server::complaint::Complaint;
 
 /// How long requests under way may take to finish once shutdown began.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,9 +43,6 @@ pub const ENDING_MAX: usize = 64;
 
 /// Pauses after failed `accept`s (out of file descriptors, say): from the first, doubled with each further one, up to the last.
 const ACCEPT_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
-
-/// How often the log says that connections cannot be accepted.
-const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// How long a connection to the local listener waits for a place, and how often it looks.
 const PLACE_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(10));
@@ -172,17 +170,16 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static> C
     }
 }
 
-/// Failures of `accept` in a row.
+/// What to do when `accept` fails.
 struct Failures {
     listener: &'static str,
     pause: Duration,
-    count: u64,
-    last_complaint: Option<Instant>,
+    complaint: Complaint,
 }
 
 impl Failures {
     fn new(listener: &'static str) -> Self {
-        Self { listener, pause: ACCEPT_PAUSES.0, count: 0, last_complaint: None }
+        Self { listener, pause: ACCEPT_PAUSES.0, complaint: Complaint::new() }
     }
 
     async fn pause(&mut self, error: &io::Error) {
@@ -191,10 +188,8 @@ impl Failures {
         if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
             return;
         }
-        self.count += 1;
-        if self.last_complaint.is_none_or(|at| at.elapsed() >= COMPLAINT) {
-            tracing::warn!(%error, listener = self.listener, failures = self.count, "cannot accept connections");
-            self.last_complaint = Some(Instant::now());
+        if let Some(failures) = self.complaint.due() {
+            tracing::warn!(%error, listener = self.listener, failures, "cannot accept connections");
         }
         tokio::time::sleep(self.pause).await;
         self.pause = (self.pause * 2).min(ACCEPT_PAUSES.1);

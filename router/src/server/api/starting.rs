@@ -4,29 +4,25 @@
 //! decisions on record. Until the node can answer, checks get what `[failure]` says, at once; `/readyz` says why; everything
 //! else is 503. Each connection serves one request, so that none is left to an adapter that would end unexpectedly.
 
-use std::{convert::Infallible, os::fd::AsFd, sync::Arc, time::Duration};
+use std::{convert::Infallible, os::fd::AsFd, sync::Arc};
 
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::json;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use warp::{
-    Filter, Reply,
+    Filter,
     http::{HeaderValue, StatusCode, header},
-    hyper::body::Bytes,
     reply::Response,
 };
 
 use super::{
     access::{Access, allowed},
-    answer, local,
+    answer,
+    body::{Whole, whole},
+    caller::post,
+    connections::Connections,
+    local,
     problem::{json as respond_json, problem, rejected},
-    serve::stopped,
+    serve::serve,
 };
 use crate::{
     config::Config,
@@ -35,13 +31,6 @@ use crate::{
     message::{Inquiry, Limits, REQUEST_BYTES_MAX},
     secrets::Secrets,
 };
-
-/// Connections at a time to one listener; the next one waits in the kernel's backlog.
-const CONNECTIONS_MAX: usize = 256;
-/// How long a connection may take from its beginning to its end: the one answer costs nothing.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pause after a failed `accept`, so that the loop does not spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What is known of the node before its stores are open.
 struct Opening {
@@ -65,8 +54,8 @@ impl Starting {
         config: &Config,
         secrets: &Secrets,
         access: Access,
-        public: &TcpListener,
-        local: &TcpListener,
+        (public, strangers): (&TcpListener, Arc<Connections>),
+        (local, adapters): (&TcpListener, Arc<Connections>),
     ) -> Result<Self, Error> {
         let opening = Arc::new(Opening {
             limits: Limits::from(&config.limits),
@@ -75,8 +64,8 @@ impl Starting {
         });
         let (ends, end) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(same_socket(public)?, public_routes(), end.clone()));
-        tasks.spawn(serve(same_socket(local)?, local_routes(opening, Arc::new(access)), end));
+        tasks.spawn(serve(same_socket(public)?, strangers, public_routes(), end.clone()));
+        tasks.spawn(serve(same_socket(local)?, adapters, local_routes(opening, Arc::new(access)), end));
         Ok(Self { ends, tasks })
     }
 
@@ -102,11 +91,8 @@ fn local_routes(
     opening: Arc<Opening>,
     access: Arc<Access>,
 ) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
-    let check = warp::path!("v1" / "check")
-        .and(warp::post())
-        .and(warp::body::content_length_limit(REQUEST_BYTES_MAX as u64))
-        .and(warp::body::bytes())
-        .then(move |body: Bytes| {
+    let check =
+        warp::path!("v1" / "check").and(post()).and(whole(REQUEST_BYTES_MAX as u64)).then(move |body: Whole| {
             let opening = opening.clone();
             async move { answer(async { check(&opening, &body) }).await }
         });
@@ -131,33 +117,4 @@ fn check(opening: &Opening, body: &[u8]) -> Result<Response, Error> {
 fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-async fn serve<F>(listener: TcpListener, filter: F, mut ends: watch::Receiver<bool>)
-where
-    F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
-    F::Extract: Reply + Send,
-    F::Future: Send,
-{
-    let service = TowerToHyperService::new(warp::service(filter));
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut ends) => break,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        let connection = http1::Builder::new().half_close(true).serve_connection(TokioIo::new(stream), service.clone());
-        connections.spawn(async move {
-            let _ = timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(place);
-        });
-        while connections.try_join_next().is_some() {}
-    }
-    while connections.join_next().await.is_some() {}
 }

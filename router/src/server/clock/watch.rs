@@ -152,11 +152,12 @@ impl Watch {
     }
 
     fn time(&self, reading: Reading) -> Time {
-        let settled_ms = reading.at(self.basis.lead_ms());
-        let now_ms = match self.basis {
-            Basis::Wall { .. } => settled_ms,
-            // A node that was off for long: nothing speaks against the wall clock but that it is unusual.
-            Basis::Record { .. } => settled_ms.max(reading.wall_ms),
+        let believed_ms = reading.at(self.basis.lead_ms());
+        let (now_ms, settled_ms) = match self.basis {
+            Basis::Wall { .. } => (believed_ms, believed_ms),
+            // Either can be wrong: the wall clock now, or the one under which the latest record was written. After a long
+            // pause nothing speaks against the wall clock except that it is unusual.
+            Basis::Record { .. } => (believed_ms.max(reading.wall_ms), believed_ms.min(reading.wall_ms)),
         };
         Time { now_ms, settled_ms, in_doubt: self.doubt.is_some() }
     }

@@ -8,7 +8,7 @@ use crate::server::{
         connections::{LOCAL_MAX, PUBLIC_MAX},
         serve::ENDING_MAX,
     },
-    mirrors::FOLLOWED_MAX,
+    mirrors::{FOLLOWED_MAX, MIRROR_SHARE},
 };
 
 /// Files that a database has open beside its tables: logs, its lock, its manifest, one that is being written.
@@ -17,8 +17,6 @@ const FILES_BESIDE_TABLES: usize = 10;
 const DATABASES: usize = 3;
 /// Connections to routes and to other nodes, evidence, archives, and whatever the system's libraries open for a moment.
 const ELSEWHERE: usize = 96;
-/// One in so many descriptors can be a database of a mirror.
-const MIRROR_SHARE: usize = 256;
 /// Mirrors that there is room for however few descriptors there are.
 const MIRRORS_MIN: usize = 2;
 /// What a listener has even if there are too few descriptors: without it nobody could ask what is wrong.
@@ -35,13 +33,15 @@ pub(super) struct Plan {
     pub(super) public: usize,
     /// The most connections of the local listener.
     pub(super) local: usize,
+    /// The most copies of others' ledgers.
+    pub(super) mirrors: usize,
 }
 
 impl Plan {
     /// Raises the soft limit to the hard one and divides what there is.
     pub(super) fn make() -> Self {
         let plan = Self::of(raise());
-        let Self { limit, reserved, public, local } = plan;
+        let Self { limit, reserved, public, local, .. } = plan;
         tracing::info!(limit, reserved, public, local, "file descriptors: for stores and deliveries, for connections");
         if reserved + public + local + 2 * ENDING_MAX > limit {
             tracing::warn!(
@@ -58,7 +58,7 @@ impl Plan {
         let reserved = databases + mirrors * (SMALL_OPEN_FILES_MAX + FILES_BESIDE_TABLES) + ELSEWHERE;
         let half = limit.saturating_sub(reserved + 2 * ENDING_MAX) / 2;
         let (public, local) = (half.clamp(CONNECTIONS_MIN, PUBLIC_MAX), half.clamp(CONNECTIONS_MIN, LOCAL_MAX));
-        Self { limit, reserved, public, local }
+        Self { limit, reserved, public, local, mirrors }
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, ListenSection},
     error::Error,
+    message::Limits,
     secrets::Secrets,
     server::{
         api::{
@@ -37,6 +38,9 @@ const NICE: i32 = 5;
 const BACKLOG: u32 = 1024;
 /// One in so many of the local listener's places is the UNIX socket's, so that other users of the machine cannot take it over TCP.
 const SOCKET_SHARE: usize = 4;
+/// One in so many of the places of both listeners is used while the stores open: both may have connections that end and
+/// connections that begin for some seconds.
+const STARTING_SHARE: usize = 4;
 /// Files that are written, and tiles that are read and packed, at a time.
 const BLOCKING_MAX: usize = 4;
 
@@ -66,6 +70,11 @@ impl Listening {
         Ok((self.public.local_addr().map_err(stopped)?, self.local.local_addr().map_err(stopped)?))
     }
 
+    /// The most peers whose ledgers are followed.
+    pub(super) fn mirrors_max(&self) -> usize {
+        self.descriptors.mirrors
+    }
+
     /// Answers on both until the stores are open.
     ///
     /// # Errors
@@ -78,7 +87,11 @@ impl Listening {
     ) -> Result<Starting, Error> {
         // The folder may be served by another process: no token is made here. Without one only open routes answer.
         let access = Access::new(Transport::Tcp, &config.listen, home.local_token().ok());
-        Starting::begin(config, secrets, access, &self.public, &self.local)
+        let Plan { public, local, .. } = self.descriptors;
+        let bytes_max = Limits::from(&config.limits).message_bytes_max();
+        let strangers = Connections::public(public / STARTING_SHARE, bytes_max, config.listen.proxies.clone());
+        let adapters = Connections::local(local / STARTING_SHARE, bytes_max);
+        Starting::begin(config, secrets, access, (&self.public, strangers), (&self.local, adapters))
     }
 
     /// Serves both, and the local one's socket, until `stop`. The public listener's threads start here and not before the

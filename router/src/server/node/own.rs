@@ -3,21 +3,38 @@
 use ostrakon_ledger::{Appended, Body, Digest, Equivocate, Evidence, PeerName, RecordId, note::Note};
 
 use super::Node;
-use crate::{error::Error, flow::registrar::Statement};
+use crate::{error::Error, flow::registrar::Statement, server::evidence::EvidenceStore};
 
 impl Node {
-    /// Keeps a body of a peer, or of this node's own, off the threads that answer.
+    /// Keeps what a record commits to, or a body of this node's own before there is a record, off the threads that answer.
     ///
     /// # Errors
-    /// [`Error::EvidenceFull`], [`Error::ShareFull`], [`Error::File`]
-    pub async fn keep_evidence(&self, holder: Option<PeerName>, evidence: Evidence) -> Result<(), Error> {
-        let store = self.evidence.clone();
-        let keep = move || match holder {
-            Some(holder) => store.put_for(&holder, &evidence),
+    /// [`EvidenceStore::put_claimed`]'s, [`EvidenceStore::put`]'s.
+    pub async fn keep_evidence(&self, record: Option<RecordId>, evidence: Evidence) -> Result<(), Error> {
+        let reader = self.reader.clone();
+        self.with_evidence(move |store| match record {
+            Some(record) => store.put_claimed(&reader, &record, &evidence),
             None => store.put(&evidence),
-        };
-        let kept = tokio::task::spawn_blocking(keep).await;
-        kept.unwrap_or_else(|error| Err(Error::Stopped { part: "evidence", reason: error.to_string() }))
+        })
+        .await
+    }
+
+    /// Removes what an erased record committed to, if nothing keeps it, off the threads that answer.
+    ///
+    /// # Errors
+    /// [`Error::File`], and the ledger's.
+    pub async fn follow_erasure(&self, target: RecordId) -> Result<(), Error> {
+        let reader = self.reader.clone();
+        self.with_evidence(move |store| store.follow_erasure(&reader, &target)).await
+    }
+
+    async fn with_evidence(
+        &self,
+        work: impl FnOnce(&EvidenceStore) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let store = self.evidence.clone();
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        done.unwrap_or_else(|error| Err(Error::Stopped { part: "evidence", reason: error.to_string() }))
     }
 
     /// The body behind a record's commitment.
@@ -34,7 +51,7 @@ impl Node {
     /// What the ledger refuses, and the store's.
     pub async fn erase(&self, target: RecordId) -> Result<Appended, Error> {
         let appended = self.sequencer.say(Statement::Erase(target)).await?;
-        self.evidence.follow_erasure(&self.reader, &target)?;
+        self.follow_erasure(target).await?;
         Ok(appended)
     }
 

@@ -111,7 +111,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let (public, local) = listening.addresses()?;
     let announced = announce(&home, public, local, local_access.socket.as_ref())?;
     let delivery = deliverer(&config, &messages, &journal, &wake)?;
-    let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence)?;
+    let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence, listening.mirrors_max())?;
     let node = Arc::new(Node {
         message_limits: Limits::from(&config.limits),
         key: secrets.key.public(),
@@ -220,6 +220,7 @@ fn start_mirrors(
     reader: &LedgerReader,
     sequencer: &Sequencer,
     evidence: &Arc<EvidenceStore>,
+    followed_max: usize,
 ) -> Result<Arc<Mirrors>, Error> {
     let ours = Ours {
         owner: config.node.domain.clone(),
@@ -228,7 +229,7 @@ fn start_mirrors(
         evidence: evidence.clone(),
         entries_max: config.limits.copy_entries_max as u64,
     };
-    Ok(Arc::new(Mirrors::start(home.mirrors(config, reader.clone()), ours)?))
+    Ok(Arc::new(Mirrors::start(home.mirrors(config, reader.clone()), ours, followed_max)?))
 }
 
 /// The threads that follow others end in the middle of whatever they fetch.

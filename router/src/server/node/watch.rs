@@ -1,7 +1,11 @@
 //! Hot reload of the policy: what loads is kept as the last good one and then takes force; what does not, changes
 //! nothing.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use ostrakon_policies::{Judge, Policy};
 use tokio::sync::{Notify, watch};
@@ -12,6 +16,7 @@ use crate::{
     flow::gate::categories,
     server::{
         api::serve::stopped,
+        backoff::Backoff,
         durable::write_durably,
         home::Home,
         policy_file::{self, Loaded, Look},
@@ -21,6 +26,9 @@ use crate::{
 /// How often the file is looked at. A change is read when two looks agree. Reading a few kilobytes costs nothing and
 /// works on every file system.
 const PERIOD: Duration = Duration::from_millis(500);
+
+/// Rests between two tries to say in the ledger which policy is in force.
+const ANNOUNCING: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(600));
 
 /// Looks that are left out after a policy could not be kept, at most: 64 s.
 const SKIPPED_MAX: u32 = 128;
@@ -48,6 +56,8 @@ struct Still {
     /// Looks to leave out before the next try, and how many to leave out after that.
     skip: u32,
     skip_next: u32,
+    /// Whether the log says that it waits.
+    waits: bool,
 }
 
 /// What became of a changed policy.
@@ -103,8 +113,9 @@ pub(super) fn load(home: &Home) -> Result<(Policy, Watch), Error> {
 impl Watch {
     /// Follows the file, which is read again at once when that is `due`, until `shutdown` turns true, and says in the ledger what is in force.
     pub(super) async fn run(mut self, node: Arc<Node>, due: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
-        announce(&node).await;
+        let mut announcement = Announcement::due();
         loop {
+            announcement.make(&node).await;
             tokio::select! {
                 () = tokio::time::sleep(PERIOD) => {}
                 // The operator asks for it: what was refused before may load now.
@@ -114,13 +125,16 @@ impl Watch {
             let path = self.path.clone();
             let looked = tokio::task::spawn_blocking(move || policy_file::look(&path).map_err(|it| it.to_string()));
             let Ok(found) = looked.await else { continue };
-            if let Some(found) = self.still.settle(found) {
-                self.act(found, &node).await;
+            if let Some(found) = self.still.settle(found)
+                && self.act(found, &node).await
+            {
+                announcement = Announcement::due();
             }
         }
     }
 
-    async fn act(&mut self, found: Found, node: &Node) {
+    /// Does what a changed file asks for. True: another policy is in force.
+    async fn act(&mut self, found: Found, node: &Node) -> bool {
         let outcome = match &found {
             Ok(look) => self.reload(look.bytes.clone(), node).await,
             Err(reason) => Outcome::Refused(Error::File { path: String::new(), reason: reason.clone() }),
@@ -134,9 +148,15 @@ impl Watch {
                 self.still.settled(found);
                 count("loaded");
                 tracing::info!(digest = node.gate.bench().digest, "policy reloaded");
-                announce(node).await;
+                return true;
             }
-            Outcome::Later(error) => tracing::debug!(%error, "the changed policy waits for the scores"),
+            Outcome::Later(error) => {
+                count("later");
+                if !self.still.waits {
+                    tracing::warn!(%error, "the changed policy waits until scores for its categories can be kept");
+                }
+                self.still.waits = true;
+            }
             Outcome::Refused(error) => {
                 let error = found.as_ref().err().cloned().unwrap_or_else(|| error.to_string());
                 self.still.settled(found);
@@ -149,6 +169,7 @@ impl Watch {
                 tracing::error!(%error, "the changed policy cannot be kept; the policy in force stays; will try again");
             }
         }
+        false
     }
 
     /// Puts the file's policy in force:
@@ -161,7 +182,7 @@ impl Watch {
         // 1.
         let path = self.path.clone();
         let loading = tokio::task::spawn_blocking(move || policy_file::load(&path, bytes)).await;
-        let loaded = loading.unwrap_or_else(|error| Err(Error::Stopped { part: "policy", reason: error.to_string() }));
+        let loaded = loading.unwrap_or_else(|error| Err(stopped_part(&error)));
         let new = match loaded {
             Ok(new) => new,
             Err(error) => return Outcome::Refused(error),
@@ -177,7 +198,9 @@ impl Watch {
             return Outcome::Later(error);
         }
         // 3.
-        if let Err(error) = write_durably(&self.last_good, &new.bytes, 0o600) {
+        let (last_good, bytes) = (self.last_good.clone(), new.bytes.clone());
+        let keeping = tokio::task::spawn_blocking(move || write_durably(&last_good, &bytes, 0o600)).await;
+        if let Err(error) = keeping.unwrap_or_else(|error| Err(stopped_part(&error))) {
             return Outcome::NotKept(error);
         }
         // 4.
@@ -193,7 +216,7 @@ impl Watch {
 
 impl Still {
     fn new(done: Found) -> Self {
-        Self { done, pending: None, skip: 0, skip_next: 1 }
+        Self { done, pending: None, skip: 0, skip_next: 1, waits: false }
     }
 
     /// A change to act on, once two looks in a row found the same.
@@ -231,10 +254,33 @@ impl Still {
     }
 }
 
-async fn announce(node: &Node) {
-    if let Err(error) = node.announce_policy().await {
-        tracing::error!(%error, "the policy in force could not be recorded in the ledger");
+/// Says in the ledger which policy is in force: at once, and again while that fails.
+struct Announcement {
+    next: Option<Instant>,
+    failures: u32,
+}
+
+impl Announcement {
+    fn due() -> Self {
+        Self { next: Some(Instant::now()), failures: 0 }
     }
+
+    async fn make(&mut self, node: &Node) {
+        if self.next.is_none_or(|next| next > Instant::now()) {
+            return;
+        }
+        self.next = None;
+        if let Err(error) = node.announce_policy().await {
+            self.failures += 1;
+            let pause = ANNOUNCING.pause(self.failures, u64::from(std::process::id()));
+            self.next = Some(Instant::now() + pause);
+            tracing::error!(%error, ?pause, "the policy in force could not be recorded in the ledger; will try again");
+        }
+    }
+}
+
+fn stopped_part(error: &tokio::task::JoinError) -> Error {
+    Error::Stopped { part: "policy", reason: error.to_string() }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -38,25 +38,28 @@ pub(in crate::server::api) struct Bytes {
     known: Arc<Semaphore>,
     bounds: ByteBounds,
     phase: Phase,
+    given_back: Arc<Notify>,
 }
 
 /// A part of them, given back when it is dropped.
 pub(in crate::server::api) struct Held {
-    _permit: OwnedSemaphorePermit,
-    held: Arc<AtomicU64>,
+    permit: Option<OwnedSemaphorePermit>,
+    link: Arc<AtomicU64>,
     bytes: u64,
+    given_back: Arc<Notify>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.held.fetch_sub(self.bytes, Relaxed);
+        self.link.fetch_sub(self.bytes, Relaxed);
+        self.given_back.notify_waiters();
     }
 }
 
 impl Bytes {
     pub(super) fn new(bounds: ByteBounds, phase: Phase) -> Self {
         let pool = |bytes: usize| Arc::new(Semaphore::new(bytes / UNIT_BYTES));
-        Self { strangers: pool(bounds.strangers), known: pool(bounds.known), bounds, phase }
+        Self { strangers: pool(bounds.strangers), known: pool(bounds.known), bounds, phase, given_back: Arc::default() }
     }
 
     /// Takes `bytes` for `link`, waiting a second for others at most; `None`: there is no room.
@@ -66,9 +69,11 @@ impl Bytes {
             if is_known { (&self.known, self.bounds.known) } else { (&self.strangers, self.bounds.strangers) };
         // What is larger than all there is goes alone.
         let bytes = bytes.min(most);
-        if !is_known && link.connections.held_by(link.address) + bytes as u64 > most as u64 / ADDRESS_SHARE {
-            return None;
-        }
+        let share = if is_known { u64::MAX } else { most as u64 / ADDRESS_SHARE };
+        let mut held = match self.of_address(link, bytes as u64, share) {
+            Some(held) => held,
+            None => timeout(WAIT, self.wait_for_address(link, bytes as u64, share)).await.ok()?,
+        };
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).ok()?;
         let permit = match pool.clone().try_acquire_many_owned(units) {
             Ok(permit) => permit,
@@ -77,7 +82,26 @@ impl Bytes {
                 timeout(WAIT, pool.clone().acquire_many_owned(units)).await.ok()?.ok()?
             }
         };
-        link.held.fetch_add(bytes as u64, Relaxed);
-        Some(Held { _permit: permit, held: link.held.clone(), bytes: bytes as u64 })
+        held.permit = Some(permit);
+        Some(held)
+    }
+
+    /// Counts `bytes` in what the address of `link` holds, if that leaves it within `share`, or if it holds nothing else: what
+    /// is larger than a share goes alone, too.
+    fn of_address(&self, link: &Arc<Link>, bytes: u64, share: u64) -> Option<Held> {
+        let is_counted = link.connections.hold(link, bytes, share);
+        let given_back = self.given_back.clone();
+        is_counted.then(|| Held { permit: None, link: link.held.clone(), bytes, given_back })
+    }
+
+    async fn wait_for_address(&self, link: &Arc<Link>, bytes: u64, share: u64) -> Held {
+        loop {
+            let mut given_back = std::pin::pin!(self.given_back.notified());
+            given_back.as_mut().enable();
+            if let Some(held) = self.of_address(link, bytes, share) {
+                return held;
+            }
+            given_back.await;
+        }
     }
 }

@@ -129,6 +129,11 @@ impl Link {
         Phase::ALL[usize::from(self.phase.load(Relaxed)) % Phase::ALL.len()]
     }
 
+    /// Whether its address is no stranger's.
+    pub(in crate::server::api) fn is_known(&self) -> bool {
+        self.known.load(Relaxed)
+    }
+
     /// Whether it came to the public listener.
     pub(in crate::server::api) fn is_public(&self) -> bool {
         self.connections.has_strangers()

@@ -169,3 +169,35 @@ async fn who_holds_bytes_for_long_makes_room() {
     assert!(new.bodies().take(&new, 1 << 10).await.is_none(), "this test's connections hold on to what they have");
     assert!(!room.open().contains(&links[7].id) && room.open().contains(&links[0].id), "{:?}", room.open());
 }
+
+/// A bundle of entries may be larger than an address's share. It goes alone, and what comes after it waits.
+#[tokio::test]
+async fn what_is_larger_than_a_share_goes_alone() {
+    let mut room = Room::new();
+    let (one, same) = (room.connect([198, 51, 100, 1]).unwrap(), room.connect([198, 51, 100, 1]).unwrap());
+    let large = one.answers().take(&one, 4 << 20).await.unwrap();
+    assert!(same.answers().take(&same, 1 << 10).await.is_none(), "the address has more than its share");
+    let waiting = same.answers().take(&same, 1 << 10);
+    let (waited, ()) = tokio::join!(waiting, async { drop(large) });
+    assert!(waited.is_some(), "it was given back meanwhile");
+}
+
+/// Whoever asks for many at once is counted at once.
+#[tokio::test]
+async fn a_share_is_counted_before_it_is_waited_for() {
+    let mut room = Room::new();
+    let links: Vec<_> = (0..8).map(|_| room.connect([198, 51, 100, 1]).unwrap()).collect();
+    let other = room.connect([198, 51, 100, 2]).unwrap();
+    let _all: Vec<_> = [other.bodies().take(&other, STRANGERS_BYTES - (1 << 20)).await.unwrap()].into();
+    let takes = links.iter().map(|link| link.bodies().take(link, 1 << 20));
+    let mut taken: Vec<_> = Vec::new();
+    let mut set: Vec<std::pin::Pin<Box<_>>> = takes.map(Box::pin).collect();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    for take in &mut set {
+        if let std::task::Poll::Ready(held) = take.as_mut().poll(&mut context) {
+            taken.extend(held);
+        }
+    }
+    let held: u64 = links.iter().map(|link| link.held.load(Relaxed)).sum();
+    assert!(held <= STRANGERS_BYTES as u64 / 4, "{held}");
+}

@@ -68,7 +68,7 @@ async fn put(node: &Node, id: &str, body: Arriving) -> Result<Response, Error> {
         return Ok(kept(&id));
     }
     node.quotas.take(&holder, Request::Evidence, evidence.as_bytes().len(), now_ms())?;
-    node.keep_evidence(Some(holder), evidence).await?;
+    node.keep_evidence(Some(id), evidence).await?;
     Ok(kept(&id))
 }
 

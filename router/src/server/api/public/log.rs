@@ -16,7 +16,14 @@ use self::files::{File, Files, Reading};
 use crate::{
     error::Error,
     server::{
-        api::{answer, caller::get, problem::respond, segment::Segment, with},
+        api::{
+            answer,
+            caller::{Caller, caller, get},
+            connections::Link,
+            problem::respond,
+            segment::Segment,
+            with,
+        },
         node::Node,
     },
 };
@@ -34,27 +41,29 @@ pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Err
     let files = Arc::new(Files::of(node.reader.clone()));
     let reading = Reading::new();
     let of_copies = reading.clone();
-    let tiles =
-        warp::path("tile").and(warp::path::tail()).and(get()).and(takes_gzip()).then(move |path: Tail, gzip: bool| {
+    let tiles = warp::path("tile").and(warp::path::tail()).and(get()).and(takes_gzip()).and(caller()).then(
+        move |path: Tail, gzip: bool, caller: Arc<Caller>| {
             let (files, reading) = (files.clone(), reading.clone());
             answer(async move {
                 let path = tile_path(path.as_str())?;
                 let file = match files.kept(path, gzip) {
                     Some(file) => file,
-                    None => reading.read(move || files.get(path, gzip)).await?,
+                    None => reading.read(caller.link(), move || files.get(path, gzip)).await?,
                 };
                 Ok(tile(path, file))
             })
-        });
+        },
+    );
     let copies = warp::path("mirror")
         .and(warp::path::param())
         .and(warp::path::tail())
         .and(get())
         .and(takes_gzip())
+        .and(caller())
         .and(with(node))
-        .then(move |peer: Segment, path: Tail, gzip: bool, node: Arc<Node>| {
+        .then(move |peer: Segment, path: Tail, gzip: bool, caller: Arc<Caller>, node: Arc<Node>| {
             let reading = of_copies.clone();
-            answer(async move { copied(&node, &peer, path.as_str(), gzip, &reading).await })
+            answer(async move { copied(&node, &peer, path.as_str(), gzip, (&reading, caller.link())).await })
         });
     head.or(tiles).unify().or(copies).unify()
 }
@@ -73,13 +82,19 @@ fn checkpoint(note: String) -> Response {
 }
 
 /// `GET /mirror/<peer>/…`: a file of the copy of a followed peer's ledger.
-async fn copied(node: &Node, peer: &str, path: &str, gzip: bool, reading: &Reading) -> Result<Response, Error> {
+async fn copied(
+    node: &Node,
+    peer: &str,
+    path: &str,
+    gzip: bool,
+    (reading, link): (&Reading, &Link),
+) -> Result<Response, Error> {
     let peer = PeerName::parse(peer)?;
     let reader = node.mirrors.reader(&peer).ok_or_else(|| Error::NotFollowed(peer.to_string()))?;
     match path.strip_prefix("tile/") {
         Some(path) => {
             let path = tile_path(path)?;
-            Ok(tile(path, reading.read(move || files::read(&reader, path, gzip)).await?))
+            Ok(tile(path, reading.read(link, move || files::read(&reader, path, gzip)).await?))
         }
         None if path == "checkpoint" => Ok(checkpoint(reader.checkpoint())),
         None => Err(Error::NoSuchTile),
@@ -88,7 +103,7 @@ async fn copied(node: &Node, peer: &str, path: &str, gzip: bool, reading: &Readi
 
 /// `GET /tile/…`: tiles of hashes and bundles of entries, full or partial.
 fn tile(path: TilePath, file: File) -> Response {
-    let File { bytes, packed } = file;
+    let File { bytes, packed, uncounted } = file;
     let mut response = respond(StatusCode::OK, "application/octet-stream", bytes);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, IMMUTABLE);
@@ -97,6 +112,9 @@ fn tile(path: TilePath, file: File) -> Response {
     }
     if packed {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if let Some(uncounted) = uncounted {
+        response.extensions_mut().insert(uncounted);
     }
     response
 }

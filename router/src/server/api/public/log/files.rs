@@ -11,7 +11,10 @@ use quick_cache::{Weighter, sync::Cache};
 use tokio::sync::Semaphore;
 use warp::hyper::body::Bytes;
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    server::api::{answering::Uncounted, connections::Link},
+};
 
 /// Bytes that are kept: the hashes of a million entries, or the packed bundles of some hundred thousand.
 const KEPT_BYTES_MAX: u64 = 32 << 20;
@@ -19,6 +22,8 @@ const KEPT_BYTES_MAX: u64 = 32 << 20;
 const KEPT_FILES: usize = 1024;
 /// Files that are read and packed at a time, each of up to 4 MiB.
 const READ_AT_ONCE: usize = 2;
+/// Files that were read for strangers, and for others, until they are counted among the answers of the listener.
+const UNCOUNTED_MAX: [usize; 2] = [4, 8];
 
 /// A tile or a bundle.
 #[derive(Clone)]
@@ -26,6 +31,8 @@ pub(super) struct File {
     pub(super) bytes: Bytes,
     /// Whether they are under gzip.
     pub(super) packed: bool,
+    /// Kept until the bytes are counted among the answers.
+    pub(super) uncounted: Option<Uncounted>,
 }
 
 #[derive(Clone)]
@@ -41,21 +48,28 @@ impl Weighter<(TilePath, bool), File> for ByBytes {
 #[derive(Clone)]
 pub(super) struct Reading {
     places: Arc<Semaphore>,
+    uncounted: [Arc<Semaphore>; 2],
 }
 
 impl Reading {
     pub(super) fn new() -> Self {
-        Self { places: Arc::new(Semaphore::new(READ_AT_ONCE)) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { places: places(READ_AT_ONCE), uncounted: UNCOUNTED_MAX.map(places) }
     }
 
-    /// What `file` comes to.
+    /// What `file` comes to, for `link`.
     pub(super) async fn read(
         &self,
+        link: &Link,
         file: impl FnOnce() -> Result<File, Error> + Send + 'static,
     ) -> Result<File, Error> {
+        let stopped = |reason: String| Error::Stopped { part: "tiles", reason };
+        let uncounted = self.uncounted[usize::from(link.is_known())].clone().acquire_owned().await;
+        let uncounted = uncounted.map_err(|error| stopped(error.to_string()))?;
         let _place = self.places.acquire().await;
         let read = tokio::task::spawn_blocking(file).await;
-        read.unwrap_or_else(|error| Err(Error::Stopped { part: "tiles", reason: error.to_string() }))
+        let file = read.unwrap_or_else(|error| Err(stopped(error.to_string())))?;
+        Ok(File { uncounted: Some(Uncounted::new(uncounted)), ..file })
     }
 }
 
@@ -99,8 +113,8 @@ pub(super) fn read(reader: &LedgerReader, path: TilePath, gzip: bool) -> Result<
         }
     };
     match packed {
-        Some(packed) => Ok(File { bytes: packed.into(), packed: true }),
-        None => Ok(File { bytes: bytes.ok_or(Error::NoSuchTile)?.into(), packed: false }),
+        Some(packed) => Ok(File { bytes: packed.into(), packed: true, uncounted: None }),
+        None => Ok(File { bytes: bytes.ok_or(Error::NoSuchTile)?.into(), packed: false, uncounted: None }),
     }
 }
 
