@@ -306,3 +306,6 @@ impl Counters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

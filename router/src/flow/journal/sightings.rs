@@ -8,7 +8,7 @@
 //! so that nobody is remembered for longer than the operator wants; what it said about the others is in the log. Rows before
 //! the messages that an experience remembers go, too: a million messages take about 120 MB.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::mpsc::sync_channel};
 
 use ostrakon_ledger::{Batch, Store, Subject};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub(super) const CHUNK: usize = if cfg!(test) { 4 } else { 8_192 };
 
 /// Rows read at once, some megabytes: each scan begins with a block of every table file.
 const ROWS_AT_ONCE: usize = 8;
+
+/// Rows that wait, parsed, to be folded.
+const ROWS_AHEAD: usize = 4;
 
 /// A message that was decided on, as it rests: its row in the log, when it was decided on (Unix milliseconds), and what it was judged by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +97,8 @@ impl Sightings {
         self.waiting.len()
     }
 
-    /// Reads the rows of `store`, the oldest first; `visit` is given what each has.
+    /// Reads the rows of `store`, the oldest first; `visit` is given what each has. The next rows are read and parsed by
+    /// another thread meanwhile.
     ///
     /// # Errors
     /// The store's, and [`Error::DamagedRow`].
@@ -103,31 +107,53 @@ impl Sightings {
         mut visit: impl FnMut(Vec<Sighting>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let mut this = Self::default();
-        let mut from = Vec::new();
-        loop {
-            let rows = store.scan(SIGHTINGS, &from, ROWS_AT_ONCE)?;
-            for (key, bytes) in &rows {
-                let sightings = parse(bytes)?;
+        std::thread::scope(|scope| {
+            let (parsed, rows) = sync_channel(ROWS_AHEAD);
+            scope.spawn(move || {
+                // Whoever has seen an error asks for no more.
+                let _ = read_rows(store, |row| parsed.send(Ok(row)).is_ok()).map_err(|error| parsed.send(Err(error)));
+            });
+            for row in rows {
+                let sightings: Vec<Sighting> = row?;
                 let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { return Err(damaged()) };
-                if parse_index(SIGHTINGS, key)? != first.0 || last.0 < first.0 {
-                    return Err(damaged());
-                }
                 this.written.push_back((first.0, last.0 + 1));
                 visit(sightings)?;
             }
-            match rows.last() {
-                Some((key, _)) => from = super::expire::successor(key),
-                None => return Ok(this),
+            Ok(())
+        })?;
+        Ok(this)
+    }
+}
+
+/// Gives `each` what the rows have, the oldest first, until it wants no more.
+fn read_rows(store: &dyn Store, mut each: impl FnMut(Vec<Sighting>) -> bool) -> Result<(), Error> {
+    let mut from = Vec::new();
+    loop {
+        let rows = store.scan(SIGHTINGS, &from, ROWS_AT_ONCE)?;
+        for (key, bytes) in &rows {
+            let sightings = parse(bytes)?;
+            let ends = sightings.first().zip(sightings.last());
+            if !ends.is_some_and(|(first, last)| parse_index(SIGHTINGS, key).ok() == Some(first.0) && first.0 <= last.0)
+            {
+                return Err(damaged());
             }
+            if !each(sightings) {
+                return Ok(());
+            }
+        }
+        match rows.last() {
+            Some((key, _)) => from = super::expire::successor(key),
+            None => return Ok(()),
         }
     }
 }
 
 /// One message after the other, to the end.
-fn parse(mut bytes: &[u8]) -> Result<Vec<Sighting>, Error> {
+fn parse(bytes: &[u8]) -> Result<Vec<Sighting>, Error> {
     let mut sightings = Vec::with_capacity(CHUNK);
-    while !bytes.is_empty() {
-        sightings.push(rmp_serde::from_read(&mut bytes).map_err(|_| damaged())?);
+    let mut input = rmp_serde::Deserializer::from_read_ref(bytes);
+    while !input.get_ref().remaining_slice().is_empty() {
+        sightings.push(Sighting::deserialize(&mut input).map_err(|_| damaged())?);
     }
     Ok(sightings)
 }

@@ -30,7 +30,7 @@ use super::{
     listener::Listener,
     watched::Watched,
 };
-use crate::server::complaint::Complaint;
+use crate::server::{backoff::Backoff, complaint::Complaint};
 
 /// How long requests under way may take to finish once shutdown began.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,8 +41,8 @@ const SWEEP: Duration = Duration::from_millis(100);
 /// Connections that were closed to make room, but whose task has not ended yet: each still has its file descriptor.
 pub const ENDING_MAX: usize = 64;
 
-/// Pauses after failed `accept`s (out of file descriptors, say): from the first, doubled with each further one, up to the last.
-const ACCEPT_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// Pauses after failed `accept`s (out of file descriptors, say).
+const ACCEPTING: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 
 /// How long a connection to the local listener waits for a place, and how often it looks.
 const PLACE_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_millis(10));
@@ -173,13 +173,14 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static> C
 /// What to do when `accept` fails.
 struct Failures {
     listener: &'static str,
-    pause: Duration,
+    /// In a row.
+    count: u32,
     complaint: Complaint,
 }
 
 impl Failures {
     fn new(listener: &'static str) -> Self {
-        Self { listener, pause: ACCEPT_PAUSES.0, complaint: Complaint::new() }
+        Self { listener, count: 0, complaint: Complaint::new() }
     }
 
     async fn pause(&mut self, error: &io::Error) {
@@ -191,12 +192,12 @@ impl Failures {
         if let Some(failures) = self.complaint.due() {
             tracing::warn!(%error, listener = self.listener, failures, "cannot accept connections");
         }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(ACCEPT_PAUSES.1);
+        self.count = self.count.saturating_add(1);
+        tokio::time::sleep(ACCEPTING.pause(self.count, 0)).await;
     }
 
     fn end(&mut self) {
-        self.pause = ACCEPT_PAUSES.0;
+        self.count = 0;
     }
 }
 

@@ -139,3 +139,26 @@ fn is_refusal(parameter: &str) -> bool {
         && digits.starts_with('0')
         && digits.bytes().all(|digit| b"0.".contains(&digit))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::accepts_gzip;
+
+    #[track_caller]
+    fn check(codings: &str, accepts: bool) {
+        assert_eq!(accepts_gzip(codings), accepts, "{codings:?}");
+    }
+
+    /// RFC 9110, 12.4.2 and 12.5.3: a coding with the quality zero is not acceptable.
+    #[test]
+    fn gzip_is_sent_to_those_who_take_it() {
+        check("gzip", true);
+        check("deflate, GZIP;q=0.5", true);
+        check("gzip;q=1", true);
+        check("gzip;q=0.001", true);
+        check("br, gzip ; q = 0", false);
+        check("gzip;Q=0.000", false);
+        check("identity", false);
+        check("", false);
+    }
+}
