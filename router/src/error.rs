@@ -1,4 +1,4 @@
-//! What can go wrong in the router, by blame. HTTP statuses follow from it in one table (`http/problem.rs`).
+//! What can go wrong in the router, by blame. HTTP statuses follow from it in one table (`server/api/problem.rs`).
 
 use std::sync::Arc;
 
@@ -232,9 +232,28 @@ pub enum Error {
     /// A store stopped working; the part of the node that needs it has stopped.
     #[error("the {part} has stopped after an error of its store: {reason}")]
     Stopped {
-        /// `ledger` or `journal`.
+        /// `ledger`, `journal` or `witness`.
         part: &'static str,
         /// What the store said.
+        reason: String,
+    },
+    /// The part of the node that was asked ends with the node.
+    #[error("the node is shutting down")]
+    ShuttingDown,
+    /// The system does not give what the node needs: a thread, a signal, a socket.
+    #[error("the system gives no {what}: {reason}")]
+    System {
+        /// What was asked for.
+        what: &'static str,
+        /// What the system said.
+        reason: String,
+    },
+    /// A piece of work ended in the middle, which is a bug: the log has the panic.
+    #[error("{what} ended in the middle: {reason}")]
+    Broken {
+        /// What was being done.
+        what: &'static str,
+        /// How it ended.
         reason: String,
     },
     /// The ledger's error.
@@ -324,6 +343,9 @@ impl Error {
             Self::Output(_) => "output",
             Self::NotServed => "not_served",
             Self::Stopped { .. } => "stopped",
+            Self::ShuttingDown => "shutting_down",
+            Self::System { .. } => "system",
+            Self::Broken { .. } => "broken",
             Self::Ledger(_) => "ledger",
             Self::Store(_) => "store",
             Self::DamagedRow { .. } => "damaged_row",

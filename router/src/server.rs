@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod backoff;
+mod blocking;
 pub mod cli;
 pub mod clock;
 mod complaint;
@@ -22,4 +23,5 @@ pub mod quotas;
 pub mod remote;
 pub mod scorebook;
 pub mod sequencer;
+mod shutdown;
 pub mod witness;

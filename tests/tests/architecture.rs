@@ -95,12 +95,43 @@ fn rocksdb_stays_under_ledger() {
 
 /// `tests` is let off: its bench measures the node against a bare warp echo.
 #[test]
-fn warp_and_tokio_stay_under_router() {
-    let allowed = ["router", "tests"];
-    let mut found = manifest::users_of(&root(), &MEMBERS, &["warp", "tokio", "hyper"], &allowed);
-    let under_allowed = |path: &str| allowed.iter().any(|member| path.starts_with(&format!("{member}/")));
-    found.extend(source::mentions(&sources(), &["warp", "tokio", "hyper"], Where::Everywhere, under_allowed));
-    none("warp and tokio only under router", found);
+fn what_serves_stays_in_the_routers_server() {
+    let crates = ["warp", "tokio", "hyper", "hyper_util", "reqwest", "clap"];
+    let mut found = manifest::users_of(&root(), &MEMBERS, &["warp", "tokio", "hyper", "reqwest"], &["router", "tests"]);
+    let allowed = |path: &str| {
+        ["router/src/server/", "router/src/main.rs", "router/tests/", "tests/", "sim/"]
+            .iter()
+            .any(|at| path.starts_with(at))
+    };
+    found.extend(source::mentions(&sources(), &crates, Where::OutsideTests, allowed));
+    none("what listens, delivers or waits is under router/src/server", found);
+}
+
+/// The flow of messages is what `sim` drives: time and seeds are arguments there, too.
+#[test]
+fn the_flow_has_no_clock_and_no_chance() {
+    let clocks =
+        ["SystemTime", "Instant::now", "time::Instant", "UNIX_EPOCH", "getrandom", "sleep", "std::env", "std::net"];
+    let exempt = |path: &str| !["router/src/flow", "router/src/message"].iter().any(|room| path.starts_with(room));
+    none(
+        "time and seeds are arguments of the flow",
+        source::mentions(&sources(), &clocks, Where::OutsideTests, exempt),
+    );
+}
+
+/// Data flows one way: messages, their flow, what serves it. Configuration and errors are everyone's.
+#[test]
+fn rooms_of_the_router_do_not_look_back() {
+    let room = |name: &'static str| move |path: &str| !path.starts_with(&format!("router/src/{name}"));
+    let sources = sources();
+    let mut found = source::mentions(&sources, &["crate::server", "server::"], Where::OutsideTests, room("flow"));
+    found.extend(source::mentions(
+        &sources,
+        &["crate::server", "server::", "crate::flow", "flow::"],
+        Where::OutsideTests,
+        room("message"),
+    ));
+    none("message <- flow <- server", found);
 }
 
 #[test]

@@ -162,9 +162,7 @@ impl Registrar {
     }
 
     fn append(&mut self, draft: Draft, now_ms: u64) -> Result<Appended, Error> {
-        match self.submit(vec![draft.sign()?], now_ms)?.pop() {
-            Some(outcome) => Ok(outcome?),
-            None => Err(Error::PoolFull),
-        }
+        let outcome = self.submit(vec![draft.sign()?], now_ms)?.pop();
+        Ok(outcome.expect("one record has one outcome")?)
     }
 }

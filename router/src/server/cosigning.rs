@@ -22,7 +22,7 @@ use tokio::{
 };
 
 use self::partner::Partner;
-use crate::server::api::serve::stopped;
+use crate::server::shutdown::stopped;
 
 /// How often a new checkpoint is looked for: witnesses are asked at most this often, however many batches are published.
 const PERIOD: Duration = Duration::from_millis(200);

@@ -69,7 +69,7 @@ impl Follower {
                 let mut book = file.open(&outlook, &reader);
                 run(&mut book, &mut file, &reader, &inbox, &published);
             })
-            .map_err(|error| Error::Stopped { part: "book", reason: error.to_string() })?;
+            .map_err(|error| Error::System { what: "thread for the scores", reason: error.to_string() })?;
         Ok((Self { jobs }, scores, thread))
     }
 

@@ -95,7 +95,8 @@ impl Intake {
     /// 4. Hand decision and message to the journal; its answer wakes everyone who waits, also when the first has left.
     ///
     /// # Errors
-    /// [`Error::IdReused`], [`Error::Deadline`], and the journal's. A failed message is not counted as answered: ask again.
+    /// [`Error::IdReused`], [`Error::Deadline`], and the journal's; [`Error::CatchingUp`] for what no route answers for, while
+    /// the scores are not there. A failed message is not counted as answered: ask again.
     pub async fn decide(
         &self,
         inquiry: &Inquiry,
@@ -122,7 +123,7 @@ impl Intake {
         self.counters.seconds.record(start.elapsed());
         match answer {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Arc::new(Error::Stopped { part: "journal", reason: "shutting down".into() })),
+            Ok(Err(_)) => Err(Arc::new(Error::ShuttingDown)),
             Err(_) => Err(Arc::new(Error::Deadline)),
         }
     }
@@ -150,10 +151,11 @@ impl Intake {
             None => None,
         };
         let mut decision = Decision { content: Some(content), ..self.gate.judge(inquiry, now_ms) };
-        if !self.gate.is_ready()
-            && let Some(parcel) = &parcel
-        {
-            unjudged(&mut decision, parcel.route.on_failure);
+        if !self.gate.is_ready() {
+            match &parcel {
+                Some(parcel) => unjudged(&mut decision, parcel.route.on_failure),
+                None => return Err(Error::CatchingUp),
+            }
         }
         self.counters.count(&decision);
         let refused = matches!(decision.verdict, Verdict::Defer | Verdict::Reject);

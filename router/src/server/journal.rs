@@ -78,7 +78,7 @@ impl JournalHandle {
         let thread = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || run(journal, &inbox, &runtime, &flag))
-            .map_err(|error| Error::Stopped { part: "journal", reason: error.to_string() })?;
+            .map_err(|error| Error::System { what: "thread for the journal", reason: error.to_string() })?;
         Ok((Self { jobs, published, stopped }, thread))
     }
 
@@ -123,13 +123,8 @@ impl JournalHandle {
     }
 
     fn stopped_error(&self) -> Error {
-        stopped(&self.stopped)
+        self.stopped.error("journal")
     }
-}
-
-fn stopped(outage: &Outage) -> Error {
-    let reason = outage.reason().map_or_else(|| "shutting down".into(), |reason| reason.to_string());
-    Error::Stopped { part: "journal", reason }
 }
 
 fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, outage: &Outage) {
@@ -207,7 +202,7 @@ fn recover(
         }
         match inbox.recv_timeout(waits.unwrap_or(FOR_EVER)) {
             Ok(job) => {
-                let error = stopped(outage);
+                let error = outage.error("journal");
                 runtime.spawn(async move { (job.done)(Err(error)) });
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -249,7 +244,7 @@ fn commit<'a>(
         Ok(outcomes) => (outcomes, Ok(batch)),
         Err(error) => {
             let reopening = Reopening::after("messages", &error, outage);
-            (waiting.iter().map(|_| Err(stopped(outage))).collect(), Err(reopening))
+            (waiting.iter().map(|_| Err(outage.error("journal"))).collect(), Err(reopening))
         }
     };
     runtime.spawn(async move {

@@ -40,7 +40,7 @@ pub const METRICS: &[Metric] = &[
     Metric { name: "ostrakon_records_total", kind: Counter, unit: Count, help: "Votes and other records, by outcome: appended, present, or the refusal's code" },
     Metric { name: "ostrakon_refused_requests_total", kind: Counter, unit: Count, help: "Error answers, by code" },
     Metric { name: "ostrakon_deliveries_total", kind: Counter, unit: Count, help: "Attempts at routes, by outcome" },
-    Metric { name: "ostrakon_policy_reloads_total", kind: Counter, unit: Count, help: "Changed policy files, by outcome: loaded or refused" },
+    Metric { name: "ostrakon_policy_reloads_total", kind: Counter, unit: Count, help: "Changed policy files, by outcome: loaded, refused, not_kept or later" },
     Metric { name: "ostrakon_store_failures_total", kind: Counter, unit: Count, help: "Failures of a store, by store: alert on any" },
     Metric { name: "ostrakon_store_reopenings_total", kind: Counter, unit: Count, help: "Tries to open a store again, by store and outcome: opened or failed" },
     Metric { name: "ostrakon_damaged_rows_total", kind: Counter, unit: Count, help: "Rows of the messages store that cannot be read, by table: alert on any" },

@@ -190,7 +190,7 @@ impl Mirrors {
                 yield_to_others();
                 rounds.run();
             })
-            .map_err(|error| Error::Stopped { part: "mirrors", reason: error.to_string() })?;
+            .map_err(|error| Error::System { what: "thread for a mirror", reason: error.to_string() })?;
         Ok(Followee { copy, thread })
     }
 
@@ -220,7 +220,7 @@ fn workers() -> Result<ThreadPool, Error> {
     named
         .start_handler(|_| yield_to_others())
         .build()
-        .map_err(|error| Error::Stopped { part: "mirrors", reason: error.to_string() })
+        .map_err(|error| Error::System { what: "thread for a mirror", reason: error.to_string() })
 }
 
 fn yield_to_others() {

@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 pub use peers::Standing;
 pub use start::{Served, serve};
 
+use crate::server::blocking::blocking;
 use crate::server::journal::JournalHandle;
 use crate::{
     config::Config,
@@ -172,8 +173,7 @@ impl Node {
         // Off the threads that answer, one at a time: it may read a good part of the ledger.
         let _one_at_a_time = self.recalling.lock().await;
         let reader = self.reader.clone();
-        let heard = tokio::task::spawn_blocking(move || Heard::new(told, &reader, ENTRIES_READ_MAX)).await;
-        heard.unwrap_or_else(|error| Err(Error::Stopped { part: "explanations", reason: error.to_string() }))
+        blocking("looking for votes in the ledger", move || Heard::new(told, &reader, ENTRIES_READ_MAX)).await
     }
 
     /// Up to `limit` held messages.

@@ -24,6 +24,14 @@ impl Outage {
         self.0.load_full()
     }
 
+    /// What is answered by `part`, which does not work, or ends because the node does.
+    pub(crate) fn error(&self, part: &'static str) -> Error {
+        match self.reason() {
+            Some(reason) => Error::Stopped { part, reason: reason.to_string() },
+            None => Error::ShuttingDown,
+        }
+    }
+
     fn begin(&self, reason: String) {
         self.0.store(Some(Arc::new(reason)));
     }

@@ -82,7 +82,7 @@ impl Sequencer {
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
             .spawn(move || run(registrar, limits, &inbox, &flag, &committed))
-            .map_err(|error| Error::Stopped { part: "ledger", reason: error.to_string() })?;
+            .map_err(|error| Error::System { what: "thread for the ledger", reason: error.to_string() })?;
         Ok((Self { jobs, stopped }, thread))
     }
 
@@ -145,13 +145,8 @@ impl Sequencer {
     }
 
     fn stopped_error(&self) -> Error {
-        stopped(&self.stopped)
+        self.stopped.error("ledger")
     }
-}
-
-fn stopped(outage: &Outage) -> Error {
-    let reason = outage.reason().map_or_else(|| "shutting down".into(), |reason| reason.to_string());
-    Error::Stopped { part: "ledger", reason }
 }
 
 fn run(mut registrar: Registrar, limits: Limits, inbox: &Receiver<Job>, outage: &Outage, committed: &dyn Fn()) {
@@ -209,7 +204,7 @@ fn recover(
 
 impl Job {
     fn refuse(self, outage: &Outage) {
-        let error = stopped(outage);
+        let error = outage.error("ledger");
         match self {
             Self::Submit(_, reply) | Self::Admit(_, _, reply) | Self::Say(_, reply) => drop(reply.send(Err(error))),
             Self::Import(_, reply) => drop(reply.send(Err(error))),
@@ -273,7 +268,7 @@ fn submit<'a>(registrar: &mut Registrar, batch: Vec<Waiting>, outage: &'a Outage
         Err(error) => {
             let reopening = Reopening::after("ledger", &error, outage);
             for reply in replies {
-                let _ = reply.send(Err(stopped(outage)));
+                let _ = reply.send(Err(outage.error("ledger")));
             }
             Err(reopening)
         }

@@ -66,7 +66,7 @@ impl WitnessDesk {
         let thread = std::thread::Builder::new()
             .name("witness".into())
             .spawn(move || run(witness, &inbox, &flag))
-            .map_err(|error| Error::Stopped { part: "witness", reason: error.to_string() })?;
+            .map_err(|error| Error::System { what: "thread for the witness", reason: error.to_string() })?;
         Ok((Self { logs: Arc::new(logs), store, vkey, jobs, stopped }, thread))
     }
 
@@ -105,8 +105,7 @@ impl WitnessDesk {
     }
 
     fn stopped_error(&self) -> Error {
-        let reason = self.stopped.reason().map_or_else(|| "shutting down".into(), |reason| reason.to_string());
-        Error::Stopped { part: "witness", reason }
+        self.stopped.error("witness")
     }
 }
 

@@ -149,11 +149,10 @@ fn read_rows(store: &dyn Store, mut each: impl FnMut(Vec<Sighting>) -> bool) -> 
 }
 
 /// One message after the other, to the end.
-fn parse(bytes: &[u8]) -> Result<Vec<Sighting>, Error> {
+fn parse(mut bytes: &[u8]) -> Result<Vec<Sighting>, Error> {
     let mut sightings = Vec::with_capacity(CHUNK);
-    let mut input = rmp_serde::Deserializer::from_read_ref(bytes);
-    while !input.get_ref().remaining_slice().is_empty() {
-        sightings.push(Sighting::deserialize(&mut input).map_err(|_| damaged())?);
+    while !bytes.is_empty() {
+        sightings.push(rmp_serde::from_read(&mut bytes).map_err(|_| damaged())?);
     }
     Ok(sightings)
 }

@@ -23,6 +23,7 @@ use std::{
 };
 
 use ostrakon_ledger::PeerName;
+use tokio::runtime::Handle;
 
 use self::{
     address::AddressKey,
@@ -66,6 +67,8 @@ pub struct Connections {
     bounds: Bounds,
     /// Whose address stands for many others.
     proxies: BTreeSet<IpAddr>,
+    /// Where strangers are served.
+    threads: Option<Handle>,
     start: Instant,
     now_ms: AtomicU64,
     bodies: Bytes,
@@ -109,8 +112,14 @@ impl Drop for Place {
 
 impl Connections {
     /// For the public listener: `connections_max` at a time, bodies of at most `body_bytes_max`. Connections from `proxies`
-    /// are anybody's, so that they have no share and count as known.
-    pub fn public(connections_max: usize, body_bytes_max: usize, proxies: BTreeSet<IpAddr>) -> Arc<Self> {
+    /// are anybody's, so that they have no share and count as known. Strangers are served on `threads`, where they keep nobody
+    /// else waiting.
+    pub fn public(
+        connections_max: usize,
+        body_bytes_max: usize,
+        proxies: BTreeSet<IpAddr>,
+        threads: Handle,
+    ) -> Arc<Self> {
         let bounds = Bounds {
             connections: connections_max,
             strangers: connections_max - connections_max / KEPT_SHARE,
@@ -118,7 +127,7 @@ impl Connections {
             idle_ms: ms(PUBLIC_IDLE),
             has_strangers: true,
         };
-        Self::new("public", bounds, body_bytes_max, proxies)
+        Self::new("public", bounds, body_bytes_max, proxies, Some(threads))
     }
 
     /// For the local listener: `connections_max` at a time, all of them the operator's own.
@@ -130,15 +139,22 @@ impl Connections {
             idle_ms: ms(LOCAL_IDLE),
             has_strangers: false,
         };
-        Self::new("local", bounds, body_bytes_max, BTreeSet::new())
+        Self::new("local", bounds, body_bytes_max, BTreeSet::new(), None)
     }
 
-    fn new(listener: &'static str, bounds: Bounds, body_bytes_max: usize, proxies: BTreeSet<IpAddr>) -> Arc<Self> {
+    fn new(
+        listener: &'static str,
+        bounds: Bounds,
+        body_bytes_max: usize,
+        proxies: BTreeSet<IpAddr>,
+        threads: Option<Handle>,
+    ) -> Arc<Self> {
         let bodies = KNOWN_BYTES.max(body_bytes_max.saturating_mul(LARGEST_BODIES));
         Arc::new(Self {
             listener,
             bounds,
             proxies,
+            threads,
             start: Instant::now(),
             now_ms: AtomicU64::new(0),
             bodies: Bytes::new(ByteBounds { strangers: STRANGERS_BYTES, known: bodies }, Phase::Body),
@@ -155,6 +171,12 @@ impl Connections {
     /// Which listener they belong to.
     pub(super) fn listener(&self) -> &'static str {
         self.listener
+    }
+
+    /// The threads that serve a connection: strangers have their own.
+    pub(super) fn threads(&self, is_known: bool) -> Handle {
+        let strangers = self.threads.as_ref().filter(|_| !is_known);
+        strangers.cloned().unwrap_or_else(Handle::current)
     }
 
     /// Whether strangers may connect.

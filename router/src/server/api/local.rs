@@ -19,7 +19,7 @@ use super::{
     segment::Segment,
     with,
 };
-use crate::server::complaint::Complaint;
+use crate::server::{blocking::blocking, complaint::Complaint};
 use crate::{
     config::WebhookUrl,
     error::{Blame, Error},
@@ -137,9 +137,6 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 /// 3. If this node cannot, answer what `failure.verdict` says, marked as such.
 async fn check(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let inquiry = Inquiry::parse(body, node.message_limits())?;
-    if !node.gate.is_ready() {
-        return Ok(fallback(node, &inquiry, &Error::CatchingUp));
-    }
     let now_ms = now_ms();
     match node.intake.decide(&inquiry, None, now_ms).await {
         Ok(decision) => Ok(json(StatusCode::OK, &Answer::from(decision.said_at(now_ms).as_ref()))),
@@ -243,7 +240,7 @@ async fn follow(node: Arc<Node>, name: &str, body: &[u8]) -> Result<Response, Er
     let (peer, request) = (PeerName::parse(name)?, parse::<Request>(body)?);
     let mirrors = node.mirrors.clone();
     let (followed, url) = (peer.clone(), request.url);
-    off_thread(move || mirrors.follow(&followed, url.as_str())).await?;
+    blocking("work on copies", move || mirrors.follow(&followed, url.as_str())).await?;
     Ok(json(StatusCode::OK, &node.show_peer(&peer)?))
 }
 
@@ -251,7 +248,7 @@ async fn follow(node: Arc<Node>, name: &str, body: &[u8]) -> Result<Response, Er
 async fn unfollow(node: Arc<Node>, name: &str) -> Result<Response, Error> {
     let peer = PeerName::parse(name)?;
     let (mirrors, followed) = (node.mirrors.clone(), peer.clone());
-    off_thread(move || mirrors.unfollow(&followed)).await?;
+    blocking("work on copies", move || mirrors.unfollow(&followed)).await?;
     Ok(json(StatusCode::OK, &node.show_peer(&peer)?))
 }
 
@@ -264,12 +261,6 @@ async fn expel(node: &Node, name: &str, body: &[u8]) -> Result<Response, Error> 
     }
     let appended = node.expel(PeerName::parse(name)?, parse::<Request>(body)?.reason).await?;
     Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index })))
-}
-
-/// Does what waits for files and threads where it holds up no other request.
-async fn off_thread(work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Result<(), Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Error::Stopped { part: "mirrors", reason: error.to_string() }))
 }
 
 fn list_holds(node: &Node) -> Result<Response, Error> {

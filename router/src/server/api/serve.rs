@@ -18,6 +18,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::timeout,
 };
@@ -30,7 +31,7 @@ use super::{
     listener::Listener,
     watched::Watched,
 };
-use crate::server::{backoff::Backoff, complaint::Complaint};
+use crate::server::{backoff::Backoff, complaint::Complaint, shutdown::stopped};
 
 /// How long requests under way may take to finish once shutdown began.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,8 +80,9 @@ where
         };
         failures.end();
         if let Some(place) = place(&connections, from).await {
+            let threads = connections.threads(place.link().is_known());
             let connection = Connection { stream, place, slot };
-            connection.spawn(service.clone(), graceful.watcher());
+            connection.spawn(&threads, service.clone(), graceful.watcher());
         }
     }
     drop(listener);
@@ -129,7 +131,7 @@ struct Connection<S> {
 
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static> Connection<S> {
     /// Serves it on a task of its own, which its link can end.
-    fn spawn<H>(self, handler: H, watcher: Watcher)
+    fn spawn<H>(self, threads: &Handle, handler: H, watcher: Watcher)
     where
         H: Service<Request<Empty<Bytes>>, Response = Response, Error = Infallible> + Send + 'static,
         H::Future: Send,
@@ -160,7 +162,7 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static> C
             .max_buf_size(if is_public { PUBLIC_BUFFER_BYTES } else { LOCAL_BUFFER_BYTES })
             .serve_connection(stream, service);
         let connection = watcher.watch(connection);
-        let task = tokio::spawn(async move {
+        let task = threads.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended");
             }
@@ -199,9 +201,4 @@ impl Failures {
     fn end(&mut self) {
         self.count = 0;
     }
-}
-
-/// Waits until shutdown begins.
-pub async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    let _ = shutdown.wait_for(|stop| *stop).await;
 }

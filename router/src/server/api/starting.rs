@@ -49,7 +49,7 @@ impl Starting {
     /// Answers on sockets that are bound; whoever bound them may serve them at the same time.
     ///
     /// # Errors
-    /// [`Error::Stopped`] when the system has no more descriptors.
+    /// [`Error::System`] when the system has no more descriptors.
     pub fn begin(
         config: &Config,
         secrets: &Secrets,
@@ -79,7 +79,7 @@ impl Starting {
 /// The same socket under another descriptor.
 fn same_socket(listener: &TcpListener) -> Result<TcpListener, Error> {
     let same = listener.as_fd().try_clone_to_owned().and_then(|fd| TcpListener::from_std(fd.into()));
-    same.map_err(|error| Error::Stopped { part: "listener", reason: error.to_string() })
+    same.map_err(|error| Error::System { what: "descriptor for a listener", reason: error.to_string() })
 }
 
 fn public_routes() -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {

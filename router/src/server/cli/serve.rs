@@ -42,7 +42,7 @@ pub(super) fn serve(home: Home, public: Option<SocketAddr>, local: Option<Socket
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Stopped { part: "runtime", reason: error.to_string() })?;
+        .map_err(|error| Error::System { what: "runtime", reason: error.to_string() })?;
     let code = runtime.block_on(async {
         let mut signals = Signals::new()?;
         let served = node::serve(home.clone(), config.clone()).await?;

@@ -72,8 +72,7 @@ fn intake(store: &Arc<SlowStore>) -> Intake {
     let journal = Journal::open(store.clone(), bounds, experience).unwrap();
     let published = journal.published();
     let (journal, _) = JournalHandle::start(journal, IN_FLIGHT_MAX, Handle::current()).unwrap();
-    let secrets =
-        Secrets { key: SecretKey::from_seed([1; 32]), pepper: Pepper::new([2; 32]), decision_key: [3; 32] };
+    let secrets = Secrets { key: SecretKey::from_seed([1; 32]), pepper: Pepper::new([2; 32]), decision_key: [3; 32] };
     let policy = load_policy("policy.toml", b"accept_everything = true\n").unwrap();
     let book = Book::new(Parameters::default(), Viewpoint { name: "test".into(), seeds: [].into() });
     let scores = Arc::new(Scores::of(book.snapshot()));
@@ -103,8 +102,17 @@ fn messages_of_peers_leave_places_for_adapters_and_keep_their_bytes_until_they_a
     runtime.block_on(async {
         let store = Arc::new(SlowStore::default());
         let intake = intake(&store);
-        let route =
-            Route { name: "r".into(), kinds: Vec::new(), expires_after: Span::from_ms(86_400_000), ..Route::default() };
+        let any = Span::from_ms(60_000);
+        let route = Route {
+            name: "r".into(),
+            kinds: BTreeSet::new(),
+            webhook: WebhookUrl::parse("http://127.0.0.1:1/").unwrap(),
+            on_failure: Fallback::Hold,
+            timeout: any,
+            expires_after: any,
+            retry_first: any,
+            retry_max: any,
+        };
         let given_back = Arc::default();
         let parcel = || Parcel {
             bytes: vec![1],

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{
     net::{TcpListener, TcpSocket},
-    runtime::{Builder, Runtime},
+    runtime::{Builder, Handle, Runtime},
     sync::watch,
     task::JoinSet,
 };
@@ -32,8 +32,11 @@ use crate::{
     },
 };
 
-/// How much these threads yield to the others, of 19: an adapter's answer gets three times the processor of a stranger's.
+/// How much the public listener's threads yield to the others, of 19: an adapter's answer gets three times the processor of a
+/// peer's …
 const NICE: i32 = 5;
+/// … and a peer's three times that of a stranger's.
+const NICE_STRANGERS: i32 = 10;
 /// Connections that the kernel keeps until they are accepted: what is dropped there comes back a second later.
 const BACKLOG: u32 = 1024;
 /// One in so many of the local listener's places is the UNIX socket's, so that other users of the machine cannot take it over TCP.
@@ -51,8 +54,11 @@ pub(super) struct Listening {
     local: TcpListener,
 }
 
-/// The runtime of the public listener.
-pub(super) struct PublicRuntime(Option<Runtime>);
+/// The threads of the public listener.
+pub(super) struct PublicRuntime {
+    peers: Option<Runtime>,
+    strangers: Option<Runtime>,
+}
 
 impl Listening {
     /// Divides the file descriptors and binds both addresses.
@@ -89,7 +95,8 @@ impl Listening {
         let access = Access::new(Transport::Tcp, &config.listen, home.local_token().ok());
         let Plan { public, local, .. } = self.descriptors;
         let bytes_max = Limits::from(&config.limits).message_bytes_max();
-        let strangers = Connections::public(public / STARTING_SHARE, bytes_max, config.listen.proxies.clone());
+        let strangers =
+            Connections::public(public / STARTING_SHARE, bytes_max, config.listen.proxies.clone(), Handle::current());
         let adapters = Connections::local(local / STARTING_SHARE, bytes_max);
         Starting::begin(config, secrets, access, (&self.public, strangers), (&self.local, adapters))
     }
@@ -107,21 +114,15 @@ impl Listening {
         stop: &watch::Receiver<bool>,
     ) -> Result<(PublicRuntime, Option<SocketFile>), Error> {
         let Self { descriptors, public, local } = self;
-        let runtime = Builder::new_multi_thread()
-            .thread_name("public")
-            .max_blocking_threads(BLOCKING_MAX)
-            .on_thread_start(yield_to_others)
-            .enable_all()
-            .build()
-            .map_err(stopped)?;
-        let threads = runtime.handle().clone();
-        let runtime = PublicRuntime(Some(runtime));
+        let runtime = PublicRuntime::start()?;
+        let (threads, of_strangers) = runtime.handles();
         let public = {
             let _entered = threads.enter();
             public.into_std().and_then(TcpListener::from_std).map_err(stopped)?
         };
         let bytes_max = node.message_limits().message_bytes_max();
-        let strangers = Connections::public(descriptors.public, bytes_max, node.config.listen.proxies.clone());
+        let strangers =
+            Connections::public(descriptors.public, bytes_max, node.config.listen.proxies.clone(), of_strangers);
         let of_socket = descriptors.local / SOCKET_SHARE;
         let adapters = Connections::local(descriptors.local - of_socket, bytes_max);
         let public = api::serve::serve(public, strangers, api::public::routes(node), stop.clone());
@@ -140,10 +141,31 @@ impl Listening {
     }
 }
 
+impl PublicRuntime {
+    fn start() -> Result<Self, Error> {
+        let threads = |name: &str, nice: i32| {
+            Builder::new_multi_thread()
+                .thread_name(name)
+                .max_blocking_threads(BLOCKING_MAX)
+                .on_thread_start(move || yield_to_others(nice))
+                .enable_all()
+                .build()
+                .map_err(stopped)
+        };
+        Ok(Self { peers: Some(threads("public", NICE)?), strangers: Some(threads("strangers", NICE_STRANGERS)?) })
+    }
+
+    /// For peers, and for strangers.
+    fn handles(&self) -> (Handle, Handle) {
+        let handle = |runtime: &Option<Runtime>| runtime.as_ref().expect("taken at the end only").handle().clone();
+        (handle(&self.peers), handle(&self.strangers))
+    }
+}
+
 impl Drop for PublicRuntime {
     /// What outlived its time limit is left behind.
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        for runtime in [self.strangers.take(), self.peers.take()].into_iter().flatten() {
             runtime.shutdown_background();
         }
     }
@@ -161,11 +183,11 @@ fn bind(addr: SocketAddr, key: &'static str) -> Result<TcpListener, Error> {
 }
 
 fn stopped(error: std::io::Error) -> Error {
-    Error::Stopped { part: "listener", reason: error.to_string() }
+    Error::System { what: "socket or thread for a listener", reason: error.to_string() }
 }
 
-fn yield_to_others() {
-    if let Err(error) = rustix::process::nice(NICE) {
+fn yield_to_others(nice: i32) {
+    if let Err(error) = rustix::process::nice(nice) {
         tracing::debug!(%error, "the public listener's threads run like all others");
     }
 }

@@ -3,7 +3,11 @@
 use ostrakon_ledger::{Appended, Body, Digest, Equivocate, Evidence, PeerName, RecordId, note::Note};
 
 use super::Node;
-use crate::{error::Error, flow::registrar::Statement, server::evidence::EvidenceStore};
+use crate::{
+    error::Error,
+    flow::registrar::Statement,
+    server::{blocking::blocking, evidence::EvidenceStore},
+};
 
 impl Node {
     /// Keeps what a record commits to, or a body of this node's own before there is a record, off the threads that answer.
@@ -33,8 +37,7 @@ impl Node {
         work: impl FnOnce(&EvidenceStore) -> Result<(), Error> + Send + 'static,
     ) -> Result<(), Error> {
         let store = self.evidence.clone();
-        let done = tokio::task::spawn_blocking(move || work(&store)).await;
-        done.unwrap_or_else(|error| Err(Error::Stopped { part: "evidence", reason: error.to_string() }))
+        blocking("work on evidence", move || work(&store)).await
     }
 
     /// The body behind a record's commitment.

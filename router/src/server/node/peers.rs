@@ -4,7 +4,11 @@ use ostrakon_ledger::{Appended, AuthorHead, Header, PeerName, Reason, Refusal};
 use serde::Serialize;
 
 use super::Node;
-use crate::{error::Error, flow::registrar::Statement, server::mirrors::FollowView};
+use crate::{
+    error::Error,
+    flow::registrar::Statement,
+    server::{blocking::blocking, mirrors::FollowView},
+};
 
 /// A peer as operators see it.
 #[derive(Debug, Serialize)]
@@ -125,8 +129,7 @@ impl Node {
         let appended = self.sequencer.say(Statement::Expel(peer.clone(), reason)).await?;
         tracing::warn!(%peer, %reason, index = appended.index, "expelled");
         let mirrors = self.mirrors.clone();
-        let ended = tokio::task::spawn_blocking(move || mirrors.unfollow(&peer)).await;
-        match ended.unwrap_or_else(|error| Err(Error::Stopped { part: "mirrors", reason: error.to_string() })) {
+        match blocking("ending a mirror", move || mirrors.unfollow(&peer)).await {
             Ok(()) | Err(Error::NotFollowed(_)) => Ok(appended),
             Err(error) => Err(error),
         }

@@ -18,6 +18,7 @@ use super::{
     local_access::{LocalAccess, Socket},
     watch as policy_watch,
 };
+use crate::server::shutdown::stopped;
 use crate::{
     config::{Config, StoreSection},
     error::Error,
@@ -27,7 +28,7 @@ use crate::{
     },
     message::Limits,
     server::{
-        api::{self, socket::SocketFile},
+        api::socket::SocketFile,
         clock,
         cosigning::{Cosigned, Cosigning},
         delivery::Delivery,
@@ -199,7 +200,7 @@ fn recorder() -> Result<PrometheusHandle, Error> {
         })
         .and_then(PrometheusBuilder::install_recorder)
         .inspect(|_| describe())
-        .map_err(|error| Error::Stopped { part: "metrics", reason: error.to_string() })
+        .map_err(|error| Error::System { what: "recorder of metrics", reason: error.to_string() })
 }
 
 /// The witness's thread, if this node is a witness.
@@ -234,7 +235,7 @@ fn start_mirrors(
 
 /// The threads that follow others end in the middle of whatever they fetch.
 async fn end_mirrors(mirrors: Arc<Mirrors>, mut shutdown: watch::Receiver<bool>) {
-    api::serve::stopped(&mut shutdown).await;
+    stopped(&mut shutdown).await;
     if let Err(error) = tokio::task::spawn_blocking(move || mirrors.end()).await {
         tracing::error!(%error, "the mirrors did not end");
     }
@@ -297,7 +298,7 @@ async fn drain_histograms(node: Arc<Node>, mut shutdown: watch::Receiver<bool>) 
     loop {
         tokio::select! {
             () = tokio::time::sleep(UPKEEP) => node.drain_histograms(),
-            () = api::serve::stopped(&mut shutdown) => return,
+            () = stopped(&mut shutdown) => return,
         }
     }
 }
@@ -308,5 +309,5 @@ fn client() -> Result<reqwest::Client, Error> {
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("ostrakon/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| Error::Stopped { part: "delivery", reason: error.to_string() })
+        .map_err(|error| Error::System { what: "HTTP client", reason: error.to_string() })
 }

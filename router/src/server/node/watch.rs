@@ -15,11 +15,12 @@ use crate::{
     error::Error,
     flow::gate::categories,
     server::{
-        api::serve::stopped,
         backoff::Backoff,
+        blocking::blocking,
         durable::write_durably,
         home::Home,
         policy_file::{self, Loaded, Look},
+        shutdown::stopped,
     },
 };
 
@@ -66,8 +67,8 @@ enum Outcome {
     Loaded,
     /// Look again: the scores are not ready for it.
     Later(Error),
-    /// The file is wrong.
-    Refused(Error),
+    /// The file is wrong, and why.
+    Refused(String),
     /// It could not be kept, so it is not in force. Try again.
     NotKept(Error),
 }
@@ -123,8 +124,8 @@ impl Watch {
                 () = stopped(&mut shutdown) => return,
             }
             let path = self.path.clone();
-            let looked = tokio::task::spawn_blocking(move || policy_file::look(&path).map_err(|it| it.to_string()));
-            let Ok(found) = looked.await else { continue };
+            let found = blocking("looking at the policy", move || policy_file::look(&path)).await;
+            let found = found.map_err(|error| error.to_string());
             if let Some(found) = self.still.settle(found)
                 && self.act(found, &node).await
             {
@@ -137,7 +138,7 @@ impl Watch {
     async fn act(&mut self, found: Found, node: &Node) -> bool {
         let outcome = match &found {
             Ok(look) => self.reload(look.bytes.clone(), node).await,
-            Err(reason) => Outcome::Refused(Error::File { path: String::new(), reason: reason.clone() }),
+            Err(reason) => Outcome::Refused(reason.clone()),
         };
         let name = self.path.display();
         let count = |outcome: &'static str| {
@@ -158,7 +159,6 @@ impl Watch {
                 self.still.waits = true;
             }
             Outcome::Refused(error) => {
-                let error = found.as_ref().err().cloned().unwrap_or_else(|| error.to_string());
                 self.still.settled(found);
                 count("refused");
                 tracing::error!(error, file = %name, "the changed policy is refused; the policy in force stays");
@@ -181,14 +181,12 @@ impl Watch {
     async fn reload(&mut self, bytes: Vec<u8>, node: &Node) -> Outcome {
         // 1.
         let path = self.path.clone();
-        let loading = tokio::task::spawn_blocking(move || policy_file::load(&path, bytes)).await;
-        let loaded = loading.unwrap_or_else(|error| Err(stopped_part(&error)));
-        let new = match loaded {
+        let new = match blocking("reading the policy", move || policy_file::load(&path, bytes)).await {
             Ok(new) => new,
-            Err(error) => return Outcome::Refused(error),
+            Err(error) => return Outcome::Refused(error.to_string()),
         };
         if let Err(error) = policy_file::refuse_beginning(&self.path, &self.in_force, &new) {
-            return Outcome::Refused(error);
+            return Outcome::Refused(error.to_string());
         }
         // 2.
         let asked = categories(&new.policy);
@@ -199,8 +197,8 @@ impl Watch {
         }
         // 3.
         let (last_good, bytes) = (self.last_good.clone(), new.bytes.clone());
-        let keeping = tokio::task::spawn_blocking(move || write_durably(&last_good, &bytes, 0o600)).await;
-        if let Err(error) = keeping.unwrap_or_else(|error| Err(stopped_part(&error))) {
+        let keep = move || write_durably(&last_good, &bytes, 0o600);
+        if let Err(error) = blocking("keeping the policy", keep).await {
             return Outcome::NotKept(error);
         }
         // 4.
@@ -277,10 +275,6 @@ impl Announcement {
             tracing::error!(%error, ?pause, "the policy in force could not be recorded in the ledger; will try again");
         }
     }
-}
-
-fn stopped_part(error: &tokio::task::JoinError) -> Error {
-    Error::Stopped { part: "policy", reason: error.to_string() }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ struct Room {
 impl Room {
     fn new() -> Self {
         let proxies = BTreeSet::from([IpAddr::from(Ipv4Addr::LOCALHOST)]);
-        Self { connections: Connections::public(16, 1 << 10, proxies), places: Vec::new() }
+        Self { connections: Connections::public(16, 1 << 10, proxies, Handle::current()), places: Vec::new() }
     }
 
     /// A connection that is served by a task that never ends by itself.

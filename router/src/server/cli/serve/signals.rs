@@ -39,7 +39,7 @@ pub(super) struct Signals {
 impl Signals {
     /// From now on they are taken.
     pub(super) fn new() -> Result<Self, Error> {
-        let take = |kind| signal(kind).map_err(|error| Error::Stopped { part: "signals", reason: error.to_string() });
+        let take = |kind| signal(kind).map_err(|error| Error::System { what: "signals", reason: error.to_string() });
         Ok(Self {
             terminate: take(SignalKind::terminate())?,
             interrupt: take(SignalKind::interrupt())?,

@@ -13,7 +13,10 @@ use warp::hyper::body::Bytes;
 
 use crate::{
     error::Error,
-    server::api::{answering::Uncounted, connections::Link},
+    server::{
+        api::{answering::Uncounted, connections::Link},
+        blocking::blocking,
+    },
 };
 
 /// Bytes that are kept: the hashes of a million entries, or the packed bundles of some hundred thousand.
@@ -63,12 +66,10 @@ impl Reading {
         link: &Link,
         file: impl FnOnce() -> Result<File, Error> + Send + 'static,
     ) -> Result<File, Error> {
-        let stopped = |reason: String| Error::Stopped { part: "tiles", reason };
         let uncounted = self.uncounted[usize::from(link.is_known())].clone().acquire_owned().await;
-        let uncounted = uncounted.map_err(|error| stopped(error.to_string()))?;
+        let uncounted = uncounted.expect("it is never closed");
         let _place = self.places.acquire().await;
-        let read = tokio::task::spawn_blocking(file).await;
-        let file = read.unwrap_or_else(|error| Err(stopped(error.to_string())))?;
+        let file = blocking("reading a tile", file).await?;
         Ok(File { uncounted: Some(Uncounted::new(uncounted)), ..file })
     }
 }
