@@ -115,7 +115,7 @@ fn expire_decisions(
                 for key in unread.drain(..).chain([key.clone()]) {
                     staged.batch.delete(LOG, key);
                 }
-                journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch);
+                journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch)?;
                 staged.undecided.push((decision.decision_id, index));
                 before = index + 1;
             }

@@ -242,6 +242,36 @@ proptest! {
     }
 }
 
+proptest! {
+    /// An id that was decided on again is found until its latest row is past its time, however many others came between.
+    #[test]
+    fn a_row_that_goes_leaves_the_later_row_of_its_id(
+        steps in prop::collection::vec((0u8..12, 0u64..8, prop::bool::weighted(0.2)), 1..80),
+    ) {
+        let store = Arc::new(MemoryStore::new());
+        let mut journal = open(&store);
+        let mut latest = std::collections::BTreeMap::new();
+        let mut now_ms = 0;
+        for (row, (n, hours, expires)) in steps.into_iter().enumerate() {
+            now_ms += hours * HOUR_MS;
+            journal.handle(vec![Command::decide(decision(n, now_ms), None).unwrap()]).unwrap();
+            latest.insert(n, (row as u64, now_ms));
+            if expires {
+                while journal.expire(now_ms).unwrap().more {}
+                latest.retain(|_, (_, at_ms)| *at_ms + DAY_MS + LONGER_MS > now_ms);
+                let fresh = open(&store);
+                for n in 0..12 {
+                    let row = latest.get(&n).map(|(row, _)| *row);
+                    prop_assert_eq!((found(&journal, n), found(&fresh, n)), (row, row), "{}", n);
+                }
+            }
+        }
+        // Nothing is left of what went.
+        while journal.expire(now_ms + 2 * DAY_MS).unwrap().more {}
+        prop_assert_eq!(rows(&store, tables::DECISIONS), 0);
+    }
+}
+
 const HOUR_MS: u64 = 3_600_000;
 
 /// A message of sender `n` through one of three servers.
