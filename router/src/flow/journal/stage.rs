@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{
     Attempt, Command, Journal, Placement, Report, Ruling,
+    expire::Gone,
     tables::{
         DEAD, DROPPED, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, ReportRow,
         parse_row, put_row, queue_key, write_row,
@@ -142,28 +143,27 @@ impl Staged {
         Ok(())
     }
 
-    /// Notes what the deletions in the batch take from the log: decisions and reports before these rows, 0 for none.
-    /// `decided_ms` is when the latest of the dropped decisions was made.
-    pub(super) fn note_expiry(
-        &mut self,
-        journal: &Journal,
-        decisions_before: u64,
-        reports_before: u64,
-        decided_ms: u64,
-    ) -> Result<(), Error> {
-        if decisions_before == 0 && reports_before == 0 {
+    /// Notes what the deletions in the batch take from the log, and when rows from the future were first met.
+    pub(super) fn note_expiry(&mut self, journal: &Journal, gone: &Gone) -> Result<(), Error> {
+        let before = &journal.dropped;
+        let mut row = DroppedRow {
+            decided_through_ms: before.decided_through_ms.max(gone.decided_ms),
+            decisions_before: before.decisions_before.max(gone.decisions_before),
+            reports_before: before.reports_before.max(gone.reports_before),
+            decisions_ahead_ms: gone.decisions_ahead_ms,
+            reports_ahead_ms: gone.reports_ahead_ms,
+            ..*before
+        };
+        if row == *before {
             return Ok(());
         }
-        let rows = self.next_index;
-        let decided_through_ms = journal.dropped.decided_through_ms.max(decided_ms);
-        let mut row = DroppedRow { rows, decided_through_ms, ..journal.dropped };
-        row.decisions_before = row.decisions_before.max(decisions_before);
-        row.reports_before = row.reports_before.max(reports_before);
-        journal.sightings.expire(decisions_before, &mut self.batch);
-        if reports_before > 0 {
-            let weighing = journal.experience.weighing(rows);
+        row.rows = self.next_index;
+        journal.sightings.expire(gone.decisions_before, &mut self.batch);
+        if gone.reports_before > 0 {
+            let weighing = journal.experience.weighing(row.rows);
             (row.weighed_row, row.weighed_at_ms) = (weighing.row, weighing.at_ms);
         }
+        let Gone { decisions_before, reports_before, .. } = *gone;
         self.expiry = Some(Expiry { decisions_before, reports_before, row });
         put_row(&mut self.batch, DROPPED, &[], &row)
     }
