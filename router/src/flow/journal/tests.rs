@@ -95,6 +95,59 @@ fn a_full_queue_refuses_the_decision_and_its_message_together() {
     assert!(matches!(outcomes[..], [Ok(()), Err(Error::HoldsFull)]), "{outcomes:?}");
 }
 
+/// The decision is gone, the message still waits, and the same id comes again.
+#[test]
+fn a_message_waits_in_one_place_whenever_it_comes_again() {
+    let queued = |queued_at_ms| {
+        Placement::Queue(QueueRow {
+            route: "r".into(),
+            attempts: 0,
+            queued_at_ms,
+            expires_at_ms: DAY_MS,
+            last_error: String::new(),
+        })
+    };
+    let held = || hold().expect("a hold");
+    for (before, after) in [
+        (queued(5), queued(5)),
+        (queued(5), queued(9)),
+        (queued(5), held()),
+        (held(), held()),
+        (held(), queued(9)),
+    ] {
+        let store = Arc::new(MemoryStore::new());
+        let bounds = Bounds { holds_max: 2, ..bounds() };
+        let experience = Experience::new(Parameters::default(), BTreeSet::new());
+        let mut journal = Journal::open(store.clone(), bounds, experience).unwrap();
+        let case = format!("{before:?} {after:?}");
+        let last = matches!(after, Placement::Queue(_)).then_some(DecisionId::from_bytes([1; 16]));
+        journal.handle(vec![decide(1, Some(before))]).unwrap();
+        journal.handle(vec![decide(1, Some(after))]).unwrap().remove(0).unwrap();
+        let fresh = open(&store);
+        let counts = |journal: &Journal| {
+            let published = journal.published();
+            let places = published.waiting.due("r", DAY_MS, 0, 9, |_| false);
+            let load = |of: &AtomicU64| of.load(Ordering::Relaxed);
+            (load(&published.queued), load(&published.held), places)
+        };
+        assert_eq!(counts(&journal), counts(&fresh), "{case}");
+        assert_eq!(rows(&store, QUEUE) + rows(&store, HOLDS), 1, "{case}");
+        assert_eq!(counts(&journal).2.first().map(|(_, id)| *id), last, "{case}");
+    }
+}
+
+/// A dead letter whose id comes again does not take the new message with it when its own time is over.
+#[test]
+fn a_dead_letter_leaves_the_message_that_came_again() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    let id = DecisionId::from_bytes([1; 16]);
+    let rule = Command::Rule { id, ruling: Ruling::Reject, at_ms: 7, expires_after_ms: 100 };
+    journal.handle(vec![decide(1, hold()), rule, decide(1, queue())]).unwrap();
+    journal.expire(3 * DAY_MS).unwrap();
+    assert_eq!([QUEUE, MESSAGES, DEAD].map(|table| rows(&store, table)), [1, 1, 0]);
+}
+
 #[test]
 fn a_hold_is_ruled_on_once_also_within_one_batch() {
     let store = Arc::new(MemoryStore::new());
