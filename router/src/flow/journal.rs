@@ -13,6 +13,7 @@ mod stage;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unread;
 mod waiting;
 
 pub use expire::Expired;
@@ -203,10 +204,11 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal on `store` and folds what it holds into `experience`.
+    /// Opens the journal on `store` and folds what it holds into `experience`. Rows of the log that cannot be read are passed
+    /// over and told of.
     ///
     /// # Errors
-    /// The store's, and [`Error::DamagedRow`].
+    /// The store's, and [`Error::DamagedRow`] when it is unknown where the log ends or what it dropped.
     pub fn open(store: Arc<dyn Store>, bounds: Bounds, mut experience: Experience) -> Result<Self, Error> {
         let dropped = fold::dropped(store.as_ref())?;
         let (next_index, sightings) = fold::fold(store.as_ref(), &dropped, &mut experience)?;

@@ -14,6 +14,7 @@ use ostrakon_ledger::{Batch, Store};
 use super::{
     LogRow,
     tables::{DECISIONS, LOG, parse_index, parse_row},
+    unread::Unread,
 };
 use crate::{error::Error, flow::decision::DecisionId};
 
@@ -111,12 +112,17 @@ impl Index {
 
     /// From the log's end back to the first decision that is in the table: ids are written in the log's order.
     fn read_unwritten(&self) -> Result<(), Error> {
+        let mut unread = Unread::of(LOG);
         let mut from = u64::MAX;
         loop {
             let rows = self.store.scan_back(LOG, &from.to_be_bytes(), CHUNK)?;
             for (key, bytes) in &rows {
                 let row = parse_index(LOG, key)?;
-                if let LogRow::Decision(decision) = parse_row(LOG, bytes)? {
+                let logged = parse_row(LOG, bytes);
+                if logged.is_err() {
+                    unread.note(row);
+                }
+                if let Ok(LogRow::Decision(decision)) = logged {
                     let id = decision.decision_id;
                     if self.written(id)? == Some(row) {
                         return Ok(());

@@ -13,7 +13,10 @@ use std::collections::VecDeque;
 use ostrakon_ledger::{Batch, Store, Subject};
 use serde::{Deserialize, Serialize};
 
-use super::tables::{SIGHTINGS, parse_index};
+use super::{
+    tables::{SIGHTINGS, parse_index},
+    unread::Unread,
+};
 use crate::{error::Error, flow::decision::Decision};
 
 /// Decisions in one row, if nothing else says when to write it: as many as ids wait for the index.
@@ -94,7 +97,7 @@ impl Sightings {
         self.waiting.len()
     }
 
-    /// Reads the rows of `store`, the oldest first; `visit` is given what each has.
+    /// Reads the rows of `store`, the oldest first; `visit` is given what each has that can be read.
     ///
     /// # Errors
     /// The store's, and [`Error::DamagedRow`].
@@ -102,18 +105,25 @@ impl Sightings {
         store: &dyn Store,
         mut visit: impl FnMut(Vec<Sighting>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
+        let mut unread = Unread::of(SIGHTINGS);
         let mut this = Self::default();
         let mut from = Vec::new();
         loop {
             let rows = store.scan(SIGHTINGS, &from, ROWS_AT_ONCE)?;
             for (key, bytes) in &rows {
-                let sightings = parse(bytes)?;
-                let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { return Err(damaged()) };
-                if parse_index(SIGHTINGS, key)? != first.0 || last.0 < first.0 {
-                    return Err(damaged());
+                let row = parse_index(SIGHTINGS, key)?;
+                let sightings = parse(bytes).unwrap_or_default();
+                match (sightings.first(), sightings.last()) {
+                    (Some(first), Some(last)) if row == first.0 && last.0 >= first.0 => {
+                        this.written.push_back((row, last.0 + 1));
+                        visit(sightings)?;
+                    }
+                    // What it said is in the log; it goes with its first decision.
+                    _ => {
+                        unread.note(row);
+                        this.written.push_back((row, row + 1));
+                    }
                 }
-                this.written.push_back((first.0, last.0 + 1));
-                visit(sightings)?;
             }
             match rows.last() {
                 Some((key, _)) => from = super::expire::successor(key),

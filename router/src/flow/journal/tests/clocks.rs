@@ -106,6 +106,35 @@ fn damage_at_the_end_goes_with_what_comes_after_it() {
     assert_eq!(rows(&store, LOG), 0);
 }
 
+/// One damaged row does not keep the node from starting: it is passed over, as retention does.
+#[test]
+fn a_journal_with_a_damaged_row_opens_without_it() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    for n in 0..19 {
+        journal.handle(vec![decide(n, None), report(n, -100, 3)]).unwrap();
+    }
+    let sightings = store.scan(SIGHTINGS, &[], 1).unwrap().remove(0).0;
+    for (table, key) in [
+        (LOG, 4u64.to_be_bytes().to_vec()),
+        (LOG, 7u64.to_be_bytes().to_vec()),
+        (LOG, 36u64.to_be_bytes().to_vec()),
+        (LOG, 37u64.to_be_bytes().to_vec()),
+        (REPORTS, 9u64.to_be_bytes().to_vec()),
+        (SIGHTINGS, sightings),
+    ] {
+        put(&store, table, &key, b"\xc1");
+    }
+    let mut again = open(&store);
+    assert_eq!((again.next_index, again.newest_ms().unwrap()), (38, 3));
+    let there: Vec<_> = (0..19).filter(|n| found(&again, *n).is_some()).collect();
+    assert_eq!(there, (0..18).collect::<Vec<_>>(), "the last one was known by its row alone");
+    again.handle(vec![decide(18, None)]).unwrap();
+    assert_eq!(found(&again, 18), Some(38));
+    expire_all(&mut again, 11 * DAY_MS);
+    assert_eq!([LOG, REPORTS, SIGHTINGS].map(|table| rows(&store, table)), [0; 3]);
+}
+
 #[test]
 fn holds_and_dead_letters_from_the_future_last_from_now_on() {
     let store = Arc::new(MemoryStore::new());
