@@ -75,6 +75,14 @@ impl Ahead {
         self.0 = Some(met_ms);
         met_ms
     }
+
+    /// A walk has read these rows to their end. If it is the table's, too, nothing from the future is left: what comes later is
+    /// met anew.
+    fn end<T>(&mut self, unread: &[T], rows: &[Row]) {
+        if unread.is_empty() && rows.len() < STEP {
+            self.0 = None;
+        }
+    }
 }
 
 /// What a step takes from the log.
@@ -166,6 +174,7 @@ fn expire_decisions(
         cursors.decisions = successor(key);
     }
     pass_over(&unread, &rows, &mut cursors.decisions);
+    cursors.decisions_ahead.end(&unread, &rows);
     Ok(rows.len() == STEP)
 }
 
@@ -207,6 +216,7 @@ fn expire_reports(
         cursors.reports = successor(key);
     }
     pass_over(&unread, &rows, &mut cursors.reports);
+    cursors.reports_ahead.end(&unread, &rows);
     Ok(rows.len() == STEP)
 }
 
