@@ -60,7 +60,7 @@ pub(crate) fn decide(n: u8, placement: Option<Placement>) -> Command {
     Command::decide(decision(n, 0), placement.map(|placement| (vec![n], placement))).unwrap()
 }
 
-fn queue() -> Option<Placement> {
+pub(crate) fn queue() -> Option<Placement> {
     let row =
         QueueRow { route: "r".into(), attempts: 0, queued_at_ms: 5, expires_at_ms: DAY_MS, last_error: String::new() };
     Some(Placement::Queue(row))
@@ -108,13 +108,9 @@ fn a_message_waits_in_one_place_whenever_it_comes_again() {
         })
     };
     let held = || hold().expect("a hold");
-    for (before, after) in [
-        (queued(5), queued(5)),
-        (queued(5), queued(9)),
-        (queued(5), held()),
-        (held(), held()),
-        (held(), queued(9)),
-    ] {
+    for (before, after) in
+        [(queued(5), queued(5)), (queued(5), queued(9)), (queued(5), held()), (held(), held()), (held(), queued(9))]
+    {
         let store = Arc::new(MemoryStore::new());
         let bounds = Bounds { holds_max: 2, ..bounds() };
         let experience = Experience::new(Parameters::default(), BTreeSet::new());
