@@ -494,7 +494,9 @@ fn real(path: &str) -> Option<Vec<u8>> {
     match std::fs::read(&file) {
         Ok(bytes) => Some(bytes),
         Err(fault) => {
-            println!("skipped: {}: {fault}; OSTRAKON_DATA names the folder", file.display());
+            // Not with `println!`: the test runner keeps that to itself, and `scripts/test.sh` would count the test as passed.
+            let line = format!("skipped: {}: {fault}; OSTRAKON_DATA names the folder\n", file.display());
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
             None
         }
     }
@@ -518,12 +520,12 @@ fn all_of_the_fediverse_blocklists() {
     let mut reasons: HashMap<&str, usize> = HashMap::new();
     parsed.skipped.iter().for_each(|row| *reasons.entry(row.reason).or_default() += 1);
     assert_eq!(parsed.votes.len() + parsed.skipped.len(), 12_764);
-    // The names that are none: one with a yellow heart, four times, and one with a dash that a text processor put there.
+    // The name that is none has a dash that a text processor put there.
     assert_eq!(
         reasons,
         HashMap::from([
             ("is obfuscated", 164),
-            ("is not a domain name", 5),
+            ("is not a domain name", 1),
             ("is named again with the same source and time and a stricter severity, which stands", 1)
         ])
     );

@@ -95,7 +95,9 @@ fn fold_reports(store: &dyn Store, dropped: &DroppedRow, experience: &mut Experi
         let report = match parse_row(REPORTS, bytes) {
             Ok(report) => Ok(report),
             // An earlier build wrote nothing here; and what is damaged here may be whole there.
-            Err(_) => store.get(LOG, &row.to_be_bytes())?.map_or_else(|| Err(damaged()), |bytes| parse_row(LOG, &bytes)),
+            Err(_) => {
+                store.get(LOG, &row.to_be_bytes())?.map_or_else(|| Err(damaged()), |bytes| parse_row(LOG, &bytes))
+            }
         };
         match report {
             Ok(LogRow::Report(report)) => learn(experience, row, Lesson::Report(report)),

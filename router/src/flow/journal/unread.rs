@@ -33,7 +33,11 @@ impl Unread {
 impl Drop for Unread {
     fn drop(&mut self) {
         if self.rows > TOLD_MAX {
-            tracing::error!(table = self.table.0, rows = self.rows, "these many rows cannot be read and are passed over");
+            tracing::error!(
+                table = self.table.0,
+                rows = self.rows,
+                "these many rows cannot be read and are passed over"
+            );
         }
     }
 }

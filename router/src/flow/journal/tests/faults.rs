@@ -220,7 +220,8 @@ fn a_store_that_ends_elsewhere_than_it_must_is_not_taken() {
 /// Whatever read fails while the store is opened again, the next try ends where the first would have ended.
 #[test]
 fn a_read_that_fails_while_opening_again_is_tried_again() {
-    let acts = [Act::Decide(3, Some(true)), Act::Report(1), Act::Attempt(0), Act::Rule(2, true), Act::Expire(4 * DAY_MS)];
+    let acts =
+        [Act::Decide(3, Some(true)), Act::Report(1), Act::Attempt(0), Act::Rule(2, true), Act::Expire(4 * DAY_MS)];
     for (act, fate) in acts.into_iter().flat_map(|act| [(act, Fate::Lost), (act, Fate::Kept)]) {
         let mut reads = 0;
         loop {
