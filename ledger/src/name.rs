@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use icu_properties::{CodePointMapData, props::GeneralCategory};
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{Emoji, GeneralCategory},
+};
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
@@ -70,7 +73,7 @@ impl PeerName {
     }
 
     /// Whether its labels have characters of domains only. UTS 46 lets symbols and punctuation through, such as quotation marks
-    /// around a name, for the sake of what browsers once accepted; IDNA 2008 does not. Names that are on record already
+    /// around a name, for the sake of what browsers once accepted; IDNA 2008 does not. Emoji stay. Names that are on record already
     /// are read with [`PeerName::parse`], which does not ask.
     fn is_registrable(&self) -> bool {
         if !self.0.contains("xn--") {
@@ -90,29 +93,41 @@ impl PeerName {
 /// for (§2.6). Which neighbours the exceptions need is not looked at.
 fn is_of_labels(c: char) -> bool {
     use GeneralCategory as Category;
-    matches!(
-        CodePointMapData::<Category>::new().get(c),
-        Category::LowercaseLetter
-            | Category::UppercaseLetter
-            | Category::OtherLetter
-            | Category::ModifierLetter
-            | Category::NonspacingMark
-            | Category::SpacingMark
-            | Category::DecimalNumber
-    ) || matches!(
-        c,
-        '\u{b7}'
-            | '\u{375}'
-            | '\u{5f3}'
-            | '\u{5f4}'
-            | '\u{6fd}'
-            | '\u{6fe}'
-            | '\u{f0b}'
-            | '\u{200c}'
-            | '\u{200d}'
-            | '\u{3007}'
-            | '\u{30fb}'
-    )
+    is_emoji(c)
+        || matches!(
+            CodePointMapData::<Category>::new().get(c),
+            Category::LowercaseLetter
+                | Category::UppercaseLetter
+                | Category::OtherLetter
+                | Category::ModifierLetter
+                | Category::NonspacingMark
+                | Category::SpacingMark
+                | Category::DecimalNumber
+        )
+        || matches!(
+            c,
+            '\u{b7}'
+                | '\u{375}'
+                | '\u{5f3}'
+                | '\u{5f4}'
+                | '\u{6fd}'
+                | '\u{6fe}'
+                | '\u{f0b}'
+                | '\u{200c}'
+                | '\u{200d}'
+                | '\u{3007}'
+                | '\u{30fb}'
+        )
+}
+
+/// Whether a character is a picture. IDNA 2008 takes none into a label, but some registries sell such names, and lists block
+/// them; a picture around a name cannot be taken for a part of the text that it stands in, as a quotation mark can.
+fn is_emoji(c: char) -> bool {
+    use GeneralCategory as Category;
+    let category = CodePointMapData::<Category>::new().get(c);
+    matches!(category, Category::OtherSymbol | Category::ModifierSymbol)
+        && !c.is_ascii()
+        && CodePointSetData::new::<Emoji>().contains(c)
 }
 
 fn to_ascii(text: &str) -> Option<String> {
@@ -162,8 +177,10 @@ mod tests {
             ("l·l.example", Some("xn--ll-0ea.example")),
             ("\u{201c}quoted.example\u{201d}", None),
             ("xn--quoted-oi0c.xn--example-b46c", None),
-            ("i\u{2764}.example", None),
-            ("\u{1f4a9}.example", None),
+            ("i\u{2764}.example", Some("xn--i-7iq.example")),
+            ("\u{1f4a9}.example", Some("xn--ls8h.example")),
+            ("xn--ls8h.example", Some("xn--ls8h.example")),
+            ("\u{2192}.example", None),
             ("a\u{2026}b.example", None),
             ("under_score.example", None),
             ("\"a.example\"", None),

@@ -11,6 +11,7 @@
 mod error;
 mod fediverse;
 mod mastodon;
+mod named;
 mod names;
 mod otc;
 mod plan;
@@ -27,7 +28,8 @@ use ostrakon_ledger::{Category, PeerName, Subject};
 use serde::{Deserialize, Serialize};
 
 pub use error::ImportError;
-pub use plan::{Planner, RENEW_AFTER_MS, Skip, Step};
+pub use named::{Named, Names, Pattern};
+pub use plan::{Gone, Planner, RENEW_AFTER_MS, Skip, Step};
 pub use plausible::{Blocked, Checked, Checks, Covered, Ours, Role, check, time_fault_in_row};
 pub use sources::Sources;
 pub(crate) use sources::retractions;
@@ -214,6 +216,8 @@ pub struct SkippedRow {
     pub value: String,
     /// Why it cannot be used.
     pub reason: &'static str,
+    /// Whom it names all the same.
+    pub names: Names,
 }
 
 /// Reads a file. Whether what it says can be meant is for [`check`] to find out.
@@ -286,7 +290,8 @@ fn skip_contradictions(parsed: &mut Parsed) {
         let stands = strictest.get(&place(vote)).is_none_or(|action| *action == vote.action);
         if !stands {
             let reason = "is named again with the same source and time and a stricter severity, which stands";
-            skipped.push(SkippedRow { line: vote.line, column: "subject", value: vote.subject.to_string(), reason });
+            let (value, names) = (vote.subject.to_string(), Names::Subject(vote.subject.clone()));
+            skipped.push(SkippedRow { line: vote.line, column: "subject", value, reason, names });
         }
         stands
     });

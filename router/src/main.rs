@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ostrakon_router::{
-    err,
+    err, err_lines,
+    error::Error,
     output::is_closed,
     server::cli::{Cli, exit_code},
 };
@@ -17,8 +18,11 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            if !is_closed(&error) {
-                err!("error: {error}");
+            match &error {
+                error if is_closed(error) => {}
+                // What stands in the operator's own files is shown with the line that is wrong.
+                Error::Config(_) | Error::Policy(_) => err_lines!("error: {error}"),
+                error => err!("error: {error}"),
             }
             exit_code(&error)
         }

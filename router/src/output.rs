@@ -42,10 +42,17 @@ macro_rules! out {
     ($($argument:tt)*) => { $crate::output::line(::std::format_args!($($argument)*)) };
 }
 
-/// Prints a line to standard error; trouble with that is not worth ending for.
+/// Prints one line to standard error, whatever is in it; trouble with that is not worth ending for.
 #[macro_export]
 macro_rules! err {
     ($($argument:tt)*) => { $crate::output::error_line(::std::format_args!($($argument)*)) };
+}
+
+/// Prints a text that may have several lines to standard error: one about this machine's own files, in which nobody else
+/// writes.
+#[macro_export]
+macro_rules! err_lines {
+    ($($argument:tt)*) => { $crate::output::error_lines(::std::format_args!($($argument)*)) };
 }
 
 /// Prints one line. See [`out!`](crate::out).
@@ -83,11 +90,20 @@ pub fn raw(bytes: &[u8]) -> Result<(), OutputError> {
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(OutputError)
 }
 
-/// See [`err!`](crate::err). Line breaks are kept: messages of several lines are common.
+/// See [`err!`](crate::err).
 pub fn error_line(text: fmt::Arguments<'_>) {
-    let text = text.to_string();
-    let shown: Vec<_> = text.lines().map(printable).collect();
-    let _ = io::stderr().lock().write_all(format!("{}\n", shown.join("\n")).as_bytes());
+    let _ = io::stderr().lock().write_all(one_line(&text.to_string()).as_bytes());
+}
+
+/// See [`err_lines!`](crate::err_lines).
+pub fn error_lines(text: fmt::Arguments<'_>) {
+    let shown: String = text.to_string().lines().map(one_line).collect();
+    let _ = io::stderr().lock().write_all(shown.as_bytes());
+}
+
+/// `text` as one line with its end; a final line end of its own is that.
+fn one_line(text: &str) -> String {
+    format!("{}\n", printable(text.strip_suffix('\n').unwrap_or(text)))
 }
 
 /// Standard output for code that takes a writer: lines are made printable, and [`is_closed`] knows its errors.
@@ -115,15 +131,30 @@ impl Write for Printer {
 }
 
 /// Standard error for the log: an event is one line, whatever is in it, and a log that nobody reads stops nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LogWriter;
+#[derive(Debug, Clone, Copy)]
+pub enum LogWriter {
+    /// Events are text.
+    Human,
+    /// Events are JSON, and stay so.
+    Json,
+}
+
+impl LogWriter {
+    fn shown(self, event: &[u8]) -> String {
+        let text = String::from_utf8_lossy(event);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        match self {
+            Self::Human => one_line(text),
+            // Between its parts JSON may have line breaks; the subscriber writes none.
+            Self::Json => format!("{}\n", json_printable(text).replace('\n', " ")),
+        }
+    }
+}
 
 impl Write for LogWriter {
     /// Takes a whole event.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(event);
-        let shown = format!("{}\n", printable(text.strip_suffix('\n').unwrap_or(&text)));
-        let _ = io::stderr().lock().write_all(shown.as_bytes());
+        let _ = io::stderr().lock().write_all(self.shown(event).as_bytes());
         Ok(event.len())
     }
 
@@ -195,6 +226,26 @@ mod tests {
         let shown = json_printable(&pretty);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"), value);
         assert!(!shown.contains(|c: char| c != '\n' && acts_unseen(c)), "{shown}");
+    }
+
+    #[test]
+    fn an_event_in_json_is_one_line_of_json_whatever_is_in_it() {
+        let event = serde_json::json!({ "peer": "\u{202e}a\u{1b}[2J\u{9b}\n\u{e0041}\u{feff}", "n": 1 });
+        for text in [format!("{event}\n"), event.to_string(), format!("{event:#}\n")] {
+            let line = LogWriter::Json.shown(text.as_bytes());
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&line).expect("JSON"), event);
+            let inside = line.strip_suffix('\n').expect("a line");
+            assert!(!inside.contains(acts_unseen), "{line}");
+        }
+        assert_eq!(LogWriter::Human.shown("a\u{202e}b\n".as_bytes()), "a\\u{202e}b\n");
+    }
+
+    #[test]
+    fn foreign_text_begins_no_line_of_its_own() {
+        let foreign = "no route\nerror: the disk is full\r\n\u{2028}x";
+        let shown = one_line(&format!("error: `{foreign}`"));
+        assert_eq!(shown, "error: `no route\\u{a}error: the disk is full\\u{d}\\u{a}\\u{2028}x`\n");
+        assert_eq!(one_line("error\n"), "error\n");
     }
 
     #[test]

@@ -140,6 +140,38 @@ fn noop_is_neutral_and_what_left_the_list_is_named_and_withdrawn_with_it() {
     assert!(!again.contains("gone") && node.verify() == entries, "{again}");
 }
 
+/// A download that broke off, in the middle of a line or between two, is not the whole list.
+#[test]
+fn a_part_of_a_list_withdraws_nothing() {
+    let node = node();
+    let lines: Vec<_> = (0..40).map(|n| format!("s{n}.example,suspend\n")).collect();
+    let whole = format!("#domain,#severity\n{}", lines.concat());
+    imported(&node, &whole, 3, &[]);
+    let entries = node.verify();
+    let refused = |csv: &str, more: &[&str]| {
+        let output = import(&node, csv, 2, &[&["--complete"], more].concat());
+        assert!(!output.status.success(), "{}", text(&output));
+        assert_eq!(node.verify(), entries, "nothing was added");
+        text(&output)
+    };
+    let said = refused(whole.trim_end(), &["--even-many"]);
+    assert!(said.contains("does not end with a line end"), "{said}");
+    let half = format!("#domain,#severity\nnew.example,suspend\n{}", lines[..30].concat());
+    let said = refused(&half, &[]);
+    assert!(said.contains("10 of the 40 subjects") && said.contains("--even-many"), "{said}");
+    let said = refused(&half, &["--dry-run"]);
+    assert!(said.contains("--even-many"), "{said}");
+    // What is hidden has not left.
+    let hidden = format!("#domain,#severity\ns*.example,suspend\n{}", lines[..30].concat());
+    let kept = imported(&node, &hidden, 2, &["--complete"]);
+    assert!(!kept.contains("withdrawn") && node.verify() == entries, "{kept}");
+    let done = imported(&node, &half, 2, &["--complete", "--even-many"]);
+    assert!(done.contains("10 votes withdrawn"), "{done}");
+    // A list from before does not bring them back.
+    let again = imported(&node, &whole, 2, &[]);
+    assert!(again.contains("0 records added") && again.contains("10 were cast before and taken back"), "{again}");
+}
+
 #[test]
 fn a_list_fetched_each_night_adds_what_changed() {
     let node = node();

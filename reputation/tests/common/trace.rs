@@ -48,7 +48,9 @@ impl Trace {
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
         let path = data.join("mail-trace/trace.csv");
         if !path.exists() {
-            println!("skipped: {} is missing; OSTRAKON_DATA names the folder of the data", path.display());
+            // Not with `println!`: the test runner keeps that to itself, and `scripts/test.sh` would count the test as passed.
+            let line = format!("skipped: {} is missing; OSTRAKON_DATA names the folder of the data\n", path.display());
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
             return None;
         }
         let mut reader = csv::Reader::from_path(&path).unwrap();

@@ -13,6 +13,7 @@ mod stage;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unread;
 mod waiting;
 
 pub use expire::Expired;
@@ -203,10 +204,11 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal on `store` and folds what it holds into `experience`.
+    /// Opens the journal on `store` and folds what it holds into `experience`. Rows of the log that cannot be read are passed
+    /// over and told of.
     ///
     /// # Errors
-    /// The store's, and [`Error::DamagedRow`].
+    /// The store's, and [`Error::DamagedRow`] when it is unknown where the log ends or what it dropped.
     pub fn open(store: Arc<dyn Store>, bounds: Bounds, mut experience: Experience) -> Result<Self, Error> {
         let dropped = fold::dropped(store.as_ref())?;
         let (next_index, sightings) = fold::fold(store.as_ref(), &dropped, &mut experience)?;
@@ -292,25 +294,23 @@ impl Journal {
     /// The store's, and [`Error::DamagedRow`] if it ends elsewhere; the journal must not be used then.
     pub fn reopen(&mut self) -> Result<(), Error> {
         self.store.reopen()?;
-        let kept = match &self.in_doubt {
-            Some(unsure) if unsure.is_in(self.store.as_ref())? => self.in_doubt.take(),
-            _ => None,
+        // 1. Read. What is in doubt stays so until all of this is known: a read that fails is tried again.
+        let is_kept = match &self.in_doubt {
+            Some(unsure) => unsure.is_in(self.store.as_ref())?,
+            None => false,
         };
-        let next_index = kept.as_ref().map_or(self.next_index, |unsure| unsure.staged.next_index);
+        let next_index = match &self.in_doubt {
+            Some(unsure) if is_kept => unsure.staged.next_index,
+            _ => self.next_index,
+        };
         if doubt::end(self.store.as_ref())? != next_index {
-            self.in_doubt = kept;
             return Err(Error::DamagedRow { table: tables::LOG.0 });
         }
-        // Of a drop that is lost, the ids that waited in memory are there again.
-        if let Some(lost) = self.in_doubt.take() {
-            for (id, row) in lost.staged.undecided {
-                if self.published.decisions.find(id)?.is_none_or(|found| found < row) {
-                    self.published.decisions.note([(id, row)].into_iter());
-                }
-            }
-        }
+        // 2. Follow. From here on nothing fails.
         self.cursors = expire::Cursors::behind(&self.dropped);
-        if let Some(unsure) = kept {
+        if let Some(unsure) = self.in_doubt.take()
+            && is_kept
+        {
             self.follow(unsure.staged);
         }
         Ok(())
@@ -345,6 +345,7 @@ impl Journal {
             index.settle();
             self.sightings.settle(remembered_from);
         }
+        index.forget(staged.undecided.into_iter());
         index.note(staged.decided.into_iter());
         self.published.waiting.follow(staged.moves);
         self.next_index = staged.next_index;

@@ -20,6 +20,25 @@ pub enum ImportError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A file of which the end may be missing, taken for the whole list.
+    #[error(
+        "the file does not end with a line end: its end may be missing, and --complete would withdraw what stood there; \
+         fetch it again, or add a line end if it is whole"
+    )]
+    Torn,
+    /// A list that lacks much of what stands of its source, taken for the whole list.
+    #[error(
+        "{gone} of the {standing} subjects that `{from}` has votes on are not in this list; --complete withdraws no more \
+         than a tenth of them, or ten; look with --dry-run, then add --even-many"
+    )]
+    ManyGone {
+        /// The pseudo-peer.
+        from: ostrakon_ledger::PeerName,
+        /// Subjects that the list does not name.
+        gone: usize,
+        /// Subjects of its votes that stand.
+        standing: usize,
+    },
     /// A file that is something else than a list.
     #[error("this is not a list: {0}")]
     NotAList(&'static str),
@@ -85,6 +104,8 @@ impl ImportError {
             Self::Format(_) => "unknown_format",
             Self::NotAList(_) => "not_a_list",
             Self::Argument { .. } => "bad_argument",
+            Self::Torn => "torn",
+            Self::ManyGone { .. } => "many_gone",
             Self::FileTooLarge { .. } | Self::RowTooLong { .. } => "too_large",
             Self::ColumnCount { .. } | Self::Header { .. } => "bad_columns",
             Self::Field { .. } => "bad_field",

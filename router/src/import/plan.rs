@@ -4,11 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use ostrakon_ledger::{Body, Category, PeerName, Record, RecordId, Subject, Vote};
 
-use super::{Action, Again, SourceVote};
+use super::{Action, Again, Named, SourceVote};
 
 /// By how much newer a list has to be for a vote that it repeats to be cast again, milliseconds: three weeks, somewhat less than
 /// a quarter of the default half-life. A list that is fetched each night adds what changed, and its other votes stay fresh.
 pub const RENEW_AFTER_MS: u64 = 21 * 86_400_000;
+
+/// Subjects that may leave a list at once, however short it is.
+const GONE_USUAL: usize = 9;
 
 /// What makes two votes of an import the same.
 type CastKey = (PeerName, Subject, Category, i8, u64);
@@ -20,6 +23,8 @@ pub struct Planner {
     casts: HashSet<CastKey>,
     live: HashMap<(PeerName, Subject), Vec<Live>>,
     pair_of: HashMap<RecordId, (PeerName, Subject)>,
+    /// When the latest vote about a subject was taken back without another one in its place, unix ms.
+    withdrawn: HashMap<(PeerName, Subject), u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +52,23 @@ pub enum Step {
     Retract(Vec<RecordId>),
 }
 
+/// Subjects that left a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Those that the list names no more, in order.
+    pub subjects: Vec<Subject>,
+    /// How many subjects the source has votes on, those among them.
+    pub standing: usize,
+}
+
+impl Gone {
+    /// Whether it is more than a list loses from one day to the next: a tenth, and at least ten. It is more likely that the
+    /// file is not the whole list.
+    pub fn is_much(&self) -> bool {
+        self.subjects.len() > GONE_USUAL && self.subjects.len().saturating_mul(10) > self.standing
+    }
+}
+
 /// Why nothing is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Skip {
@@ -66,19 +88,21 @@ impl Planner {
         Self::default()
     }
 
-    /// Takes note of a record in the ledger; of other authors' records, too, if that is easier.
-    pub fn note(&mut self, id: RecordId, record: &Record) {
-        self.note_body(id, &record.header.author, &record.body);
+    /// Takes note of a record that came into the ledger at `at_ms`; of other authors' records, too, if that is easier.
+    pub fn note(&mut self, id: RecordId, record: &Record, at_ms: u64) {
+        self.note_body(id, &record.header.author, &record.body, at_ms);
     }
 
     /// [`Planner::note`] for a record that is not made yet.
-    pub fn note_body(&mut self, id: RecordId, author: &PeerName, body: &Body) {
+    pub fn note_body(&mut self, id: RecordId, author: &PeerName, body: &Body, at_ms: u64) {
         match body {
             Body::Vote(vote) => self.note_vote(id, author, vote),
             Body::Retract(retract) => {
-                let live = self.pair_of.get(&retract.target).and_then(|pair| self.live.get_mut(pair));
-                if let Some(live) = live {
+                if let Some(pair) = self.pair_of.get(&retract.target)
+                    && let Some(live) = self.live.get_mut(pair)
+                {
                     live.retain(|vote| vote.id != retract.target);
+                    self.withdrawn.insert(pair.clone(), at_ms);
                 }
             }
             _ => {}
@@ -88,6 +112,7 @@ impl Planner {
     fn note_vote(&mut self, id: RecordId, author: &PeerName, vote: &Vote) {
         let pair = (author.clone(), vote.subject.clone());
         self.casts.insert(cast_key(author, vote));
+        self.withdrawn.remove(&pair);
         let live = self.live.entry(pair.clone()).or_default();
         live.retain(|old| old.category != vote.category);
         live.push(Live { id, category: vote.category, value: vote.value, cast_at_ms: vote.cast_at_ms });
@@ -131,6 +156,11 @@ impl Planner {
         if there {
             return Some(Skip::AlreadyThere);
         }
+        // A list from before the withdrawal knows nothing of it.
+        let withdrawn_ms = self.withdrawn.get(&(said.source.clone(), said.subject.clone()));
+        if said.again == Again::Aged && withdrawn_ms.is_some_and(|at_ms| vote.cast_at_ms <= *at_ms) {
+            return Some(Skip::TakenBack);
+        }
         match (said.again, self.casts.contains(&cast_key(&said.source, vote))) {
             (Again::Always, _) | (_, false) => None,
             (Again::Aged, true) if equal.is_none() => Some(Skip::TakenBack),
@@ -150,17 +180,18 @@ impl Planner {
         ids
     }
 
-    /// The subjects about which a vote of a source stands that was cast no later than `until_ms`, except those in `named`, in
-    /// order.
-    pub fn gone(&self, source: &PeerName, named: &HashSet<Subject>, until_ms: u64) -> Vec<Subject> {
+    /// What of a source stands that was cast no later than `until_ms`, and what of that a list with `named` lacks.
+    pub fn gone(&self, source: &PeerName, named: &Named, until_ms: u64) -> Gone {
         let stands = |votes: &[Live]| votes.iter().any(|vote| vote.cast_at_ms <= until_ms);
-        let mut gone: Vec<_> = self
-            .live
-            .iter()
-            .filter(|((author, subject), votes)| author == source && stands(votes) && !named.contains(subject))
-            .map(|((_, subject), _)| subject.clone())
-            .collect();
-        gone.sort_unstable();
+        let pairs = self.live.iter().filter(|((author, _), votes)| author == source && stands(votes));
+        let mut gone = Gone::default();
+        for ((_, subject), _) in pairs {
+            gone.standing += 1;
+            if !named.has(subject) {
+                gone.subjects.push(subject.clone());
+            }
+        }
+        gone.subjects.sort_unstable();
         gone
     }
 }

@@ -1,11 +1,11 @@
 //! Whether what a file says can be meant, before it becomes records that stay: its dates, how much a row covers, and whom
 //! it hits.
 
-use std::{cmp::Reverse, collections::BTreeMap, fmt};
+use std::{cmp::Reverse, collections::BTreeSet, fmt};
 
 use ostrakon_ledger::{PeerName, Subject};
 
-use super::{Action, ImportError, Input, Parsed, SkippedRow, SourceVote};
+use super::{Action, ImportError, Input, Names, Parsed, SkippedRow, SourceVote};
 
 /// The earliest time that a vote of a list can have, unix ms: 2000-01-01. No list that is imported is older; what has an
 /// earlier time was written in another unit, or under a clock that was not set.
@@ -108,7 +108,7 @@ pub fn check(input: &Input, parsed: Parsed, checks: &Checks) -> Result<Checked, 
     }
     let Parsed { votes, mut skipped, notes } = parsed;
     let mut checked = Checked { notes, ..Checked::default() };
-    let mut servers = BTreeMap::new();
+    let mut servers = BTreeSet::new();
     for vote in votes {
         let at_ms = vote.action.at_ms();
         if let Some(reason) = time_fault(at_ms, checks.now_ms, Unit::Seconds) {
@@ -116,13 +116,14 @@ pub fn check(input: &Input, parsed: Parsed, checks: &Checks) -> Result<Checked, 
             return Err(ImportError::Field { line: vote.line, column: "time", value, reason });
         }
         let against = matches!(vote.action, Action::Cast { value, .. } if value < 0);
-        let Subject::Peer(domain) = &vote.subject else { continue };
-        if against && let Some(reason) = doubt(domain, vote.line, checks, &mut checked.blocked) {
-            skipped.push(SkippedRow { line: vote.line, column: "domain", value: domain.to_string(), reason });
-            continue;
-        }
-        if against {
-            servers.insert(domain.clone(), ());
+        // Formats name servers; what else a row may be about covers nothing.
+        if against && let Subject::Peer(domain) = &vote.subject {
+            if let Some(reason) = doubt(domain, vote.line, checks, &mut checked.blocked) {
+                let (value, names) = (domain.to_string(), Names::Subject(vote.subject.clone()));
+                skipped.push(SkippedRow { line: vote.line, column: "domain", value, reason, names });
+                continue;
+            }
+            servers.insert(domain.clone());
         }
         checked.votes.push(vote);
     }

@@ -2,7 +2,7 @@
 
 use ostrakon_ledger::{PeerName, Subject};
 
-use super::{ImportError, QUOTE_CHARS_MAX, ROW_BYTES_MAX, SkippedRow, names};
+use super::{ImportError, Names, Pattern, QUOTE_CHARS_MAX, ROW_BYTES_MAX, SkippedRow, names};
 use crate::units::UNIT_MAX;
 
 /// Where the columns of a format stand in a file.
@@ -92,13 +92,14 @@ impl<const N: usize> Row<'_, N> {
     pub(super) fn server(&self, column: usize) -> Result<Result<Subject, SkippedRow>, ImportError> {
         let text = self.text(column)?;
         let text = if self.columns.count == ANY_COUNT { before_comment(text) } else { text };
-        let skip = |reason| Ok(Err(self.skip(column, text, reason)));
+        let skip = |reason, names| Ok(Err(self.skip(column, text, reason, names)));
         // A block covers what is below the domain anyway: `*.a.example` says no more than `a.example`.
-        match PeerName::normalise(text.strip_prefix("*.").unwrap_or(text)) {
+        let domain = text.strip_prefix("*.").unwrap_or(text);
+        match PeerName::normalise(domain) {
             Ok(name) => Ok(Ok(Subject::Peer(name))),
             Err(_) if text.is_empty() => Err(self.fault(column, text, "is empty")),
-            Err(_) if text.contains('*') => skip("is obfuscated"),
-            Err(_) => skip("is not a domain name"),
+            Err(_) if text.contains('*') => skip("is obfuscated", Names::Pattern(Pattern::of(domain))),
+            Err(_) => skip("is not a domain name", Names::Nobody),
         }
     }
 
@@ -107,8 +108,8 @@ impl<const N: usize> Row<'_, N> {
         ImportError::Field { line: self.line, column: self.columns.names[column], value: quote(value), reason }
     }
 
-    fn skip(&self, column: usize, value: &str, reason: &'static str) -> SkippedRow {
-        SkippedRow { line: self.line, column: self.columns.names[column], value: quote(value), reason }
+    fn skip(&self, column: usize, value: &str, reason: &'static str, names: Names) -> SkippedRow {
+        SkippedRow { line: self.line, column: self.columns.names[column], value: quote(value), reason, names }
     }
 }
 

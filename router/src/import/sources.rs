@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ostrakon_ledger::{Body, LedgerReader, PeerName, Record, RecordId, Retract, Subject};
 
-use super::{Planner, Skip, SourceVote, Step};
+use super::{Gone, Named, Planner, Skip, SourceVote, Step};
 use crate::error::Error;
 
 /// Sources whose earlier votes are remembered at a time. One more makes the ledger be read again for the others; nothing
@@ -50,9 +50,9 @@ impl Sources {
         })
     }
 
-    /// Takes note of a record that was made of a statement.
-    pub fn note(&mut self, id: RecordId, record: &Record) {
-        self.planner.note(id, record);
+    /// Takes note of a record that was made of a statement at `at_ms`.
+    pub fn note(&mut self, id: RecordId, record: &Record, at_ms: u64) {
+        self.planner.note(id, record, at_ms);
     }
 
     /// How many records a row would add, taken note of as if they were added, or why it would add none.
@@ -65,7 +65,7 @@ impl Sources {
             self.previewed += 1;
             let mut id = [0; 32];
             id[24..].copy_from_slice(&self.previewed.to_be_bytes());
-            self.planner.note_body(RecordId(id), &row.source, body);
+            self.planner.note_body(RecordId(id), &row.source, body, row.action.at_ms());
         }
         Ok(statements.map(|bodies| bodies.len()))
     }
@@ -92,9 +92,9 @@ impl Sources {
         &mut self,
         reader: &LedgerReader,
         source: &PeerName,
-        named: &HashSet<Subject>,
+        named: &Named,
         until_ms: u64,
-    ) -> Result<Vec<Subject>, Error> {
+    ) -> Result<Gone, Error> {
         self.read(reader, source)?;
         Ok(self.planner.gone(source, named, until_ms))
     }
@@ -108,7 +108,7 @@ impl Sources {
             if let Some(index) = reader.by_author(source, seq)?
                 && let Some(entry) = reader.entry(index)?
             {
-                self.planner.note(entry.record.id(), entry.record.record());
+                self.planner.note(entry.record.id(), entry.record.record(), entry.received_at_ms);
             }
         }
         Ok(())

@@ -11,13 +11,19 @@
 //! | ActivityPub | `https://example.org/users/Ann` | `example.org` | `https://example.org/users/Ann` |
 //! | anything else | `Ann` | none | `ann` |
 //!
+//! What follows a `+` in a local part is left away in every protocol: in mail it is the receiver's own, elsewhere it is a
+//! letter that few use, and a vote on `ann+x@b.example` has to be about the account that such a message was judged by.
+//!
 //! The other side chooses most of these, so no text is refused.
 
 mod host;
 mod network;
 
+use std::borrow::Cow;
+
 pub use host::Host;
 use host::authority;
+use icu_normalizer::ComposingNormalizerBorrowed;
 pub(crate) use network::network_key;
 
 /// Longest local part or path that is told apart, in bytes: SMTP allows 64, XMPP 1023 for what nobody types.
@@ -30,12 +36,10 @@ const SCHEMES: [&str; 5] = ["acct:", "mailto:", "xmpp:", "sip:", "sips:"];
 /// How addresses are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Syntax {
-    /// Mail: the domain stands behind the last `@`, and what follows a `+` in the local part is the receiver's own.
+    /// Mail: the domain stands behind the last `@`.
     Mail,
-    /// Other messages: an XMPP resource may follow the domain, and `+` is a letter.
+    /// Other messages, and users of whom the protocol is not known: an XMPP resource may follow the domain.
     Chat,
-    /// A user of whom the protocol is not known: as in chats, but without what follows a `+`, so that nobody is many.
-    User,
 }
 
 /// An address in its normal form.
@@ -72,11 +76,8 @@ impl Account {
         }
         let split = if text.starts_with('@') { handle(text, syntax) } else { split(text, syntax) };
         let Some((local, host)) = split else { return Self { key: shown(text, LOCAL_BYTES_MAX), domain: None } };
-        let local = match syntax {
-            Syntax::Chat => local,
-            Syntax::Mail | Syntax::User => without_tag(unquoted(local)),
-        };
-        let key = format!("{}@{host}", shown(local, LOCAL_BYTES_MAX));
+        // In every protocol: votes, reports and the command line name an account without saying where it was seen.
+        let key = format!("{}@{host}", shown(without_tag(unquoted(local)), LOCAL_BYTES_MAX));
         Self { key, domain: Some(host) }
     }
 }
@@ -165,10 +166,17 @@ fn without_tag(local: &str) -> &str {
     }
 }
 
-/// In lower case, without control characters, at most `max` bytes.
+/// Composed (NFC), in lower case, without control characters, at most `max` bytes.
 fn shown(text: &str, max: usize) -> String {
-    let lower: String = printable(cut(text, max)).collect::<String>().to_lowercase();
+    let plain: String = printable(cut(text, max)).collect();
+    // Lower case can take a composition apart.
+    let lower = composed(&composed(&plain).to_lowercase()).into_owned();
     cut(&lower, max).trim().to_owned()
+}
+
+/// The composed form: `é` as one character, however the sender's keyboard writes it.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { ComposingNormalizerBorrowed::new_nfc().normalize(text) }
 }
 
 /// Without control characters, and without what would be taken off again.

@@ -135,7 +135,7 @@ impl Address {
     /// The account in the ledger's terms: the tag of the address in its normal form. `ann+news@example.org` is
     /// `ann@example.org`, so that nobody is many.
     pub fn subject(&self, pepper: &Pepper) -> Subject {
-        pepper.account(&Account::parse(&self.0, Syntax::User).key)
+        pepper.account(&Account::parse(&self.0, Syntax::Chat).key)
     }
 }
 

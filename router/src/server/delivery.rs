@@ -14,7 +14,7 @@ use std::{
     collections::{HashMap, HashSet},
     ops::ControlFlow,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ostrakon_ledger::Store;
@@ -32,7 +32,7 @@ use crate::{
         Attempt, Command, Place,
         tables::{QUEUE, QueueRow, parse_row, queue_key},
     },
-    server::{backoff::Backoff, clock},
+    server::{backoff::Backoff, clock, outage::can_pass},
     units::Span,
 };
 
@@ -46,7 +46,7 @@ const ROUTE_PLACES_MIN: usize = 2;
 /// How long the worker rests when it has nothing due and nobody wakes it.
 const REST: Duration = Duration::from_secs(1);
 
-/// Rests while outcomes cannot be recorded, or the queue cannot be read.
+/// Rests while outcomes cannot be recorded, or a message cannot be read.
 const BOOKKEEPING: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
 
 /// A message that is due later than its route's longest pause and this much was put off by a clock that was ahead. It is
@@ -70,30 +70,66 @@ pub struct Delivery {
 /// What is under way, by the name of its route.
 type UnderWay = HashMap<String, HashSet<Place>>;
 
+/// What an attempt left behind.
+#[derive(Debug)]
+enum Ending {
+    /// What came of it is on record, or the node ends.
+    Recorded,
+    /// The message could not be read, and perhaps can be later.
+    Unread(Error),
+}
+
+/// Messages that could not be read, and rest. They take no places of their route meanwhile.
+#[derive(Debug, Default)]
+struct Resting(HashMap<Place, (u32, Instant)>);
+
+impl Resting {
+    fn note(&mut self, place: Place, ending: Ending, now: Instant) {
+        let failures = self.0.remove(&place).map_or(1, |(failures, _)| failures.saturating_add(1));
+        if let Ending::Unread(error) = ending {
+            if failures == 1 {
+                tracing::error!(id = %place.1, %error, "a queued message cannot be read; it waits");
+            }
+            self.0.insert(place, (failures, now + BOOKKEEPING.pause(failures, place.0)));
+        }
+    }
+
+    fn has(&self, place: &Place, now: Instant) -> bool {
+        self.0.get(place).is_some_and(|(_, until)| *until > now)
+    }
+
+    /// Forgets what has left the queue.
+    fn tidy(&mut self, now: Instant, waits: impl Fn(&Place) -> bool) {
+        self.0.retain(|place, (_, until)| *until > now || waits(place));
+    }
+}
+
 impl Delivery {
     /// Delivers until `shutdown` turns true, then finishes what is under way.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let this = Arc::new(self);
         let mut under_way = UnderWay::new();
         let mut tasks = JoinSet::new();
-        let (ended, mut endings) = mpsc::unbounded_channel::<(String, Place)>();
+        let mut resting = Resting::default();
+        let (ended, mut endings) = mpsc::unbounded_channel::<(String, Place, Ending)>();
         while !*shutdown.borrow() {
-            for (route, place) in this.due(&under_way) {
+            resting.tidy(Instant::now(), |place| this.journal.published().waiting.has(place));
+            for (route, place) in this.due(&under_way, &resting) {
                 under_way.entry(route.clone()).or_default().insert(place);
                 let (this, ended, shutdown) = (this.clone(), ended.clone(), shutdown.clone());
                 tasks.spawn(async move {
-                    this.deliver(place, shutdown).await;
-                    let _ = ended.send((route, place));
+                    let ending = this.deliver(place, shutdown).await;
+                    let _ = ended.send((route, place, ending));
                 });
             }
             tokio::select! {
-                Some(ending) = endings.recv() => forget(&mut under_way, ending),
+                Some(ending) = endings.recv() => forget(&mut under_way, &mut resting, ending),
                 () = this.wake.notified() => {}
                 () = tokio::time::sleep(REST) => {}
                 _ = shutdown.changed() => {}
             }
             while let Ok(ending) = endings.try_recv() {
-                forget(&mut under_way, ending);
+                forget(&mut under_way, &mut resting, ending);
             }
             while tasks.try_join_next().is_some() {}
         }
@@ -101,18 +137,18 @@ impl Delivery {
     }
 
     /// What is due and has a free place at its route, while its outcome can be recorded.
-    fn due(&self, under_way: &UnderWay) -> Vec<(String, Place)> {
+    fn due(&self, under_way: &UnderWay, resting: &Resting) -> Vec<(String, Place)> {
         if self.journal.stopped().is_some() {
             return Vec::new();
         }
-        let (waiting, now_ms) = (&self.journal.published().waiting, clock::now_ms());
+        let (waiting, now_ms, now) = (&self.journal.published().waiting, clock::now_ms(), Instant::now());
         let places = (PLACES / self.routes.len().max(1)).clamp(ROUTE_PLACES_MIN, ROUTE_PLACES);
         let mut due = Vec::new();
         for name in waiting.routes() {
             let taken = under_way.get(&name);
             let room = places.saturating_sub(taken.map_or(0, HashSet::len));
             let pause_max_ms = self.route(&name).map_or(0, |route| route.retry_max.ms());
-            let is_taken = |place: &Place| taken.is_some_and(|taken| taken.contains(place));
+            let is_taken = |place: &Place| taken.is_some_and(|taken| taken.contains(place)) || resting.has(place, now);
             let found = waiting.due(&name, now_ms, AHEAD.ms().saturating_add(pause_max_ms), room, is_taken);
             due.extend(found.into_iter().map(|place| (name.clone(), place)));
         }
@@ -124,26 +160,20 @@ impl Delivery {
     }
 
     /// One attempt, until what came of it is on record. A message that cannot be read because of our own trouble is not
-    /// sent, and keeps its place until it can be.
-    async fn deliver(&self, place: Place, mut shutdown: watch::Receiver<bool>) {
-        let mut failures = 0;
-        let attempt = loop {
-            match self.attempt(place).await {
-                Ok(Some(attempt)) => break attempt,
-                Ok(None) => return,
-                Err(error) => {
-                    failures += 1;
-                    if failures == 1 {
-                        tracing::error!(id = %place.1, %error, "a queued message cannot be read; it waits");
-                    }
-                }
-            }
-            if rest(failures, place, &mut shutdown).await.is_break() {
-                return;
+    /// sent; if that does not pass, it becomes a dead letter.
+    async fn deliver(&self, place: Place, mut shutdown: watch::Receiver<bool>) -> Ending {
+        let attempt = match self.attempt(place).await {
+            Ok(Some(attempt)) => attempt,
+            Ok(None) => return Ending::Recorded,
+            Err(error) if can_pass(&error) => return Ending::Unread(error),
+            Err(error) => {
+                tracing::error!(id = %place.1, %error, "a queued message cannot be read; it becomes a dead letter");
+                attempt::unreadable(&error, clock::now_ms())
             }
         };
         metrics::counter!("ostrakon_deliveries_total", "outcome" => word(&attempt)).increment(1);
         self.record(place, attempt, &mut shutdown).await;
+        Ending::Recorded
     }
 
     /// What comes of sending the message; `None` if it has left the queue.
@@ -190,7 +220,8 @@ async fn rest(failures: u32, (due_ms, _): Place, shutdown: &mut watch::Receiver<
     }
 }
 
-fn forget(under_way: &mut UnderWay, (route, place): (String, Place)) {
+fn forget(under_way: &mut UnderWay, resting: &mut Resting, (route, place, ending): (String, Place, Ending)) {
+    resting.note(place, ending, Instant::now());
     if let Some(places) = under_way.get_mut(&route) {
         places.remove(&place);
         if places.is_empty() {
@@ -206,3 +237,6 @@ fn word(attempt: &Attempt) -> &'static str {
         Attempt::Dead(_) => "dead",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -131,7 +131,7 @@ fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, outage: &O
     let mut retention = Retention::default();
     let mut usual_batch = 0;
     loop {
-        let first = match inbox.recv_timeout(TICK) {
+        let first = match inbox.recv_timeout(retention.waits()) {
             Ok(job) => Some(job),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return,
@@ -163,6 +163,12 @@ struct Retention {
 }
 
 impl Retention {
+    /// How long the thread may wait for a command before it looks again. When a step was full, more is due: it goes on at once,
+    /// step by step between commands.
+    fn waits(&self) -> Duration {
+        self.next.map_or(TICK, |next| next.saturating_duration_since(Instant::now()).min(TICK))
+    }
+
     /// Drops what is past its time, if it is due to look.
     fn keep(&mut self, journal: &mut Journal) -> Result<(), Error> {
         let now = Instant::now();

@@ -98,7 +98,7 @@ impl<'a> Reopening<'a> {
 }
 
 /// Whether a store that failed like this may be opened again without a person.
-fn can_pass(error: &Error) -> bool {
+pub(crate) fn can_pass(error: &Error) -> bool {
     match error {
         Error::Store(error) | Error::Ledger(LedgerError::Store(error)) => error.can_pass(),
         _ => false,

@@ -49,12 +49,18 @@ impl Cursors {
     /// over it row by row.
     pub(super) fn behind(dropped: &DroppedRow) -> Self {
         let key = |row: u64| row.to_be_bytes().to_vec();
-        Self { decisions: key(dropped.decisions_before), reports: key(dropped.reports_before), ..Self::default() }
+        Self {
+            decisions: key(dropped.decisions_before),
+            reports: key(dropped.reports_before),
+            decisions_ahead: Ahead(dropped.decisions_ahead_ms),
+            reports_ahead: Ahead(dropped.reports_ahead_ms),
+            ..Self::default()
+        }
     }
 }
 
 /// When rows from the future were first met where a walk stands, Unix milliseconds: for want of a better time they are as old
-/// as that.
+/// as that. It is kept in [`DroppedRow`], because a node that is started each night would meet them anew each day.
 #[derive(Debug, Default)]
 struct Ahead(Option<u64>);
 
@@ -65,8 +71,32 @@ impl Ahead {
             self.0 = None;
             return at_ms;
         }
-        *self.0.get_or_insert(now_ms)
+        let met_ms = self.0.map_or(now_ms, |met_ms| met_ms.min(now_ms));
+        self.0 = Some(met_ms);
+        met_ms
     }
+
+    /// A walk has read these rows to their end. If it is the table's, too, nothing from the future is left: what comes later is
+    /// met anew.
+    fn end<T>(&mut self, unread: &[T], rows: &[Row]) {
+        if unread.is_empty() && rows.len() < STEP {
+            self.0 = None;
+        }
+    }
+}
+
+/// What a step takes from the log.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    /// Decisions before this row are gone; 0: none went.
+    pub(super) decisions_before: u64,
+    /// Reports before this row are gone; 0: none went.
+    pub(super) reports_before: u64,
+    /// When the latest of the decisions that went was made, Unix milliseconds.
+    pub(super) decided_ms: u64,
+    /// When the decisions and the reports from the future were first met where the walks stand now.
+    pub(super) decisions_ahead_ms: Option<u64>,
+    pub(super) reports_ahead_ms: Option<u64>,
 }
 
 /// Stages the removal of what is past its time at `now_ms` in the next step of each table.
@@ -74,10 +104,11 @@ pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expi
     let mut staged = Staged::new(journal);
     let mut cursors = std::mem::take(&mut journal.cursors);
     cursors.damaged = None;
-    let mut decided_ms = 0;
-    let (decisions_before, decisions) = expire_decisions(journal, now_ms, &mut cursors, &mut staged, &mut decided_ms)?;
-    let (reports_before, reports) = expire_reports(journal, now_ms, &mut cursors, &mut staged)?;
-    staged.note_expiry(journal, decisions_before, reports_before, decided_ms)?;
+    let mut gone = Gone::default();
+    let decisions = expire_decisions(journal, now_ms, &mut cursors, &mut staged, &mut gone)?;
+    let reports = expire_reports(journal, now_ms, &mut cursors, &mut staged, &mut gone)?;
+    (gone.decisions_ahead_ms, gone.reports_ahead_ms) = (cursors.decisions_ahead.0, cursors.reports_ahead.0);
+    staged.note_expiry(journal, &gone)?;
     expire_holds(journal, now_ms, &mut cursors, &mut staged)?;
     expire_dead(journal, now_ms, &mut cursors, &mut staged)?;
     let expired = Expired { more: decisions || reports, damaged: cursors.damaged };
@@ -85,58 +116,66 @@ pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expi
     Ok((staged, expired))
 }
 
-/// Decisions are in the order of time: the walk stops at the first one that stays, and goes on there next time. Returns
-/// the row before which all are dropped, 0 if none was, and whether there may be more; `decided_ms` becomes when the latest of
-/// them was made.
+/// Decisions are in the order of time: the walk stops at the first one that stays, and goes on there next time. Says
+/// whether there may be more.
 ///
-/// A row that cannot be read is no younger than the next one that can, and goes with it.
+/// A row that cannot be read is no younger than the next one that can, and goes when that one is old enough. A step in which
+/// nothing can be read is passed over: its rows stay.
 fn expire_decisions(
     journal: &Journal,
     now_ms: u64,
     cursors: &mut Cursors,
     staged: &mut Staged,
-    decided_ms: &mut u64,
-) -> Result<(u64, bool), Error> {
+    gone: &mut Gone,
+) -> Result<bool, Error> {
     let rows = journal.store.scan(LOG, &cursors.decisions, STEP)?;
     let keeps_ms = journal.bounds.decisions_ms.saturating_add(DECISIONS_LONGER_MS);
-    let mut before = 0;
     let mut unread = Vec::new();
     for (key, row) in &rows {
-        match parse_row(LOG, row) {
-            Ok(LogRow::Decision(decision)) => {
-                if cursors.decisions_ahead.made_ms(decision.at_ms, now_ms).saturating_add(keeps_ms) > now_ms {
-                    cursors.decisions = unread.first().unwrap_or(key).clone();
-                    return Ok((before, false));
-                }
-                if decision.at_ms <= now_ms {
-                    *decided_ms = (*decided_ms).max(decision.at_ms);
-                }
-                let index = parse_index(LOG, key)?;
-                for key in unread.drain(..).chain([key.clone()]) {
-                    staged.batch.delete(LOG, key);
-                }
-                journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch);
-                staged.undecided.push((decision.decision_id, index));
-                before = index + 1;
-            }
-            Ok(LogRow::Report(_)) => {}
-            Err(_) => {
-                cursors.damaged = Some(LOG.0);
-                unread.push(key.clone());
+        let decision = match parse_row(LOG, row) {
+            Ok(LogRow::Decision(decision)) => Some(decision),
+            // It stays, and dates what is before it.
+            Ok(LogRow::Report(_)) if unread.is_empty() => {
+                cursors.decisions = successor(key);
                 continue;
             }
+            Ok(LogRow::Report(report)) => {
+                if cursors.decisions_ahead.made_ms(report.at_ms, now_ms).saturating_add(keeps_ms) > now_ms {
+                    return Ok(false);
+                }
+                None
+            }
+            Err(_) => {
+                cursors.damaged = Some(LOG.0);
+                unread.push(key);
+                continue;
+            }
+        };
+        if let Some(decision) = &decision
+            && cursors.decisions_ahead.made_ms(decision.at_ms, now_ms).saturating_add(keeps_ms) > now_ms
+        {
+            cursors.decisions = unread.first().map_or(key, |first| *first).clone();
+            return Ok(false);
         }
-        if unread.is_empty() {
-            cursors.decisions = successor(key);
+        for key in unread.drain(..) {
+            staged.batch.delete(LOG, key.clone());
+            gone.decisions_before = parse_index(LOG, key)? + 1;
         }
-    }
-    // A step without anything that can be read is passed over: the rows stay.
-    if unread.len() == rows.len()
-        && let Some((key, _)) = rows.last()
-    {
+        if let Some(decision) = decision {
+            let index = parse_index(LOG, key)?;
+            if decision.at_ms <= now_ms {
+                gone.decided_ms = gone.decided_ms.max(decision.at_ms);
+            }
+            staged.batch.delete(LOG, key.clone());
+            journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch)?;
+            staged.undecided.push((decision.decision_id, index));
+            gone.decisions_before = index + 1;
+        }
         cursors.decisions = successor(key);
     }
-    Ok((before, rows.len() == STEP))
+    pass_over(&unread, &rows, &mut cursors.decisions);
+    cursors.decisions_ahead.end(&unread, &rows);
+    Ok(rows.len() == STEP)
 }
 
 /// So are reports, in their own index of the log. They end with the minute that their time is over in: reporters are
@@ -146,36 +185,64 @@ fn expire_reports(
     now_ms: u64,
     cursors: &mut Cursors,
     staged: &mut Staged,
-) -> Result<(u64, bool), Error> {
+    gone: &mut Gone,
+) -> Result<bool, Error> {
     let rows = journal.store.scan(REPORTS, &cursors.reports, STEP)?;
-    let mut before = 0;
-    for (key, _) in &rows {
-        // A report whose row went with damage around it leaves nothing but its place here.
-        let row = journal.store.get(LOG, key)?;
-        let is_there = row.is_some();
-        match row.map(|row| parse_row(LOG, &row)).transpose() {
-            Ok(Some(LogRow::Report(report))) => {
-                let ends_ms =
-                    cursors.reports_ahead.made_ms(report.at_ms, now_ms).saturating_add(journal.bounds.reports_ms);
+    let mut unread = Vec::new();
+    for (key, row) in &rows {
+        let logged = journal.store.get(LOG, key)?;
+        match report_ms(row, logged.as_deref()) {
+            Ok(Some(at_ms)) => {
+                let ends_ms = cursors.reports_ahead.made_ms(at_ms, now_ms).saturating_add(journal.bounds.reports_ms);
                 if ends_ms.div_ceil(MINUTE_MS) > now_ms / MINUTE_MS {
-                    cursors.reports = key.clone();
-                    return Ok((before, false));
+                    cursors.reports = unread.first().map_or(key, |(first, _)| *first).clone();
+                    return Ok(false);
                 }
             }
-            Ok(Some(LogRow::Decision(_)) | None) => {}
+            Ok(None) => {}
             Err(_) => {
-                cursors.damaged = Some(LOG.0);
-                return Ok((before, false));
+                cursors.damaged = Some(REPORTS.0);
+                unread.push((key, logged.is_some()));
+                continue;
             }
         }
-        if is_there {
-            staged.batch.delete(LOG, key.clone());
+        for (key, is_logged) in unread.drain(..).chain([(key, logged.is_some())]) {
+            if is_logged {
+                staged.batch.delete(LOG, key.clone());
+            }
+            staged.batch.delete(REPORTS, key.clone());
         }
-        staged.batch.delete(REPORTS, key.clone());
-        before = parse_index(REPORTS, key)? + 1;
+        gone.reports_before = parse_index(REPORTS, key)? + 1;
         cursors.reports = successor(key);
     }
-    Ok((before, rows.len() == STEP))
+    pass_over(&unread, &rows, &mut cursors.reports);
+    cursors.reports_ahead.end(&unread, &rows);
+    Ok(rows.len() == STEP)
+}
+
+/// When a report was made that stands in the table of reports as `row`, and in the log as `logged`. `None`: its row of the log
+/// went with damage around it, and an earlier build left nothing here but its place.
+fn report_ms(row: &[u8], logged: Option<&[u8]>) -> Result<Option<u64>, Error> {
+    let copy = if row.is_empty() { Err(Error::DamagedRow { table: REPORTS.0 }) } else { parse_row(REPORTS, row) };
+    let found = match (copy, logged) {
+        (Ok(found), _) => found,
+        (Err(_), Some(logged)) => parse_row(LOG, logged)?,
+        (Err(_), None) if row.is_empty() => return Ok(None),
+        (Err(damaged), None) => return Err(damaged),
+    };
+    Ok(match found {
+        LogRow::Report(report) => Some(report.at_ms),
+        LogRow::Decision(_) => None,
+    })
+}
+
+/// Moves a walk on behind a step in which nothing could be read: nothing there would ever date it.
+fn pass_over<T>(unread: &[T], rows: &[Row], cursor: &mut Vec<u8>) {
+    if unread.len() == STEP
+        && let Some((last, _)) = rows.last()
+    {
+        *cursor = successor(last);
+    }
 }
 
 /// A hold that began in the future of now lasts as long from now on as it would have lasted from then.
@@ -214,13 +281,14 @@ fn expire_dead(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &m
     Ok(())
 }
 
-/// When the latest row of the log was made, Unix milliseconds; 0 without one.
+/// When the latest row of the log that can be read was made, Unix milliseconds; 0 without one.
 pub(super) fn newest_ms(store: &dyn Store) -> Result<u64, Error> {
-    let Some((_, row)) = store.scan_back(LOG, &[0xff; 8], 1)?.pop() else { return Ok(0) };
-    Ok(match parse_row(LOG, &row)? {
-        LogRow::Decision(decision) => decision.at_ms,
-        LogRow::Report(report) => report.at_ms,
-    })
+    let rows = store.scan_back(LOG, &[0xff; 8], STEP)?;
+    let made_ms = rows.iter().find_map(|(_, row)| match parse_row(LOG, row).ok()? {
+        LogRow::Decision(decision) => Some(decision.at_ms),
+        LogRow::Report(report) => Some(report.at_ms),
+    });
+    Ok(made_ms.unwrap_or(0))
 }
 
 /// The next step of a walk that starts over at the table's end.

@@ -12,6 +12,7 @@ use super::{
     sightings::{CHUNK, Sighting, Sightings},
     stage::Lesson,
     tables::{DROPPED, DroppedRow, LOG, REPORTS, parse_index, parse_row},
+    unread::Unread,
 };
 use crate::{error::Error, flow::decision::Decision};
 
@@ -80,6 +81,8 @@ fn end(store: &dyn Store, dropped: &DroppedRow) -> Result<u64, Error> {
 }
 
 fn fold_reports(store: &dyn Store, dropped: &DroppedRow, experience: &mut Experience, rows: u64) -> Result<(), Error> {
+    let damaged = || Error::DamagedRow { table: REPORTS.0 };
+    let mut unread = Unread::of(REPORTS);
     // The weighing to go on from, until it is passed.
     let mut weighing = Some(dropped.weighing());
     let mut pass = |experience: &mut Experience, row| {
@@ -89,14 +92,17 @@ fn fold_reports(store: &dyn Store, dropped: &DroppedRow, experience: &mut Experi
     };
     each(store, REPORTS, dropped.reports_before..u64::MAX, |row, bytes| {
         pass(experience, row);
-        let report = if bytes.is_empty() {
-            let bytes = store.get(LOG, &row.to_be_bytes())?.ok_or(Error::DamagedRow { table: LOG.0 })?;
-            parse_row(LOG, &bytes)?
-        } else {
-            parse_row(REPORTS, bytes)?
+        let report = match parse_row(REPORTS, bytes) {
+            Ok(report) => Ok(report),
+            // An earlier build wrote nothing here; and what is damaged here may be whole there.
+            Err(_) => {
+                store.get(LOG, &row.to_be_bytes())?.map_or_else(|| Err(damaged()), |bytes| parse_row(LOG, &bytes))
+            }
         };
-        if let LogRow::Report(report) = report {
-            learn(experience, row, Lesson::Report(report));
+        match report {
+            Ok(LogRow::Report(report)) => learn(experience, row, Lesson::Report(report)),
+            Ok(LogRow::Decision(_)) => {}
+            Err(_) => unread.note(row),
         }
         Ok(())
     })?;
@@ -104,15 +110,20 @@ fn fold_reports(store: &dyn Store, dropped: &DroppedRow, experience: &mut Experi
     Ok(())
 }
 
-/// The decisions in these rows of the log.
+/// The decisions in these rows of the log that can be read.
 fn decisions(
     store: &dyn Store,
     rows: Range<u64>,
     mut visit: impl FnMut(u64, Decision) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    each(store, LOG, rows, |row, bytes| match parse_row(LOG, bytes)? {
-        LogRow::Decision(decision) => visit(row, decision),
-        LogRow::Report(_) => Ok(()),
+    let mut unread = Unread::of(LOG);
+    each(store, LOG, rows, |row, bytes| match parse_row(LOG, bytes) {
+        Ok(LogRow::Decision(decision)) => visit(row, decision),
+        Ok(LogRow::Report(_)) => Ok(()),
+        Err(_) => {
+            unread.note(row);
+            Ok(())
+        }
     })
 }
 

@@ -14,6 +14,7 @@ use ostrakon_ledger::{Batch, Store};
 use super::{
     LogRow,
     tables::{DECISIONS, LOG, parse_index, parse_row},
+    unread::Unread,
 };
 use crate::{error::Error, flow::decision::DecisionId};
 
@@ -84,23 +85,44 @@ impl Index {
         self.waiting.iter().for_each(|shard| lock(shard).clear());
     }
 
-    /// Drops `id`, whose `row` is past its time, unless it was decided on again of late: then the later row has it.
-    pub(super) fn expire(&self, id: DecisionId, row: u64, batch: &mut Batch) {
-        let mut shard = self.shard(id);
-        if shard.get(&id).is_none_or(|waiting| *waiting == row) {
-            shard.remove(&id);
+    /// Takes `id`, whose `row` is past its time, out of the table with `batch`, unless it was decided on again since: then the
+    /// later row has it. [`Index::forget`] is to be called once the batch is durable.
+    pub(super) fn expire(&self, id: DecisionId, row: u64, batch: &mut Batch) -> Result<(), Error> {
+        let waiting = self.shard(id).get(&id).copied();
+        // What waits is the latest; the table has it or something older.
+        let is_latest = match waiting {
+            Some(waiting) => waiting == row,
+            None => self.written(id)?.is_none_or(|written| written <= row),
+        };
+        if is_latest {
             batch.delete(DECISIONS, id.as_bytes().to_vec());
+        }
+        Ok(())
+    }
+
+    /// These rows are dropped now.
+    pub(super) fn forget(&self, rows: impl Iterator<Item = (DecisionId, u64)>) {
+        for (id, row) in rows {
+            let mut shard = self.shard(id);
+            if shard.get(&id) == Some(&row) {
+                shard.remove(&id);
+            }
         }
     }
 
     /// From the log's end back to the first decision that is in the table: ids are written in the log's order.
     fn read_unwritten(&self) -> Result<(), Error> {
+        let mut unread = Unread::of(LOG);
         let mut from = u64::MAX;
         loop {
             let rows = self.store.scan_back(LOG, &from.to_be_bytes(), CHUNK)?;
             for (key, bytes) in &rows {
                 let row = parse_index(LOG, key)?;
-                if let LogRow::Decision(decision) = parse_row(LOG, bytes)? {
+                let logged = parse_row(LOG, bytes);
+                if logged.is_err() {
+                    unread.note(row);
+                }
+                if let Ok(LogRow::Decision(decision)) = logged {
                     let id = decision.decision_id;
                     if self.written(id)? == Some(row) {
                         return Ok(());

@@ -13,7 +13,10 @@ use std::{collections::VecDeque, sync::mpsc::sync_channel};
 use ostrakon_ledger::{Batch, Store, Subject};
 use serde::{Deserialize, Serialize};
 
-use super::tables::{SIGHTINGS, parse_index};
+use super::{
+    tables::{SIGHTINGS, parse_index},
+    unread::Unread,
+};
 use crate::{error::Error, flow::decision::Decision};
 
 /// Decisions in one row, if nothing else says when to write it: as many as ids wait for the index.
@@ -97,8 +100,8 @@ impl Sightings {
         self.waiting.len()
     }
 
-    /// Reads the rows of `store`, the oldest first; `visit` is given what each has. The next rows are read and parsed by
-    /// another thread meanwhile.
+    /// Reads the rows of `store`, the oldest first; `visit` is given what each has that can be read. The next rows are read
+    /// and parsed by another thread meanwhile.
     ///
     /// # Errors
     /// The store's, and [`Error::DamagedRow`].
@@ -106,6 +109,7 @@ impl Sightings {
         store: &dyn Store,
         mut visit: impl FnMut(Vec<Sighting>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
+        let mut unread = Unread::of(SIGHTINGS);
         let mut this = Self::default();
         std::thread::scope(|scope| {
             let (parsed, rows) = sync_channel(ROWS_AHEAD);
@@ -113,31 +117,33 @@ impl Sightings {
                 // Whoever has seen an error asks for no more.
                 let _ = read_rows(store, |row| parsed.send(Ok(row)).is_ok()).map_err(|error| parsed.send(Err(error)));
             });
-            for row in rows {
-                let sightings: Vec<Sighting> = row?;
-                let (Some(first), Some(last)) = (sightings.first(), sightings.last()) else { return Err(damaged()) };
-                this.written.push_back((first.0, last.0 + 1));
-                visit(sightings)?;
+            for parsed in rows {
+                let (row, sightings): (u64, Vec<Sighting>) = parsed?;
+                match (sightings.first(), sightings.last()) {
+                    (Some(first), Some(last)) if row == first.0 && last.0 >= first.0 => {
+                        this.written.push_back((row, last.0 + 1));
+                        visit(sightings)?;
+                    }
+                    // What it said is in the log; it goes with its first decision.
+                    _ => {
+                        unread.note(row);
+                        this.written.push_back((row, row + 1));
+                    }
+                }
             }
-            Ok(())
+            Ok::<_, Error>(())
         })?;
         Ok(this)
     }
 }
 
-/// Gives `each` what the rows have, the oldest first, until it wants no more.
-fn read_rows(store: &dyn Store, mut each: impl FnMut(Vec<Sighting>) -> bool) -> Result<(), Error> {
+/// Gives `each` the rows, the oldest first, with what can be read of them, until it wants no more.
+fn read_rows(store: &dyn Store, mut each: impl FnMut((u64, Vec<Sighting>)) -> bool) -> Result<(), Error> {
     let mut from = Vec::new();
     loop {
         let rows = store.scan(SIGHTINGS, &from, ROWS_AT_ONCE)?;
         for (key, bytes) in &rows {
-            let sightings = parse(bytes)?;
-            let ends = sightings.first().zip(sightings.last());
-            if !ends.is_some_and(|(first, last)| parse_index(SIGHTINGS, key).ok() == Some(first.0) && first.0 <= last.0)
-            {
-                return Err(damaged());
-            }
-            if !each(sightings) {
+            if !each((parse_index(SIGHTINGS, key)?, parse(bytes).unwrap_or_default())) {
                 return Ok(());
             }
         }

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use super::{
     Attempt, Command, Journal, Placement, Report, Ruling,
+    expire::Gone,
     tables::{
         DEAD, DROPPED, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, ReportRow,
         parse_row, put_row, queue_key, write_row,
     },
-    waiting::Change,
+    waiting::{Change, Place},
 };
 use crate::{
     error::Error,
@@ -107,16 +108,14 @@ impl Staged {
             match placement {
                 Placement::Queue(_) if self.queued >= journal.bounds.queue_max => return Err(Error::QueueFull),
                 Placement::Hold(_) if self.held >= journal.bounds.holds_max => return Err(Error::HoldsFull),
-                // A message may wait already, when its decision was dropped before it: then its row is replaced.
                 Placement::Queue(row) => {
-                    let waits = journal.store.get(QUEUE, &queue_key(row.queued_at_ms, id))?.is_some();
+                    self.displace(journal, id)?;
                     self.enqueue(row.queued_at_ms, id, &row)?;
-                    self.queued -= u64::from(waits);
                 }
                 Placement::Hold(row) => {
-                    let waits = journal.store.get(HOLDS, id.as_bytes())?.is_some();
+                    self.displace(journal, id)?;
                     put_row(&mut self.batch, HOLDS, id.as_bytes(), &row)?;
-                    self.held += u64::from(!waits);
+                    self.held += 1;
                 }
             }
             self.batch.put(MESSAGES, id.as_bytes().to_vec(), bytes);
@@ -126,6 +125,26 @@ impl Staged {
         self.decided.push((id, self.next_index));
         self.lessons.push((self.next_index, Lesson::Sighting(decision)));
         self.next_index += 1;
+        Ok(())
+    }
+
+    /// Takes a message from where an earlier decision put it. Its decision can have been dropped before it; then the same id
+    /// is decided on again, and two places would share one message: the first that is done would delete it.
+    fn displace(&mut self, journal: &Journal, id: DecisionId) -> Result<(), Error> {
+        let there = |table| journal.store.get(table, id.as_bytes()).map(|row| row.is_some());
+        if !there(MESSAGES)? {
+            return Ok(());
+        }
+        let (is_held, is_dead) = (there(HOLDS)?, there(DEAD)?);
+        for place in journal.published.waiting.places(id) {
+            self.dequeue(place);
+        }
+        if is_held {
+            self.unhold(id);
+        }
+        if is_dead {
+            self.batch.delete(DEAD, id.as_bytes().to_vec());
+        }
         Ok(())
     }
 
@@ -142,28 +161,27 @@ impl Staged {
         Ok(())
     }
 
-    /// Notes what the deletions in the batch take from the log: decisions and reports before these rows, 0 for none.
-    /// `decided_ms` is when the latest of the dropped decisions was made.
-    pub(super) fn note_expiry(
-        &mut self,
-        journal: &Journal,
-        decisions_before: u64,
-        reports_before: u64,
-        decided_ms: u64,
-    ) -> Result<(), Error> {
-        if decisions_before == 0 && reports_before == 0 {
+    /// Notes what the deletions in the batch take from the log, and when rows from the future were first met.
+    pub(super) fn note_expiry(&mut self, journal: &Journal, gone: &Gone) -> Result<(), Error> {
+        let before = &journal.dropped;
+        let mut row = DroppedRow {
+            decided_through_ms: before.decided_through_ms.max(gone.decided_ms),
+            decisions_before: before.decisions_before.max(gone.decisions_before),
+            reports_before: before.reports_before.max(gone.reports_before),
+            decisions_ahead_ms: gone.decisions_ahead_ms,
+            reports_ahead_ms: gone.reports_ahead_ms,
+            ..*before
+        };
+        if row == *before {
             return Ok(());
         }
-        let rows = self.next_index;
-        let decided_through_ms = journal.dropped.decided_through_ms.max(decided_ms);
-        let mut row = DroppedRow { rows, decided_through_ms, ..journal.dropped };
-        row.decisions_before = row.decisions_before.max(decisions_before);
-        row.reports_before = row.reports_before.max(reports_before);
-        journal.sightings.expire(decisions_before, &mut self.batch);
-        if reports_before > 0 {
-            let weighing = journal.experience.weighing(rows);
+        row.rows = self.next_index;
+        journal.sightings.expire(gone.decisions_before, &mut self.batch);
+        if gone.reports_before > 0 {
+            let weighing = journal.experience.weighing(row.rows);
             (row.weighed_row, row.weighed_at_ms) = (weighing.row, weighing.at_ms);
         }
+        let Gone { decisions_before, reports_before, .. } = *gone;
         self.expiry = Some(Expiry { decisions_before, reports_before, row });
         put_row(&mut self.batch, DROPPED, &[], &row)
     }
@@ -173,9 +191,7 @@ impl Staged {
         if !journal.published.waiting.has(&(due_ms, id)) {
             return Ok(());
         }
-        self.batch.delete(QUEUE, queue_key(due_ms, id).to_vec());
-        self.moves.push(Change::Removed((due_ms, id)));
-        self.queued = self.queued.saturating_sub(1);
+        self.dequeue((due_ms, id));
         match attempt {
             Attempt::Delivered => self.batch.delete(MESSAGES, id.as_bytes().to_vec()),
             Attempt::Retry { due_ms, row } => self.enqueue(due_ms, id, &row)?,
@@ -220,6 +236,12 @@ impl Staged {
     pub(super) fn unhold(&mut self, id: DecisionId) {
         self.batch.delete(HOLDS, id.as_bytes().to_vec());
         self.held = self.held.saturating_sub(1);
+    }
+
+    fn dequeue(&mut self, (due_ms, id): Place) {
+        self.batch.delete(QUEUE, queue_key(due_ms, id).to_vec());
+        self.moves.push(Change::Removed((due_ms, id)));
+        self.queued = self.queued.saturating_sub(1);
     }
 
     fn enqueue(&mut self, due_ms: u64, id: DecisionId, row: &QueueRow) -> Result<(), Error> {

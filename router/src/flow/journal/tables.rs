@@ -71,6 +71,13 @@ pub struct DroppedRow {
     /// There are no reports before this row. An earlier build did not write it down.
     #[serde(default)]
     pub reports_before: u64,
+    /// When decisions from the future were first met where retention stands, Unix milliseconds. An earlier build did not write
+    /// it down.
+    #[serde(default)]
+    pub decisions_ahead_ms: Option<u64>,
+    /// The same of reports.
+    #[serde(default)]
+    pub reports_ahead_ms: Option<u64>,
 }
 
 impl DroppedRow {

@@ -60,7 +60,7 @@ pub(crate) fn decide(n: u8, placement: Option<Placement>) -> Command {
     Command::decide(decision(n, 0), placement.map(|placement| (vec![n], placement))).unwrap()
 }
 
-fn queue() -> Option<Placement> {
+pub(crate) fn queue() -> Option<Placement> {
     let row =
         QueueRow { route: "r".into(), attempts: 0, queued_at_ms: 5, expires_at_ms: DAY_MS, last_error: String::new() };
     Some(Placement::Queue(row))
@@ -93,6 +93,55 @@ fn a_full_queue_refuses_the_decision_and_its_message_together() {
     assert_eq!([1, 2, 3].map(|n| found(&journal, n)), [Some(0), Some(1), None]);
     let outcomes = journal.handle(vec![decide(4, hold()), decide(5, hold())]).unwrap();
     assert!(matches!(outcomes[..], [Ok(()), Err(Error::HoldsFull)]), "{outcomes:?}");
+}
+
+/// The decision is gone, the message still waits, and the same id comes again.
+#[test]
+fn a_message_waits_in_one_place_whenever_it_comes_again() {
+    let queued = |queued_at_ms| {
+        Placement::Queue(QueueRow {
+            route: "r".into(),
+            attempts: 0,
+            queued_at_ms,
+            expires_at_ms: DAY_MS,
+            last_error: String::new(),
+        })
+    };
+    let held = || hold().expect("a hold");
+    for (before, after) in
+        [(queued(5), queued(5)), (queued(5), queued(9)), (queued(5), held()), (held(), held()), (held(), queued(9))]
+    {
+        let store = Arc::new(MemoryStore::new());
+        let bounds = Bounds { holds_max: 2, ..bounds() };
+        let experience = Experience::new(Parameters::default(), BTreeSet::new());
+        let mut journal = Journal::open(store.clone(), bounds, experience).unwrap();
+        let case = format!("{before:?} {after:?}");
+        let last = matches!(after, Placement::Queue(_)).then_some(DecisionId::from_bytes([1; 16]));
+        journal.handle(vec![decide(1, Some(before))]).unwrap();
+        journal.handle(vec![decide(1, Some(after))]).unwrap().remove(0).unwrap();
+        let fresh = open(&store);
+        let counts = |journal: &Journal| {
+            let published = journal.published();
+            let places = published.waiting.due("r", DAY_MS, 0, 9, |_| false);
+            let load = |of: &AtomicU64| of.load(Ordering::Relaxed);
+            (load(&published.queued), load(&published.held), places)
+        };
+        assert_eq!(counts(&journal), counts(&fresh), "{case}");
+        assert_eq!(rows(&store, QUEUE) + rows(&store, HOLDS), 1, "{case}");
+        assert_eq!(counts(&journal).2.first().map(|(_, id)| *id), last, "{case}");
+    }
+}
+
+/// A dead letter whose id comes again does not take the new message with it when its own time is over.
+#[test]
+fn a_dead_letter_leaves_the_message_that_came_again() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    let id = DecisionId::from_bytes([1; 16]);
+    let rule = Command::Rule { id, ruling: Ruling::Reject, at_ms: 7, expires_after_ms: 100 };
+    journal.handle(vec![decide(1, hold()), rule, decide(1, queue())]).unwrap();
+    journal.expire(3 * DAY_MS).unwrap();
+    assert_eq!([QUEUE, MESSAGES, DEAD].map(|table| rows(&store, table)), [1, 1, 0]);
 }
 
 #[test]
@@ -239,6 +288,36 @@ proptest! {
         for n in 0..40 {
             prop_assert_eq!((found(&journal, n), found(&reopened, n)), (last(n), last(n)));
         }
+    }
+}
+
+proptest! {
+    /// An id that was decided on again is found until its latest row is past its time, however many others came between.
+    #[test]
+    fn a_row_that_goes_leaves_the_later_row_of_its_id(
+        steps in prop::collection::vec((0u8..12, 0u64..8, prop::bool::weighted(0.2)), 1..80),
+    ) {
+        let store = Arc::new(MemoryStore::new());
+        let mut journal = open(&store);
+        let mut latest = std::collections::BTreeMap::new();
+        let mut now_ms = 0;
+        for (row, (n, hours, expires)) in steps.into_iter().enumerate() {
+            now_ms += hours * HOUR_MS;
+            journal.handle(vec![Command::decide(decision(n, now_ms), None).unwrap()]).unwrap();
+            latest.insert(n, (row as u64, now_ms));
+            if expires {
+                while journal.expire(now_ms).unwrap().more {}
+                latest.retain(|_, (_, at_ms)| *at_ms + DAY_MS + LONGER_MS > now_ms);
+                let fresh = open(&store);
+                for n in 0..12 {
+                    let row = latest.get(&n).map(|(row, _)| *row);
+                    prop_assert_eq!((found(&journal, n), found(&fresh, n)), (row, row), "{}", n);
+                }
+            }
+        }
+        // Nothing is left of what went.
+        while journal.expire(now_ms + 2 * DAY_MS).unwrap().more {}
+        prop_assert_eq!(rows(&store, tables::DECISIONS), 0);
     }
 }
 

@@ -88,6 +88,11 @@ impl Waiting {
         self.locked().values().any(|places| places.contains(place))
     }
 
+    /// Where the message `id` waits. Reads over all places.
+    pub(super) fn places(&self, id: DecisionId) -> Vec<Place> {
+        self.locked().values().flatten().filter(|(_, waits)| *waits == id).copied().collect()
+    }
+
     /// Follows what was committed.
     pub(super) fn follow(&self, changes: Vec<Change>) {
         if changes.is_empty() {

@@ -130,7 +130,7 @@ impl Registrar {
         let draft = chain.next_with(|_| Body::Retract(ostrakon_ledger::Retract { target }));
         let (id, record) = (draft.record.id(), draft.record.clone());
         let appended = self.append(draft, now_ms)?;
-        self.sources.note(id, &record);
+        self.sources.note(id, &record, now_ms);
         Ok(Some(appended))
     }
 
@@ -155,7 +155,7 @@ impl Registrar {
         let mut drafts = Vec::new();
         for body in retractions(votes) {
             let draft = chain.next(body);
-            self.sources.note(draft.record.id(), &draft.record);
+            self.sources.note(draft.record.id(), &draft.record, now_ms);
             drafts.push((0, draft));
         }
         let mut imported = Imported::default();
@@ -185,7 +185,7 @@ impl Registrar {
             };
             for body in bodies {
                 let draft = chain.next(body);
-                self.sources.note(draft.record.id(), &draft.record);
+                self.sources.note(draft.record.id(), &draft.record, now_ms);
                 drafts.push((row.line, draft));
             }
         }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use clap::Args;
-use ostrakon_ledger::{LedgerReader, PeerName, Subject};
+use ostrakon_ledger::{LedgerReader, PeerName};
 
 use self::report::Outcome;
 pub(super) use self::withdraw::{Options as WithdrawOptions, withdraw};
@@ -23,8 +23,8 @@ use crate::{
     error::Error,
     flow::registrar::{Imported, Receipt},
     import::{
-        Again, Checked, Checks, Covered, FILE_BYTES_MAX, Format, ImportError, Input, Sources, check, parse,
-        pseudo_peers,
+        Again, Checked, Checks, Covered, FILE_BYTES_MAX, Format, Gone, ImportError, Input, Named, Sources, check,
+        parse, pseudo_peers,
     },
     server::{clock::now_ms, durable::file_error, home::Home},
 };
@@ -52,6 +52,9 @@ pub(super) struct Options {
     /// Withdraw what an earlier export of the source named and this one does not (mastodon only)
     #[arg(long)]
     complete: bool,
+    /// With --complete, withdraw also more than a tenth of what stands of the source, and more than nine
+    #[arg(long, requires = "complete")]
+    even_many: bool,
     /// Cast again what the source said before, with the date of this file, also what was taken back
     #[arg(long)]
     refresh: bool,
@@ -87,6 +90,9 @@ impl Options {
     fn rows(&self, input: &Input, client: &NodeClient) -> Result<Checked, Error> {
         let chosen = |word| if word { Covered::Import } else { Covered::Skip };
         let csv = input::bytes(&self.file, FILE_BYTES_MAX as u64)?;
+        if self.complete && !csv.ends_with(b"\n") && !csv.ends_with(b"\r") {
+            return Err(ImportError::Torn.into());
+        }
         let ours = ours::of(&self.place, client)?;
         let checks = Checks { now_ms: now_ms(), ours, suffixes: chosen(self.even_suffixes), us: chosen(self.even_us) };
         let mut checked = check(input, parse(input, &csv, &client.domain()?)?, &checks)?;
@@ -98,13 +104,21 @@ impl Options {
 }
 
 /// 1. Look at the arguments, read and check the whole file; say whom it hits.
-/// 2. Add its rows chunk by chunk, or go through the same steps without adding.
-/// 3. Name what left the list, and withdraw it if that is asked for.
+/// 2. See what left the list; if much of it is to be withdrawn, refuse before anything is added.
+/// 3. Add its rows chunk by chunk, or go through the same steps without adding.
+/// 4. Name what left the list, or withdraw it if that is asked for.
 pub(super) fn votes(options: &Options) -> Result<ExitCode, Error> {
     let input = options.input()?;
     let mut client = NodeClient::open(&options.place)?;
     let checked = options.rows(&input, &client)?;
     report::checked(&checked, options.format);
+    let left = match &input {
+        Input::Mastodon { source, exported_at_ms } => Left::find(source, *exported_at_ms, &checked, &client, options)?,
+        Input::Otc | Input::Fediverse => Left::default(),
+    };
+    if !options.dry_run {
+        left.permit(options)?;
+    }
     let mut outcome = if options.dry_run {
         preview(&checked, &reader(&client, &options.place)?)?
     } else {
@@ -113,10 +127,7 @@ pub(super) fn votes(options: &Options) -> Result<ExitCode, Error> {
     outcome.rows = checked.votes.len();
     outcome.skipped = checked.skipped.len();
     report::outcome(&outcome, options.dry_run)?;
-    if let Input::Mastodon { source, exported_at_ms } = &input {
-        let left = Left { source, until_ms: *exported_at_ms, checked: &checked };
-        left.handle(&mut client, options)?;
-    }
+    left.handle(&mut client, options)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -156,39 +167,55 @@ fn preview(checked: &Checked, reader: &LedgerReader) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-/// The rows of earlier exports of a source that its latest one has no more.
-struct Left<'a> {
-    source: &'a str,
-    until_ms: u64,
-    checked: &'a Checked,
-}
+/// The rows of earlier exports of a source that its latest one has no more, by pseudo-peer.
+#[derive(Default)]
+struct Left(Vec<(PeerName, Gone)>);
 
-impl Left<'_> {
-    /// Says how many there are; withdraws them if that is asked for.
-    fn handle(&self, client: &mut NodeClient, options: &Options) -> Result<(), Error> {
+impl Left {
+    fn find(
+        source: &str,
+        until_ms: u64,
+        checked: &Checked,
+        client: &NodeClient,
+        options: &Options,
+    ) -> Result<Self, Error> {
         let reader = match reader(client, &options.place) {
             Ok(reader) => reader,
             Err(error) if options.complete => return Err(error),
-            Err(_) => return Ok(()),
+            Err(_) => return Ok(Self::default()),
         };
-        let own = client.domain()?;
-        // What was skipped is in the file all the same.
-        let skipped = self.checked.skipped.iter();
-        let skipped = skipped.filter_map(|row| PeerName::normalise(&row.value).ok().map(Subject::Peer));
-        let named: HashSet<_> = self.checked.votes.iter().map(|vote| vote.subject.clone()).chain(skipped).collect();
-        for source in pseudo_peers(self.source, Some(Format::Mastodon), &own)? {
-            let gone = Sources::new().gone(&reader, &source, &named, self.until_ms)?;
-            if gone.is_empty() {
-                continue;
-            }
-            if options.complete && !options.dry_run {
-                let withdrawn = withdraw::subjects(client, &source, Some(&gone))?;
-                report::completed(withdrawn)?;
-            } else {
-                report::gone(&gone, options.complete)?;
+        let named = Named::of(checked);
+        let mut left = Vec::new();
+        for source in pseudo_peers(source, Some(Format::Mastodon), &client.domain()?)? {
+            let gone = Sources::new().gone(&reader, &source, &named, until_ms)?;
+            if !gone.subjects.is_empty() {
+                left.push((source, gone));
             }
         }
-        Ok(())
+        Ok(Self(left))
+    }
+
+    /// Refuses to withdraw much, unless that is meant.
+    fn permit(&self, options: &Options) -> Result<(), ImportError> {
+        match self.0.iter().find(|(_, gone)| gone.is_much()) {
+            Some((from, gone)) if options.complete && !options.even_many => {
+                Err(ImportError::ManyGone { from: from.clone(), gone: gone.subjects.len(), standing: gone.standing })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says how many there are; withdraws them if that is asked for.
+    fn handle(&self, client: &mut NodeClient, options: &Options) -> Result<(), Error> {
+        for (source, gone) in &self.0 {
+            if options.complete && !options.dry_run {
+                let withdrawn = withdraw::subjects(client, source, Some(&gone.subjects))?;
+                report::completed(withdrawn)?;
+            } else {
+                report::gone(&gone.subjects, options.complete)?;
+            }
+        }
+        Ok(self.permit(options)?)
     }
 }
 

@@ -89,12 +89,9 @@ fn reload(served: &Served, running: &Config, now: Result<Config, Error>) {
 /// Logs go to standard error; standard output has the one line that scripts wait for. There are no colours: an escape
 /// sequence in a log is always somebody else's, and is spelled out.
 fn start_logging(log: &LogSection) {
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::from_level(log.level.into()))
-        .with_writer(|| LogWriter)
-        .with_ansi(false);
+    let builder = tracing_subscriber::fmt().with_max_level(LevelFilter::from_level(log.level.into())).with_ansi(false);
     match log.format {
-        LogFormat::Human => builder.init(),
-        LogFormat::Json => builder.json().init(),
+        LogFormat::Human => builder.with_writer(|| LogWriter::Human).init(),
+        LogFormat::Json => builder.json().with_writer(|| LogWriter::Json).init(),
     }
 }

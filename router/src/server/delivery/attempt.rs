@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     config::Route,
+    error::Error,
     flow::{
         decision::DecisionId,
         journal::{
@@ -66,6 +67,12 @@ pub(super) fn homeless(row: QueueRow, now_ms: u64) -> Attempt {
 /// Given up: nobody knows its route.
 pub(super) fn damaged(now_ms: u64) -> Attempt {
     let reason = "its row in the queue was damaged".into();
+    Attempt::Dead(DeadRow { route: String::new(), died_at_ms: now_ms, attempts: 0, reason })
+}
+
+/// Given up: the store has it and cannot read it.
+pub(super) fn unreadable(error: &Error, now_ms: u64) -> Attempt {
+    let reason = format!("the message cannot be read: {error}").chars().take(ERROR_CHARS_MAX).collect();
     Attempt::Dead(DeadRow { route: String::new(), died_at_ms: now_ms, attempts: 0, reason })
 }
 

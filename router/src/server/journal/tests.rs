@@ -1,6 +1,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::*;
+use crate::flow::journal::tables::LOG;
 use crate::flow::{
     decision::DecisionId,
     journal::tests::{
@@ -8,6 +9,7 @@ use crate::flow::{
         faults::{Fate, FaultyStore, open_keeping},
     },
 };
+use ostrakon_ledger::Store;
 
 /// Who asks during an outage is told so at once; after it the journal works, and what was on record is there.
 #[test]
@@ -39,4 +41,24 @@ fn an_outage_passes_and_everyone_is_answered() {
         drop(handle);
         thread.join().unwrap();
     }
+}
+
+/// Nobody sends anything, and much is past its time: it goes at the store's speed, not at one step a second.
+#[test]
+fn what_is_past_its_time_goes_without_a_rest() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let store = Arc::new(FaultyStore::default());
+    let mut journal = open_keeping(&store, 86_400_000);
+    for _ in 0..40 {
+        journal.handle((0..=255).map(|n| decide(n, None)).collect()).unwrap();
+    }
+    let start = Instant::now();
+    let (handle, thread) = JournalHandle::start(journal, 16, runtime.handle().clone()).unwrap();
+    // Twenty times what it takes, and half of what it took with a rest after each of the forty steps.
+    while !store.scan(LOG, &[], 1).unwrap().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(20), "rests between two full steps");
+        std::thread::yield_now();
+    }
+    drop(handle);
+    thread.join().unwrap();
 }

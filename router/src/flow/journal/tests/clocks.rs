@@ -31,6 +31,116 @@ fn rows_from_the_future_go_after_their_retention_and_block_nothing() {
     assert_eq!((rows(&store, LOG), rows(&store, REPORTS)), (0, 0));
 }
 
+/// Each night a new start: what was met once is not met anew.
+#[test]
+fn rows_from_the_future_go_after_their_retention_over_restarts() {
+    let store = Arc::new(MemoryStore::new());
+    let decided = |n: u8, at_ms| Command::decide(decision(n, at_ms), None).unwrap();
+    open(&store).handle(vec![decided(1, YEAR_MS), report(1, -100, YEAR_MS), decided(2, 5)]).unwrap();
+    for half_days in 0..=21 {
+        expire_all(&mut open(&store), 10 + half_days * DAY_MS / 2);
+        let left = rows(&store, LOG);
+        let expected = match half_days {
+            0..=2 => 3,
+            3..=20 => 1,
+            _ => 0,
+        };
+        assert_eq!(left, expected, "after {half_days} half days");
+    }
+    let dropped = open(&store).dropped;
+    assert_eq!((dropped.decisions_ahead_ms, dropped.reports_ahead_ms), (None, None));
+}
+
+/// A store of the build before has no such fields.
+#[test]
+fn what_an_earlier_build_kept_of_dropped_rows_still_parses() {
+    #[derive(serde::Serialize)]
+    struct Before {
+        rows: u64,
+        weighed_row: u64,
+        weighed_at_ms: u64,
+        decided_through_ms: u64,
+        decisions_before: u64,
+        reports_before: u64,
+    }
+    let before = Before {
+        rows: 9,
+        weighed_row: 1,
+        weighed_at_ms: 2,
+        decided_through_ms: 3,
+        decisions_before: 4,
+        reports_before: 5,
+    };
+    let row: DroppedRow = parse_row(tables::DROPPED, &tables::write_row(tables::DROPPED, &before).unwrap()).unwrap();
+    assert_eq!((row.rows, row.reports_before, row.decisions_ahead_ms), (9, 5, None));
+}
+
+/// The step begins with damage, and only reports follow, more than a step of them.
+#[test]
+fn a_damaged_row_before_many_reports_does_not_hold_retention_up() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    journal.handle(vec![decide(1, None)]).unwrap();
+    for n in 0..600u16 {
+        journal.handle(vec![report((n % 250) as u8, -100, 0)]).unwrap();
+    }
+    journal.handle(vec![decide(2, None)]).unwrap();
+    put(&store, LOG, &0u64.to_be_bytes(), b"\xc1");
+    for _ in 0..8 {
+        journal.expire(DAY_MS + LONGER_MS).unwrap();
+    }
+    assert_eq!(rows(&store, LOG), 600, "the reports");
+    // Damaged ones go with their neighbours, in the log and in their own table.
+    put(&store, LOG, &1u64.to_be_bytes(), b"\xc1");
+    put(&store, REPORTS, &1u64.to_be_bytes(), b"\xc1");
+    put(&store, LOG, &2u64.to_be_bytes(), b"\xc1");
+    expire_all(&mut journal, 11 * DAY_MS);
+    assert_eq!([LOG, REPORTS].map(|table| rows(&store, table)), [0, 0]);
+}
+
+/// What cannot be read at the log's end waits for a row that dates it.
+#[test]
+fn damage_at_the_end_goes_with_what_comes_after_it() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    journal.handle(vec![decide(1, None), decide(2, None)]).unwrap();
+    put(&store, LOG, &1u64.to_be_bytes(), b"\xc1");
+    expire_all(&mut journal, DAY_MS + LONGER_MS);
+    assert_eq!(rows(&store, LOG), 1);
+    journal.handle(vec![decide(3, None)]).unwrap();
+    expire_all(&mut journal, DAY_MS + LONGER_MS);
+    assert_eq!(rows(&store, LOG), 0);
+}
+
+/// One damaged row does not keep the node from starting: it is passed over, as retention does.
+#[test]
+fn a_journal_with_a_damaged_row_opens_without_it() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    for n in 0..19 {
+        journal.handle(vec![decide(n, None), report(n, -100, 3)]).unwrap();
+    }
+    let sightings = store.scan(SIGHTINGS, &[], 1).unwrap().remove(0).0;
+    for (table, key) in [
+        (LOG, 4u64.to_be_bytes().to_vec()),
+        (LOG, 7u64.to_be_bytes().to_vec()),
+        (LOG, 36u64.to_be_bytes().to_vec()),
+        (LOG, 37u64.to_be_bytes().to_vec()),
+        (REPORTS, 9u64.to_be_bytes().to_vec()),
+        (SIGHTINGS, sightings),
+    ] {
+        put(&store, table, &key, b"\xc1");
+    }
+    let mut again = open(&store);
+    assert_eq!((again.next_index, again.newest_ms().unwrap()), (38, 3));
+    let there: Vec<_> = (0..19).filter(|n| found(&again, *n).is_some()).collect();
+    assert_eq!(there, (0..18).collect::<Vec<_>>(), "the last one was known by its row alone");
+    again.handle(vec![decide(18, None)]).unwrap();
+    assert_eq!(found(&again, 18), Some(38));
+    expire_all(&mut again, 11 * DAY_MS);
+    assert_eq!([LOG, REPORTS, SIGHTINGS].map(|table| rows(&store, table)), [0; 3]);
+}
+
 #[test]
 fn holds_and_dead_letters_from_the_future_last_from_now_on() {
     let store = Arc::new(MemoryStore::new());

@@ -13,11 +13,13 @@ pub(crate) enum Fate {
     Kept,
 }
 
-/// A store in memory that spoils the next commit, if it is told so.
+/// A store in memory that spoils the next commit, or a later read, if it is told so.
 #[derive(Default)]
 pub(crate) struct FaultyStore {
     pub(crate) rows: MemoryStore,
     next: Mutex<Option<Fate>>,
+    /// Reads until one fails.
+    reads_left: Mutex<Option<usize>>,
     pub(crate) reopened: AtomicUsize,
 }
 
@@ -25,16 +27,39 @@ impl FaultyStore {
     pub(crate) fn spoil_next(&self, fate: Fate) {
         *self.next.lock().unwrap() = Some(fate);
     }
+
+    /// After `reads` more reads one fails.
+    fn fail_read_after(&self, reads: usize) {
+        *self.reads_left.lock().unwrap() = Some(reads);
+    }
+
+    fn read(&self) -> Result<(), StoreError> {
+        let mut left = self.reads_left.lock().unwrap();
+        match left.take() {
+            Some(0) => Err(failed()),
+            more => {
+                *left = more.map(|reads| reads - 1);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn failed() -> StoreError {
+    StoreError::Failed("IO error: No space left on device: x.log".into())
 }
 
 impl Store for FaultyStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read()?;
         self.rows.get(table, key)
     }
     fn scan(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.read()?;
         self.rows.scan(table, from, limit)
     }
     fn scan_back(&self, table: Table, from: &[u8], limit: usize) -> Result<Vec<Row>, StoreError> {
+        self.read()?;
         self.rows.scan_back(table, from, limit)
     }
     fn commit(&self, batch: Batch) -> Result<(), StoreError> {
@@ -42,7 +67,7 @@ impl Store for FaultyStore {
         if fate != Some(Fate::Lost) {
             self.rows.commit(batch)?;
         }
-        fate.map_or(Ok(()), |_| Err(StoreError::Failed("IO error: No space left on device: x.log".into())))
+        fate.map_or(Ok(()), |_| Err(failed()))
     }
     fn reopen(&self) -> Result<(), StoreError> {
         self.reopened.fetch_add(1, Ordering::Relaxed);
@@ -189,5 +214,56 @@ fn a_store_that_ends_elsewhere_than_it_must_is_not_taken() {
     store.rows.commit(loss).unwrap();
     for _ in 0..2 {
         assert!(matches!(journal.reopen(), Err(Error::DamagedRow { table: "log" })), "an acknowledged row is gone");
+    }
+}
+
+/// Whatever read fails while the store is opened again, the next try ends where the first would have ended.
+#[test]
+fn a_read_that_fails_while_opening_again_is_tried_again() {
+    let acts =
+        [Act::Decide(3, Some(true)), Act::Report(1), Act::Attempt(0), Act::Rule(2, true), Act::Expire(4 * DAY_MS)];
+    for (act, fate) in acts.into_iter().flat_map(|act| [(act, Fate::Lost), (act, Fate::Kept)]) {
+        let mut reads = 0;
+        loop {
+            let store = Arc::new(FaultyStore::default());
+            let mut journal = open_faulty(&store);
+            journal.handle(vec![decide(1, queue()), decide(2, hold()), report(1, 100, 0)]).unwrap();
+            store.spoil_next(fate);
+            perform(&mut journal, act).unwrap_err();
+            store.fail_read_after(reads);
+            let reopened = journal.reopen();
+            if store.reads_left.lock().unwrap().take().is_some() {
+                reopened.unwrap();
+                break;
+            }
+            assert!(matches!(reopened, Err(Error::Store(_))), "{act:?}, {fate:?}, after {reads} reads: {reopened:?}");
+            journal.reopen().unwrap_or_else(|error| panic!("{act:?}, {fate:?}, after {reads} reads: {error}"));
+            check(&journal, &store);
+            reads += 1;
+        }
+        assert!(reads >= 3, "{act:?}, {fate:?}: {reads}");
+    }
+}
+
+/// A step of retention that cannot read to its end has dropped nothing, and nobody has forgotten anything.
+#[test]
+fn a_read_that_fails_in_a_step_of_retention_forgets_nothing() {
+    for reads in 0.. {
+        let store = Arc::new(FaultyStore::default());
+        let mut journal = open_faulty(&store);
+        // Some ids are in the table, some wait.
+        for n in 0..6 {
+            journal.handle(vec![decide(n, None), report(n, 100, 0)]).unwrap();
+        }
+        store.fail_read_after(reads);
+        let expired = journal.expire(4 * DAY_MS);
+        if store.reads_left.lock().unwrap().take().is_some() {
+            assert!(expired.is_ok() && reads > 4, "{reads}: {expired:?}");
+            return;
+        }
+        expired.unwrap_err();
+        journal.reopen().unwrap();
+        check(&journal, &store);
+        assert_eq!((0..6).filter_map(|n| found(&journal, n)).count(), 6, "after {reads} reads");
     }
 }
