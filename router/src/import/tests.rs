@@ -482,7 +482,7 @@ fn a_list_that_lost_much_is_not_taken_for_the_whole() {
 fn a_row_about_something_else_than_a_server_is_kept() {
     let row = vote("a-list.mastodon.imported.own.example", "domain:a.example", cast(-100, Category::Abuse, NOW_MS), 1);
     let parsed = Parsed { votes: vec![row.clone()], ..Parsed::default() };
-    let checked = check(&mastodon(), parsed, &Checks { now_ms: NOW_MS, ..Checks::default() }).unwrap();
+    let checked = check(&Input::Otc, parsed, &Checks { now_ms: NOW_MS, ..Checks::default() }).unwrap();
     assert_eq!(checked.votes, [row]);
 }
 

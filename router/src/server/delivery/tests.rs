@@ -62,6 +62,7 @@ fn dead(messages: u8, below: u8, error: StoreError, left: u64) -> Vec<String> {
     journal.handle((0..messages).map(|n| decide(n, queue())).collect()).unwrap();
     let (handle, thread) = JournalHandle::start(journal, 256, runtime.handle().clone()).unwrap();
     let store = Arc::new(Unreadable { inner: inner.clone(), below, error });
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let delivery =
         Delivery { store, journal: handle.clone(), routes: vec![route()], client, wake: Arc::new(Notify::new()) };
