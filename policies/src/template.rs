@@ -12,6 +12,12 @@ const WAIT: &str = "retry_after_ms";
 /// A fact's text is cut here: addresses fit, an attacker's essay does not.
 const FILLED_CHARS_MAX: usize = 320;
 
+/// Longest text in characters: some paragraphs.
+const TEXT_CHARS_MAX: usize = 2_000;
+/// Most facts and numbers in one text, so that a filled one has at most some 12,000 characters: it is written down with every
+/// decision.
+const FILLED_MAX: usize = 32;
+
 /// A text ready to be filled.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
@@ -31,6 +37,9 @@ impl Template {
     /// # Errors
     /// A phrase that continues "`explain` …".
     pub(crate) fn parse(text: &str, numbers: &[&'static str], appeal_url: Option<&str>) -> Result<Self, String> {
+        if text.chars().count() > TEXT_CHARS_MAX {
+            return Err(format!("is longer than {TEXT_CHARS_MAX} characters"));
+        }
         let mut parts = Vec::new();
         let mut words = String::new();
         let mut rest = text;
@@ -54,6 +63,9 @@ impl Template {
         }
         words.push_str(rest);
         parts.push(Part::Words(words));
+        if parts.len() > 2 * FILLED_MAX + 1 {
+            return Err(format!("names facts more than {FILLED_MAX} times"));
+        }
         Ok(Self { parts })
     }
 
@@ -150,5 +162,13 @@ mod tests {
             assert_eq!(filled(&format!("a{hidden}b@x.example")), "from a\u{fffd}b@x.example.", "{hidden:?}");
         }
         assert_eq!(filled("björn@例え.example"), "from björn@例え.example.");
+    }
+
+    #[test]
+    fn a_text_has_a_bound() {
+        let refused = |text: String| Template::parse(&text, &[], None).map(drop).unwrap_err();
+        assert!(Template::parse(&"{sender} ".repeat(FILLED_MAX), &[], None).is_ok());
+        assert_eq!(refused("{sender} ".repeat(FILLED_MAX + 1)), "names facts more than 32 times");
+        assert_eq!(refused("é".repeat(TEXT_CHARS_MAX + 1)), "is longer than 2000 characters");
     }
 }

@@ -196,7 +196,7 @@ pub enum Error {
     /// The scores are not ready yet.
     #[error("this node is still reading its ledger; try again")]
     CatchingUp,
-    /// The wall clock jumped, and what came depends on which time it is.
+    /// The wall clock jumped, or disagrees with the latest record, and what came depends on which time it is.
     #[error("the clock of this node is in doubt; try again in some minutes")]
     ClockInDoubt,
     /// The stores are not open yet.

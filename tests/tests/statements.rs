@@ -110,9 +110,19 @@ fn evidence_is_kept_for_peers_until_it_is_erased_and_every_receipt_stays_good() 
 
     // A body whose erasure a crash interrupted is erased at the next start.
     node.kill();
-    std::fs::write(node.home().join("evidence").join(evidence.commitment().to_string()), evidence.as_bytes()).unwrap();
+    let kept = node.home().join("evidence");
+    std::fs::write(kept.join(evidence.commitment().to_string()), evidence.as_bytes()).unwrap();
+    std::fs::write(kept.join(evidence.commitment().to_string()).with_extension("new"), b"half").unwrap();
+    // What is not the node's stays, and what lies behind a link, too.
+    let precious = node.beside("precious");
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::write(precious.join("thesis.txt"), b"x").unwrap();
+    std::os::unix::fs::symlink(&precious, kept.join("a.example")).unwrap();
+    std::fs::create_dir(kept.join("lost+found")).unwrap();
+    std::fs::write(kept.join("README"), b"x").unwrap();
     node.serve();
-    assert_eq!(std::fs::read_dir(node.home().join("evidence")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 3);
+    assert!(precious.join("thesis.txt").exists());
     let vkey = node.public_get("/.well-known/ostrakon").body["ledger"]["vkey"].as_str().unwrap().to_owned();
     for text in [receipt, node.run(&["ledger", "proof", &vote.id().to_string()])] {
         let file = node.beside("receipt");

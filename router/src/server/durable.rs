@@ -9,6 +9,9 @@ use std::{
 
 use crate::error::Error;
 
+/// How the name ends of a file that is being written.
+pub(crate) const TEMPORARY: &str = "new";
+
 /// Writes a file so that after a crash there is the old one or the new one, whole.
 ///
 /// # Errors
@@ -27,7 +30,7 @@ pub fn replace_durably(
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> Result<(), Error> {
     let replace = || -> std::io::Result<()> {
-        let temporary = path.with_extension("new");
+        let temporary = path.with_extension(TEMPORARY);
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
         // Whatever the umask takes away, and whatever a crash left there.
         file.set_permissions(Permissions::from_mode(mode))?;

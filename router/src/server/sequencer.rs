@@ -21,7 +21,7 @@ use crate::{
     flow::registrar::{Imported, Registrar, Statement, Withdrawal, Withdrawn},
     import::SourceVote,
     server::{
-        clock::settled_ms,
+        clock::{dated_ms, settled_ms},
         outage::{Outage, Reopening},
     },
 };
@@ -133,6 +133,7 @@ impl Sequencer {
     }
 
     fn enqueue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        dated_ms()?;
         if self.stopped().is_some() {
             return Err(self.stopped_error());
         }

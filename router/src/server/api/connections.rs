@@ -130,8 +130,8 @@ impl Connections {
         Self::new("public", bounds, body_bytes_max, proxies, Some(threads))
     }
 
-    /// For the local listener: `connections_max` at a time, all of them the operator's own.
-    pub fn local(connections_max: usize, body_bytes_max: usize) -> Arc<Self> {
+    /// For the local listener, or its socket: `connections_max` at a time, all of them the operator's own.
+    pub fn local(listener: &'static str, connections_max: usize, body_bytes_max: usize) -> Arc<Self> {
         let bounds = Bounds {
             connections: connections_max,
             strangers: 0,
@@ -139,7 +139,7 @@ impl Connections {
             idle_ms: ms(LOCAL_IDLE),
             has_strangers: false,
         };
-        Self::new("local", bounds, body_bytes_max, BTreeSet::new(), None)
+        Self::new(listener, bounds, body_bytes_max, BTreeSet::new(), None)
     }
 
     fn new(
@@ -275,6 +275,11 @@ impl Connections {
         }
         let count = u32::try_from(table.links.len()).unwrap_or(u32::MAX);
         metrics::gauge!("ostrakon_connections", "listener" => self.listener).set(count);
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().links.is_empty()
     }
 
     /// Closes all that there are.

@@ -139,7 +139,8 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
     let (peer, now_ms) = (message.header().peer.clone(), clock::now_ms());
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
-    if is_new(message.header(), node)? {
+    let is_new = is_new(message.header(), node)?;
+    if is_new {
         caller.link().note_known(&peer);
         node.quotas.take(&peer, Request::Message, body.len(), now_ms)?;
     }
@@ -151,8 +152,8 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
     let decision = node.intake.decide(&inquiry, Some(parcel), now_ms).await.map_err(Error::Shared)?;
     match decision.verdict {
         Verdict::Accept => node.wake.notify_one(),
-        Verdict::Defer | Verdict::Reject => node.quotas.note_refusal(&peer, now_ms),
-        Verdict::Hold => {}
+        Verdict::Defer | Verdict::Reject if is_new => node.quotas.note_refusal(&peer, now_ms),
+        Verdict::Defer | Verdict::Reject | Verdict::Hold => {}
     }
     Ok(verdict(&decision.said_at(now_ms)))
 }

@@ -27,6 +27,9 @@ pub struct Time {
     pub now_ms: u64,
     /// The time that has passed at the least, Unix milliseconds: for whatever cannot be undone. At most `now_ms`.
     pub settled_ms: u64,
+    /// The time that an entry of the ledger may carry for ever, Unix milliseconds; `None` while the wall clock and the latest
+    /// record disagree and nothing says which of them is wrong.
+    pub dated_ms: Option<u64>,
     /// Whether the wall clock shows something else.
     pub in_doubt: bool,
 }
@@ -159,7 +162,8 @@ impl Watch {
             // pause nothing speaks against the wall clock except that it is unusual.
             Basis::Record { .. } => (believed_ms.max(reading.wall_ms), believed_ms.min(reading.wall_ms)),
         };
-        Time { now_ms, settled_ms, in_doubt: self.doubt.is_some() }
+        let dated_ms = matches!(self.basis, Basis::Wall { .. }).then_some(believed_ms);
+        Time { now_ms, settled_ms, dated_ms, in_doubt: self.doubt.is_some() }
     }
 }
 

@@ -139,8 +139,8 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
+    tasks.spawn(starting.end().await);
     let (runtime, socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
-    tasks.spawn(starting.end());
     tasks.spawn(delivery.run(stop.clone()));
     if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));

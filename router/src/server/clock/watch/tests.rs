@@ -28,6 +28,11 @@ impl Clocks {
     }
 
     /// Waits, reading once a second, and says what is believed then, as distance from the true time.
+    /// Whether an entry may be dated now.
+    fn dates(&mut self) -> bool {
+        self.watch.observe(reading(self.steady_ms, self.off_ms)).0.dated_ms.is_some()
+    }
+
     fn wait(&mut self, seconds: u64) -> (i64, i64) {
         let (mut time, event) = self.watch.observe(reading(self.steady_ms, self.off_ms));
         self.events.extend(event);
@@ -53,6 +58,7 @@ fn a_jump_is_told_once_and_not_believed_before_it_has_lasted() {
         assert_eq!(clocks.wait(100), (0, 0));
         clocks.off_ms = by_ms;
         assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1), (0, 0), "time goes on as it went");
+        assert!(clocks.dates(), "as it went");
         assert_eq!(clocks.events, [Event::Jumped { by_ms }]);
         assert_eq!(clocks.wait(1), (by_ms, by_ms));
         assert_eq!(clocks.events, [Event::Jumped { by_ms }, Event::Believed { by_ms }]);
@@ -102,6 +108,7 @@ fn a_clock_behind_the_record_does_not_take_the_node_back() {
 fn a_record_from_the_future_expires_nothing() {
     let mut clocks = Clocks::starting(0, START_MS + 400 * DAY_MS as u64);
     assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1).1, 0, "what is settled is the wall clock's");
+    assert!(!clocks.dates());
     assert_eq!(clocks.wait(1), (0, 0));
 }
 
@@ -110,7 +117,9 @@ fn a_clock_far_ahead_of_the_record_expires_nothing_at_first() {
     let mut clocks = Clocks::starting(0, START_MS - 40 * DAY_MS as u64);
     assert_eq!(clocks.events, [Event::Ahead { by_ms: 40 * DAY_MS }]);
     assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1), (0, -40 * DAY_MS), "the best guess is the wall clock");
+    assert!(!clocks.dates(), "an entry is for ever");
     assert_eq!(clocks.wait(1), (0, 0));
+    assert!(clocks.dates());
     // It was wrong, and is set right meanwhile: that is believed at once.
     let mut clocks = Clocks::starting(400 * DAY_MS, START_MS - 1);
     clocks.wait(5);
