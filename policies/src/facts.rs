@@ -1,4 +1,4 @@
-//! What is known about a message when it is judged, in one table that the checker, the lookup and the docs share.
+//! The facts about a message that conditions can use, in one table for the checker, the look-up and the documentation.
 
 use std::fmt;
 
@@ -30,9 +30,9 @@ impl fmt::Display for FactType {
     }
 }
 
-/// What the text of a fact can be.
+/// The form of a fact's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum TextForm {
     /// Anything.
     Any,
     /// One of these words.
@@ -46,21 +46,22 @@ pub enum Form {
 /// One line of the table of facts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// As written in conditions, keys and texts.
+    /// The name in conditions, keys and texts.
     pub name: &'static str,
     /// Its type.
     pub kind: FactType,
-    /// Smallest and largest value of a number. Callers keep to it; the checker finds impossible conditions with it.
+    /// The smallest and the largest value of a number. Callers must keep to it, because the checker finds impossible
+    /// conditions with it.
     pub range: (i64, i64),
-    /// What a text can be. Callers keep to it; the checker finds impossible conditions with it.
-    pub form: Form,
-    /// For operators.
+    /// The form of a text. Callers must keep to it, because the checker finds impossible conditions with it.
+    pub form: TextForm,
+    /// The description for operators.
     pub doc: &'static str,
 }
 
 /// The value of one fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value<'a> {
+pub enum FactValue<'a> {
     /// A `string`.
     Text(&'a str),
     /// An `int`.
@@ -69,13 +70,13 @@ pub enum Value<'a> {
     Bool(bool),
 }
 
-impl Value<'_> {
-    /// An `int` as it is, a `bool` as 0 or 1, a `string` not at all.
+impl FactValue<'_> {
+    /// An `int` as it is, and a `bool` as 0 or 1. `None` for a `string`.
     pub fn number(self) -> Option<i64> {
         match self {
-            Value::Text(_) => None,
-            Value::Int(number) => Some(number),
-            Value::Bool(flag) => Some(i64::from(flag)),
+            FactValue::Text(_) => None,
+            FactValue::Int(number) => Some(number),
+            FactValue::Bool(flag) => Some(i64::from(flag)),
         }
     }
 }
@@ -102,35 +103,35 @@ macro_rules! facts {
         /// Every fact that conditions, keys and texts may name.
         pub const FACTS: &[Fact] = &[
             $(Fact { name: stringify!($text), kind: FactType::Text, range: (0, 0), form: $form, doc: $text_doc },)*
-            $(Fact { name: stringify!($int), kind: FactType::Int, range: ($lo, $hi), form: Form::Any, doc: $int_doc },)*
-            $(Fact { name: stringify!($flag), kind: FactType::Bool, range: (0, 1), form: Form::Any, doc: $flag_doc },)*
-            $(Fact { name: stringify!($time), kind: FactType::Int, range: ($time_lo, $time_hi), form: Form::Any, doc: $time_doc },)*
+            $(Fact { name: stringify!($int), kind: FactType::Int, range: ($lo, $hi), form: TextForm::Any, doc: $int_doc },)*
+            $(Fact { name: stringify!($flag), kind: FactType::Bool, range: (0, 1), form: TextForm::Any, doc: $flag_doc },)*
+            $(Fact { name: stringify!($time), kind: FactType::Int, range: ($time_lo, $time_hi), form: TextForm::Any, doc: $time_doc },)*
         ];
 
         impl Facts {
-            /// Facts with each number chosen from its range, each flag as `flag` and each open text as `text`: what a
-            /// policy is tried on before it takes force.
+            /// Facts to try a policy with: each number is chosen from its range by `number`, each flag is `flag`, and each
+            /// text that is not one of given words is `text`.
             pub(crate) fn example(number: fn((i64, i64)) -> i64, flag: bool, text: &str) -> Self {
-                let word = |form: Form| match form {
-                    Form::Words(words) => words.first().copied().unwrap_or_default().to_owned(),
-                    Form::Any | Form::Host | Form::Lower => text.to_owned(),
+                let word = |form: TextForm| match form {
+                    TextForm::Words(words) => words.first().copied().unwrap_or_default().to_owned(),
+                    TextForm::Any | TextForm::Host | TextForm::Lower => text.to_owned(),
                 };
                 Self { $($text: word($form),)* $($int: number(($lo, $hi)),)* $($flag: flag,)* }
             }
 
             /// The value of the fact `name` at `now_ms`; `None` if there is no such fact.
-            pub fn value(&self, name: &str, now_ms: u64) -> Option<Value<'_>> {
+            pub fn value(&self, name: &str, now_ms: u64) -> Option<FactValue<'_>> {
                 match name {
-                    $(stringify!($text) => Some(Value::Text(&self.$text)),)*
-                    $(stringify!($int) => Some(Value::Int(self.$int)),)*
-                    $(stringify!($flag) => Some(Value::Bool(self.$flag)),)*
-                    $(stringify!($time) => { let from: fn(u64) -> i64 = $from; Some(Value::Int(from(now_ms))) })*
+                    $(stringify!($text) => Some(FactValue::Text(&self.$text)),)*
+                    $(stringify!($int) => Some(FactValue::Int(self.$int)),)*
+                    $(stringify!($flag) => Some(FactValue::Bool(self.$flag)),)*
+                    $(stringify!($time) => { let from: fn(u64) -> i64 = $from; Some(FactValue::Int(from(now_ms))) })*
                     _ => None,
                 }
             }
         }
 
-        /// How the number or flag of this name is read; a flag is 0 or 1.
+        /// The function that reads the number or flag with this name. A flag is 0 or 1.
         pub(crate) fn reader(name: &str) -> Option<Read> {
             match name {
                 $(stringify!($int) => Some(|facts, _| facts.$int),)*
@@ -140,7 +141,7 @@ macro_rules! facts {
             }
         }
 
-        /// Facts in the interpreter's own types, so that it can borrow them: looking one up allocates nothing.
+        /// The facts in the interpreter's own types. It borrows them, so a look-up allocates no memory.
         pub(crate) struct Variables<'a> {
             $($text: CelString<'a>,)*
             $($int: CelInt,)*
@@ -178,13 +179,13 @@ const STANDING_MAX: i64 = 15_000;
 
 facts! {
     text {
-        peer (Form::Host) = "The server that hands the message over: its domain in lower case, as A-label, without port; `[192.0.2.1]` or `[2001:db8::/64]` for one without a name.";
-        peer_proof (Form::Words(&["none", "signature", "spf", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How it has shown that it is that server.";
-        sender (Form::Any) = "The sender's address or account in its normal form: lower case, without brackets, and for mail without what follows a `+`; empty for the null sender.";
-        sender_domain (Form::Host) = "The domain of `sender`, in the same form as `peer`; empty if it has none.";
-        sender_proof (Form::Words(&["none", "signature", "spf", "dkim", "dkim2", "dmarc", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How that domain was proven.";
-        network (Form::Lower) = "The network the connection came from: an address, a prefix, for IPv6 a /64 at most, or what the adapter calls it; empty if unknown.";
-        kind (Form::Words(&["chat", "mail", "post", "invite", "presence", "report"])) = "What sort of message it is.";
+        peer (TextForm::Host) = "The server that hands the message over: its domain in lower case, as A-label, without port; `[192.0.2.1]` or `[2001:db8::/64]` for one without a name.";
+        peer_proof (TextForm::Words(&["none", "signature", "spf", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How it has shown that it is that server.";
+        sender (TextForm::Any) = "The sender's address or account in its normal form: lower case, without brackets, and for mail without what follows a `+`; empty for the null sender.";
+        sender_domain (TextForm::Host) = "The domain of `sender`, in the same form as `peer`; empty if it has none.";
+        sender_proof (TextForm::Words(&["none", "signature", "spf", "dkim", "dkim2", "dmarc", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How that domain was proven.";
+        network (TextForm::Lower) = "The network the connection came from: an address, a prefix, for IPv6 a /64 at most, or what the adapter calls it; empty if unknown.";
+        kind (TextForm::Words(&["chat", "mail", "post", "invite", "presence", "report"])) = "What sort of message it is.";
     }
     int {
         recipients (0, i64::MAX) = "How many recipients it names.";
@@ -238,19 +239,19 @@ facts! {
 }
 
 impl Fact {
-    /// The fact of this name.
+    /// The fact with this name.
     pub fn named(name: &str) -> Option<&'static Fact> {
         FACTS.iter().find(|fact| fact.name == name)
     }
 }
 
-/// The table of facts in Markdown, as it stands in `docs/policies.md`.
+/// The table of facts in Markdown, as in `docs/policies.md`.
 pub fn facts_table() -> String {
     let mut table = String::from("| fact | type | meaning |\n|---|---|---|\n");
     for fact in FACTS {
         let words = match fact.form {
-            Form::Words(words) => format!(" One of {}.", list(words)),
-            Form::Any | Form::Host | Form::Lower => String::new(),
+            TextForm::Words(words) => format!(" One of {}.", list(words)),
+            TextForm::Any | TextForm::Host | TextForm::Lower => String::new(),
         };
         table += &format!("| `{}` | {} | {}{words} |\n", fact.name, fact.kind, fact.doc);
     }
