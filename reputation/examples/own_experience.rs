@@ -1,4 +1,4 @@
-//! The R8 table of `docs/reputation.md`: the mail trace with a share of it reported and a share of reporters lying;
+//! The R8 table of `docs/evaluation.md`: the mail trace with a share of it reported and a share of reporters lying;
 //! plain counting beside R8, on the same draws, and by how much R8 with ten trusted is ahead of the other columns.
 //!
 //! `cargo run --release -p ostrakon-reputation --example own_experience [draws] [first]`

@@ -12,7 +12,7 @@ use std::path::Path;
 use ostrakon_ledger::{BATCH_RECORDS_MAX, PeerName};
 use serde::Deserialize;
 
-use crate::envelope::{self, Address, Kind};
+use crate::message::{self, Address, Kind};
 use crate::units::{ByteSize, Span};
 
 mod error;
@@ -146,7 +146,7 @@ pub struct LimitsSection {
 }
 
 /// What of them the parsers of messages need.
-impl From<&LimitsSection> for envelope::Limits {
+impl From<&LimitsSection> for message::Limits {
     fn from(section: &LimitsSection) -> Self {
         let body_bytes_max = usize::try_from(section.body_max.bytes()).unwrap_or(usize::MAX);
         Self { body_bytes_max, recipients_max: section.recipients_max }

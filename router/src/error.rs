@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use crate::{
     config::ConfigError,
-    envelope::{EnvelopeError, RequestError},
     import::ImportError,
+    message::{EnvelopeError, RequestError},
     output::OutputError,
 };
 

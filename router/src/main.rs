@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ostrakon_router::{
-    cli::{Cli, exit_code},
     err,
     output::is_closed,
+    server::cli::{Cli, exit_code},
 };
 
 /// Decisions are made on one thread and freed on another, which the system's allocator does not like.

@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use ostrakon_ledger::{Category, Digest, Ledger, MemoryState, MemoryStore, PeerName, RecordId, SecretKey, Subject};
 use ostrakon_reputation::{Book, Parameters, Viewpoint};
 use ostrakon_router::{
-    registrar::{Ballot, Registrar, Statement},
-    scorebook::{BookFile, Outlook, fold},
+    flow::registrar::{Ballot, Registrar, Statement},
+    server::scorebook::{BookFile, Outlook, fold},
 };
 
 const NOW_MS: u64 = 1_750_000_000_000;

@@ -22,9 +22,11 @@ use ostrakon_ledger::{
 };
 use ostrakon_router::{
     error::{Blame, Error},
-    http::problem::problem,
-    registrar::{Registrar, Statement},
-    sequencer::{Limits, Sequencer},
+    flow::registrar::{Registrar, Statement},
+    server::{
+        api::problem::problem,
+        sequencer::{Limits, Sequencer},
+    },
 };
 
 const NETWORK: &str = "test";

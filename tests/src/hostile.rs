@@ -1,7 +1,7 @@
 //! Clients that do not behave: raw connections that are opened by the hundred and held.
 
 use std::{
-    io::{Read, Write},
+    io::{Error, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
     sync::{
         Arc,
@@ -20,6 +20,8 @@ use crate::node::PATIENCE;
 
 /// How often a connection that drips sends its next drop.
 const DRIP: Duration = Duration::from_millis(20);
+/// Closed connections that are opened again between two drops: 500 a second.
+const REOPENED: usize = 10;
 
 /// What the connections of an attack do.
 #[derive(Debug, Clone, Copy)]
@@ -31,9 +33,49 @@ pub struct Kind {
     pub drop: &'static str,
     /// Whether it says that it sends nothing more.
     pub half_closes: bool,
+    /// Whether it takes what it is answered.
+    pub reads: bool,
 }
 
-/// Connections that are held until this is dropped.
+const IDLE: Kind = Kind { name: "idle", opening: ("", 0), drop: "", half_closes: false, reads: true };
+
+/// The ways to hold on to a connection.
+pub const KINDS: [Kind; 7] = [
+    IDLE,
+    Kind { name: "slow head", opening: ("GET /checkpoint HTTP/1.1\r\nX: ", 1), drop: "a", ..IDLE },
+    Kind {
+        name: "slow body",
+        opening: ("POST /v1/votes HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n", 1),
+        ..IDLE
+    },
+    Kind {
+        name: "one byte at a time",
+        opening: ("POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n", 1),
+        drop: "x",
+        ..IDLE
+    },
+    Kind {
+        name: "never reading",
+        opening: ("GET /checkpoint HTTP/1.1\r\nHost: x\r\n\r\n", 500),
+        drop: "GET /checkpoint HTTP/1.1\r\nHost: x\r\n\r\n",
+        reads: false,
+        ..IDLE
+    },
+    Kind {
+        name: "half closed",
+        opening: ("POST /v1/votes HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n", 1),
+        half_closes: true,
+        ..IDLE
+    },
+    Kind {
+        name: "chunks",
+        opening: ("POST /v1/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 1),
+        drop: "1\r\nx\r\n",
+        ..IDLE
+    },
+];
+
+/// Connections that are held, and opened again when they are closed, until this is dropped.
 pub struct Attack {
     _runtime: Runtime,
     ended: Arc<AtomicBool>,
@@ -48,12 +90,12 @@ impl Attack {
             let mut streams = Vec::new();
             for n in 0..count {
                 let from = Ipv4Addr::new(127, 0, 0, 2 + u8::try_from(n % usize::from(addresses)).unwrap());
-                streams.extend(open(target, from, kind).await);
+                streams.push((from, open(target, from, kind).await));
             }
             streams
         });
         let ended = Arc::new(AtomicBool::new(false));
-        runtime.spawn(drip(streams, kind.drop.as_bytes(), ended.clone()));
+        runtime.spawn(drip(streams, target, kind, ended.clone()));
         Self { _runtime: runtime, ended }
     }
 }
@@ -79,16 +121,34 @@ async fn open(target: SocketAddr, from: Ipv4Addr, kind: Kind) -> Option<AsyncStr
     Some(stream)
 }
 
-async fn drip(streams: Vec<AsyncStream>, drop: &'static [u8], ended: Arc<AtomicBool>) {
+/// At each tick the next drop on every connection, and some of those that were closed opened again.
+async fn drip(
+    mut streams: Vec<(Ipv4Addr, Option<AsyncStream>)>,
+    target: SocketAddr,
+    kind: Kind,
+    ended: Arc<AtomicBool>,
+) {
     let mut ticks = tokio::time::interval(DRIP);
     while !ended.load(Relaxed) {
         ticks.tick().await;
-        for stream in &streams {
-            if !drop.is_empty() {
-                let _ = stream.try_write(drop);
+        let mut closed = Vec::new();
+        for (from, stream) in &mut streams {
+            if closed.len() < REOPENED && !stream.as_ref().is_some_and(|stream| is_open(stream, kind)) {
+                closed.push((*from, stream));
             }
         }
+        for (from, stream) in closed {
+            *stream = open(target, from, kind).await;
+        }
     }
+}
+
+/// Sends the next drop; whether the other side still has the connection.
+fn is_open(stream: &AsyncStream, kind: Kind) -> bool {
+    let waits = |error: &Error| error.kind() == ErrorKind::WouldBlock;
+    let writes =
+        kind.drop.is_empty() || stream.try_write(kind.drop.as_bytes()).map_or_else(|error| waits(&error), |_| true);
+    writes && (!kind.reads || stream.try_read(&mut [0; 256]).map_or_else(|error| waits(&error), |count| count > 0))
 }
 
 /// The address in `http://ADDR`.

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ostrakon_ledger::{
     Body, Category, Header, PeerName, Record, RecordId, Retract, Rotate, SecretKey, SignedRecord, Vote,
 };
-use ostrakon_router::envelope::{Draft, Kind, MessageId, SignedMessage};
+use ostrakon_router::message::{Draft, Kind, MessageId, SignedMessage};
 use serde_json::json;
 
 use crate::node::{Answer, TestNode};

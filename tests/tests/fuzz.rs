@@ -1,6 +1,8 @@
-//! A short run of every fuzz target: its seeds, their mutations, and noise.
+//! A short run of every fuzz target: its seeds, their mutations, and noise. `OSTRAKON_FUZZ_SECONDS` makes it a long one.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "fuzz/connections.rs"]
+mod connections;
 #[path = "fuzz/targets.rs"]
 mod targets;
 
@@ -13,7 +15,7 @@ use proptest::{
 };
 use targets::{TARGETS, Target};
 
-/// How long each target is run at most, and at most how often.
+/// How long each target is run at most, and at most how often, unless `OSTRAKON_FUZZ_SECONDS` says how long each is run.
 const PATIENCE: Duration = Duration::from_secs(2);
 const CASES: u32 = 20_000;
 
@@ -69,25 +71,43 @@ fn apply(input: &mut Vec<u8>, change: &Change) {
     }
 }
 
-fn run(target: &Target) {
-    let seeds = (target.seeds)();
-    seeds.iter().for_each(|seed| (target.run)(seed));
+/// Runs `target` on `seeds`, their mutations and noise.
+fn fuzz(name: &str, seeds: Vec<Vec<u8>>, target: impl Fn(&[u8])) {
+    seeds.iter().for_each(|seed| target(seed));
     let mutated = (prop::sample::select(seeds), changes()).prop_map(|(mut input, changes)| {
         changes.iter().for_each(|change| apply(&mut input, change));
         input
     });
     let inputs = prop_oneof![9 => mutated, 1 => vec(any::<u8>(), 0..300)];
     let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
-    let start = Instant::now();
-    let outcome = TestRunner::new(config).run(&inputs, |input| {
-        if start.elapsed() < PATIENCE {
-            (target.run)(&input);
+    let soak = std::env::var("OSTRAKON_FUZZ_SECONDS").ok().map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    let (start, patience) = (Instant::now(), soak.unwrap_or(PATIENCE));
+    loop {
+        let outcome = TestRunner::new(config.clone()).run(&inputs, |input| {
+            if start.elapsed() < patience {
+                target(&input);
+            }
+            Ok::<(), TestCaseError>(())
+        });
+        if let Err(error) = outcome {
+            panic!("{name}: {error}");
         }
-        Ok::<(), TestCaseError>(())
-    });
-    if let Err(error) = outcome {
-        panic!("{}: {error}", target.name);
+        if soak.is_none() || start.elapsed() >= patience {
+            return;
+        }
     }
+}
+
+fn run(target: &Target) {
+    fuzz(target.name, (target.seeds)(), target.run);
+}
+
+/// The listeners of a served node, through sockets.
+#[test]
+fn connections() {
+    let node = connections::Node::new();
+    fuzz("connections", connections::seeds(), |input| node.receive(input));
+    node.end();
 }
 
 /// One test for each target, so that they run beside each other and fail by name.

@@ -8,7 +8,7 @@ use std::{
 
 use ostrakon_tests::{
     TestNode, TestPeer, Webhook,
-    hostile::{Attack, Kind, Raw},
+    hostile::{Attack, KINDS, Raw},
     node::OPEN_POLICY,
 };
 use serde_json::json;
@@ -19,36 +19,6 @@ const CONNECTIONS: usize = 400;
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// What the node's memory may grow by.
 const MEMORY_MAX: u64 = 64 << 20;
-
-const NOTHING: Kind = Kind { name: "idle", opening: ("", 0), drop: "", half_closes: false };
-const KINDS: [Kind; 7] = [
-    NOTHING,
-    Kind { name: "slow head", opening: ("GET /checkpoint HTTP/1.1\r\nX: ", 1), drop: "a", ..NOTHING },
-    Kind {
-        name: "slow body",
-        opening: ("POST /v1/votes HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n", 1),
-        ..NOTHING
-    },
-    Kind {
-        name: "one byte at a time",
-        opening: ("POST /v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n", 1),
-        drop: "x",
-        ..NOTHING
-    },
-    Kind { name: "never reading", opening: ("GET /checkpoint HTTP/1.1\r\nHost: x\r\n\r\n", 500), ..NOTHING },
-    Kind {
-        name: "half closed",
-        opening: ("POST /v1/votes HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n", 1),
-        half_closes: true,
-        ..NOTHING
-    },
-    Kind {
-        name: "chunks",
-        opening: ("POST /v1/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 1),
-        drop: "1\r\nx\r\n",
-        ..NOTHING
-    },
-];
 
 #[test]
 fn whatever_strangers_hold_on_to_peers_and_adapters_are_answered() {
@@ -107,8 +77,8 @@ fn connections_do_not_take_the_descriptors_that_stores_need() {
     limited.args(["-c", "ulimit -n 1024; exec \"$0\" \"$@\""]).arg(serve.get_program()).args(serve.get_args());
     node.serve_with(limited);
     let mut peer = TestPeer::admitted(&node, "a.example");
-    let slow_body = KINDS[2];
-    let _attack = Attack::begin(node.public(), slow_body, 1023, 200);
+    let slow_body = KINDS.iter().find(|kind| kind.name == "slow body").unwrap();
+    let _attack = Attack::begin(node.public(), *slow_body, 1023, 200);
     // Enough that the store has to open new files.
     for n in 0..160_u64 {
         let mut body = vec![0; 150_000];

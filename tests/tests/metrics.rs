@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ostrakon_router::metrics::{Kind, METRICS};
+use ostrakon_router::server::metrics::{Kind, METRICS};
 use ostrakon_tests::{
     TestNode,
     node::{OPEN_POLICY, get_bytes},
@@ -58,7 +58,7 @@ fn code_table_and_documentation_agree() {
     assert_eq!(
         recorded.keys().cloned().collect::<BTreeSet<_>>(),
         table,
-        "recorded in the code, and in router/src/metrics.rs"
+        "recorded in the code, and in router/src/server/metrics.rs"
     );
     for metric in METRICS {
         assert_eq!(recorded[metric.name], metric.kind, "{}", metric.name);
@@ -68,7 +68,7 @@ fn code_table_and_documentation_agree() {
     let documented = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
     let rows: Vec<_> = documented.lines().filter(|line| line.starts_with("| `ostrakon_")).collect();
     let listed = rows.iter().flat_map(|row| names(row.split('|').nth(1).unwrap(), '`')).collect::<BTreeSet<_>>();
-    assert_eq!(listed, table, "in docs/operating.md, and in router/src/metrics.rs");
+    assert_eq!(listed, table, "in docs/operating.md, and in router/src/server/metrics.rs");
 }
 
 #[test]

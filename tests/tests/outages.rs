@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use ostrakon_router::envelope::Kind;
+use ostrakon_router::message::Kind;
 use ostrakon_tests::{
     TestNode, TestPeer, Webhook,
     node::{OPEN_POLICY, agent, post_over},

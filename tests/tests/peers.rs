@@ -8,9 +8,9 @@ use std::{
 };
 
 use ostrakon_ledger::{Body, Category, Erase, Evidence, LogFiles, RecordId, SignedRecord, Vote, tile::TilePath};
-use ostrakon_router::{evidence::read::Question, remote::RemoteLog};
+use ostrakon_router::server::{evidence::read::Question, remote::RemoteLog};
 use ostrakon_tests::{
-    TestNode, TestPeer,
+    TestNode, TestPeer, Webhook,
     binary::ostrakon,
     node::{Answer, OPEN_POLICY, get_signed, put},
     peer::now_ms,
@@ -176,6 +176,7 @@ fn a_peer_has_a_quota_of_records_and_messages_and_the_others_have_theirs() {
     node.write("policy.toml", OPEN_POLICY);
     node.reconfigure("records_per_day = 20000", "records_per_day = 3");
     node.reconfigure("messages_per_day = 100000", "messages_per_day = 2");
+    node.configure(&Webhook::new().route());
     node.serve();
     let (mut a, mut b) = (TestPeer::admitted(&node, "a.example"), TestPeer::admitted(&node, "b.example"));
     for n in 0..3 {
@@ -190,7 +191,7 @@ fn a_peer_has_a_quota_of_records_and_messages_and_the_others_have_theirs() {
     assert!((28_000..=28_800).contains(&wait_s), "a third of a day: {wait_s}");
     b.cast(&node, "peer:p0.example", -1);
     for _ in 0..2 {
-        assert_eq!(code(&a.send(&node, b"hello")).1, "no_route");
+        assert_eq!(a.send(&node, b"hello").status, 202);
     }
     assert_eq!(code(&a.send(&node, b"hello")), (429, "quota"));
     // Nobody uses up the quota of another: what is not signed by the peer is not counted.
@@ -325,4 +326,36 @@ fn what_a_followed_server_says_is_shown_and_not_obeyed() {
     node.wait_for("the answer to be looked at", || follows()["reason"].is_string());
     let listed = node.run(&["peer", "list"]);
     assert!(!listed.contains(['\x1b', '\x07']), "{listed:?}");
+}
+
+/// Records are public, and who received a message has it: sent again by others, they use up nothing of their author's.
+#[test]
+fn what_others_send_again_does_not_count_against_its_author() {
+    let mut node = TestNode::new();
+    node.write("policy.toml", OPEN_POLICY);
+    node.reconfigure("records_per_day = 20000", "records_per_day = 3");
+    node.reconfigure("messages_per_day = 100000", "messages_per_day = 3");
+    let webhook = Webhook::new();
+    node.configure(&webhook.route());
+    node.serve();
+    let mut a = TestPeer::admitted(&node, "a.example");
+    let record = a.vote("peer:p0.example", -1);
+    let message = a.message(b"hello").to_json();
+    for again in 0..10 {
+        let answer = send(&node, &record);
+        assert_eq!((answer.status, answer.body["new"].as_bool()), (200, Some(again == 0)));
+        assert_eq!(node.public_post("/v1/messages", &message).status, 202);
+    }
+    for n in 1..3 {
+        a.cast(&node, &format!("peer:p{n}.example"), -1);
+        assert_eq!(a.send(&node, b"hello").status, 202);
+    }
+    assert_eq!(code(&send(&node, &a.vote("peer:p3.example", -1))), (429, "quota"));
+    assert_eq!(code(&a.send(&node, b"hello")), (429, "quota"));
+    // What the ledger refuses is given back.
+    let mut b = TestPeer::admitted(&node, "b.example");
+    b.seq += 7;
+    for _ in 0..10 {
+        assert_eq!(code(&send(&node, &b.vote("peer:p0.example", -1))).1, "out_of_sequence");
+    }
 }

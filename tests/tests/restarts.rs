@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, sync::Arc};
 
 use ostrakon_ledger::RocksStore;
 use ostrakon_reputation::{Experience, Parameters};
-use ostrakon_router::journal::{Bounds, Journal, tables};
+use ostrakon_router::flow::journal::{Bounds, Journal, tables};
 use ostrakon_tests::{TestNode, TestPeer, node::OPEN_POLICY};
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
 //! Backups, archives and mirrors, drilled: what an operator does on the day that a disk is lost, step by step as in
-//! docs/operating.md.
+//! docs/backup.md.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -208,7 +208,7 @@ fn without_a_signed_state_an_import_asks_for_the_operators_word() {
     drill.check();
 }
 
-/// The way of docs/operating.md: stop, copy the folder, start; then the folder is lost.
+/// The way of docs/backup.md: stop, copy the folder, start; then the folder is lost.
 #[test]
 fn a_copied_folder_is_a_backup() {
     let mut drill = Drill::new();

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ostrakon_ledger::{Answer, Body, Category, Digest, Erase, Evidence, Rebut, RecordId, SecretKey, Vote};
-use ostrakon_router::evidence::read::Question;
+use ostrakon_router::server::evidence::read::Question;
 use ostrakon_tests::{
     TestNode, TestPeer,
     binary::ostrakon,

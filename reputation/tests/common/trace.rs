@@ -1,4 +1,4 @@
-//! Plays the mail trace against [`Experience`] and against plain counting, as `docs/reputation.md` describes.
+//! Plays the mail trace against [`Experience`] and against plain counting, as `docs/evaluation.md` describes.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -15,7 +15,7 @@ use super::{
     ExperienceSection, FailureSection, LimitsSection, ListenSection, LogSection, PeerLimits, RetentionSection, Route,
     StoreSection,
 };
-use crate::envelope::{Address, Kind};
+use crate::message::{Address, Kind};
 use crate::units::{ByteSize, Span};
 use reputation::RawReputation;
 

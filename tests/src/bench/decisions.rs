@@ -6,11 +6,12 @@ use ostrakon_ledger::{Category, MemoryStore, PeerName, Pepper, RecordId, SecretK
 use ostrakon_policies::{DEFAULT_POLICY, Judge, Policy};
 use ostrakon_reputation::{Book, Event, Experience, Parameters, Viewpoint};
 use ostrakon_router::{
-    envelope::{Inquiry, Limits},
-    follower::Scores,
-    gate::Gate,
-    home::Secrets,
-    journal::{Bounds, Journal},
+    flow::{
+        gate::Gate,
+        journal::{Bounds, Journal},
+    },
+    message::{Inquiry, Limits},
+    server::{follower::Scores, home::Secrets},
 };
 
 use super::{median, rate};

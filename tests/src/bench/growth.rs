@@ -7,7 +7,7 @@ use std::{
 };
 
 use ostrakon_ledger::{BATCH_RECORDS_MAX, SignedRecord, Verified};
-use ostrakon_router::{home::Home, registrar::Registrar};
+use ostrakon_router::{flow::registrar::Registrar, server::home::Home};
 use ostrakon_tests::{
     TestNode, TestPeer,
     node::{OPEN_POLICY, get_bytes},

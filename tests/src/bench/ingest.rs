@@ -11,7 +11,7 @@ use std::{
 use ostrakon_ledger::{
     BATCH_RECORDS_MAX, FileState, Ledger, PeerName, RocksStore, SecretKey, SignedRecord, TABLES, Verified,
 };
-use ostrakon_router::registrar::Registrar;
+use ostrakon_router::flow::registrar::Registrar;
 use ostrakon_tests::TestPeer;
 use rayon::prelude::*;
 

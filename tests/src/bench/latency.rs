@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ostrakon_ledger::{SignedRecord, Verified};
 use ostrakon_router::{
     config::StoreSection,
-    sequencer::{Limits, Sequencer},
+    server::sequencer::{Limits, Sequencer},
 };
 use ostrakon_tests::TestPeer;
 use rayon::prelude::*;

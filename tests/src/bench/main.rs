@@ -5,6 +5,7 @@
 
 mod decisions;
 mod growth;
+mod hostile;
 mod http;
 mod ingest;
 mod latency;
@@ -48,6 +49,7 @@ fn main() {
             let decisions = std::env::args().nth(2).map_or(DECISIONS, |it| it.parse().unwrap());
             return million_lines(decisions);
         }
+        Some("hostile") => return hostile_lines(),
         Some("witness") => return witness_line(),
         Some("mirror") => return mirror::lines(std::env::args().nth(2).map_or(ENTRIES, |it| it.parse().unwrap())),
         _ => {}
@@ -63,6 +65,7 @@ fn main() {
     print(what, &per_second(decided), Some((decided / 150_000.0, 1.0)));
     witness_line();
     http_lines();
+    hostile_lines();
     million_lines(DECISIONS);
 }
 
@@ -120,6 +123,24 @@ fn http_lines() {
     let http::Compared { checks, echoes, ratio } = http::checks_and_echoes();
     print("bare warp JSON echo", &echoes.to_string(), None);
     print("POST /v1/check, durable; against the echo", &checks.to_string(), Some((ratio, 0.5)));
+}
+
+/// What peers and adapters wait for beside two thousand connections that are held, and what those take of memory.
+fn hostile_lines() {
+    let it = hostile::measure();
+    let quiet = (it.quiet_vote_p99, it.quiet_check_p99);
+    let ratio = |slow: Duration, quiet: Duration| slow.as_secs_f64() / quiet.as_secs_f64();
+    for attack in &it.attacks {
+        let what = format!("vote, check beside 2,000 connections ({}); p99 against quiet (at most)", attack.name);
+        let (vote, check) = (attack.vote_p99, attack.check_p99);
+        let most = ratio(vote, quiet.0).max(ratio(check, quiet.1));
+        print(&what, &format!("{vote:.1?}, {check:.1?} against {:.1?}, {:.1?}", quiet.0, quiet.1), Some((most, 5.0)));
+    }
+    let grown = it.attacks.iter().map(|attack| attack.grown).max().unwrap_or_default();
+    let (kept, after) = it.kept;
+    let what = "memory that this took at most, against 64 MiB (at most)";
+    let figure = format!("{} MiB; {} MiB {after:.0?} after it", grown >> 20, kept >> 20);
+    print(what, &figure, Some((grown as f64 / f64::from(64 << 20), 1.0)));
 }
 
 /// Prints a line; ends quietly when nobody reads any more.

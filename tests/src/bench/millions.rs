@@ -11,11 +11,12 @@ use ostrakon_ledger::Store;
 use ostrakon_policies::{DEFAULT_POLICY, Judge, Policy};
 use ostrakon_reputation::{Book, Experience, Parameters, Viewpoint};
 use ostrakon_router::{
-    envelope::{Inquiry, Limits},
-    follower::Scores,
-    gate::Gate,
-    home::Home,
-    journal::{Bounds, Command, Journal},
+    flow::{
+        gate::Gate,
+        journal::{Bounds, Command, Journal},
+    },
+    message::{Inquiry, Limits},
+    server::{follower::Scores, home::Home},
 };
 use ostrakon_tests::{TestNode, peer::now_ms};
 use rayon::prelude::*;

@@ -24,9 +24,9 @@ use ostrakon_ledger::{
 };
 use ostrakon_policies::{DEFAULT_POLICY, load_policy};
 use ostrakon_router::{
-    envelope::{Inquiry, Limits as MessageLimits, SignedMessage},
-    home::Running,
     import::{self, Checks, Format, Input},
+    message::{Inquiry, Limits as MessageLimits, SignedMessage},
+    server::home::Running,
 };
 use ostrakon_tests::TestPeer;
 

@@ -12,7 +12,7 @@ use ostrakon_ledger::{
     note::Note,
     tile::TilePath,
 };
-use ostrakon_router::home::Home;
+use ostrakon_router::server::home::Home;
 use ostrakon_tests::{TestNode, TestPeer, node::get_bytes};
 use rayon::prelude::*;
 use tokio::{runtime::Runtime, task::spawn_blocking};

@@ -1,0 +1,239 @@
+//! Retention: what is dropped, and when. Each table is walked a step at a time, round and round.
+
+use ostrakon_ledger::{Store, Table, store::Row};
+
+use super::{
+    Journal, LogRow,
+    stage::Staged,
+    tables::{DEAD, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, REPORTS, parse_index, parse_row, put_row},
+};
+use crate::{error::Error, flow::decision::DecisionId, message::CLOCK_SKEW_MAX};
+
+/// Rows looked at per call and table: a few milliseconds of work between two batches of decisions.
+const STEP: usize = 256;
+
+const MINUTE_MS: u64 = 60_000;
+
+/// A row from later than this after now was written under a clock that was ahead. The journal's times come from the same
+/// clock, which was believed then, so that more than its tolerance is no accident.
+const AHEAD_MS: u64 = 60_000;
+
+/// How much longer than its retention a decision is kept. A signed message is taken until its `sent_at` is as old as the
+/// retention, and that may be ahead of our clock by the skew; the rest is for requests that are under way.
+const DECISIONS_LONGER_MS: u64 = CLOCK_SKEW_MAX.ms() + MINUTE_MS;
+
+/// What a step of retention came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Some step dropped all that it looked at, so that more is likely waiting.
+    pub more: bool,
+    /// A table with a row that cannot be read. It stays, and the others are looked at all the same.
+    pub damaged: Option<&'static str>,
+}
+
+/// Where the walk over each table stands: the first key to look at next.
+#[derive(Debug, Default)]
+pub(super) struct Cursors {
+    decisions: Vec<u8>,
+    reports: Vec<u8>,
+    holds: Vec<u8>,
+    dead: Vec<u8>,
+    /// When decisions from the future were met, and reports.
+    decisions_ahead: Ahead,
+    reports_ahead: Ahead,
+    damaged: Option<&'static str>,
+}
+
+impl Cursors {
+    /// Behind what the log has dropped already: the store may not have forgotten yet that something was there, and reads
+    /// over it row by row.
+    pub(super) fn behind(dropped: &DroppedRow) -> Self {
+        let key = |row: u64| row.to_be_bytes().to_vec();
+        Self { decisions: key(dropped.decisions_before), reports: key(dropped.reports_before), ..Self::default() }
+    }
+}
+
+/// When rows from the future were first met where a walk stands, Unix milliseconds: for want of a better time they are as old
+/// as that.
+#[derive(Debug, Default)]
+struct Ahead(Option<u64>);
+
+impl Ahead {
+    /// The time that a row made at `at_ms` counts from.
+    fn made_ms(&mut self, at_ms: u64, now_ms: u64) -> u64 {
+        if at_ms <= now_ms.saturating_add(AHEAD_MS) {
+            self.0 = None;
+            return at_ms;
+        }
+        *self.0.get_or_insert(now_ms)
+    }
+}
+
+/// Stages the removal of what is past its time at `now_ms` in the next step of each table.
+pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expired), Error> {
+    let mut staged = Staged::new(journal);
+    let mut cursors = std::mem::take(&mut journal.cursors);
+    cursors.damaged = None;
+    let mut decided_ms = 0;
+    let (decisions_before, decisions) = expire_decisions(journal, now_ms, &mut cursors, &mut staged, &mut decided_ms)?;
+    let (reports_before, reports) = expire_reports(journal, now_ms, &mut cursors, &mut staged)?;
+    staged.note_expiry(journal, decisions_before, reports_before, decided_ms)?;
+    expire_holds(journal, now_ms, &mut cursors, &mut staged)?;
+    expire_dead(journal, now_ms, &mut cursors, &mut staged)?;
+    let expired = Expired { more: decisions || reports, damaged: cursors.damaged };
+    journal.cursors = cursors;
+    Ok((staged, expired))
+}
+
+/// Decisions are in the order of time: the walk stops at the first one that stays, and goes on there next time. Returns
+/// the row before which all are dropped, 0 if none was, and whether there may be more; `decided_ms` becomes when the latest of
+/// them was made.
+///
+/// A row that cannot be read is no younger than the next one that can, and goes with it.
+fn expire_decisions(
+    journal: &Journal,
+    now_ms: u64,
+    cursors: &mut Cursors,
+    staged: &mut Staged,
+    decided_ms: &mut u64,
+) -> Result<(u64, bool), Error> {
+    let rows = journal.store.scan(LOG, &cursors.decisions, STEP)?;
+    let keeps_ms = journal.bounds.decisions_ms.saturating_add(DECISIONS_LONGER_MS);
+    let mut before = 0;
+    let mut unread = Vec::new();
+    for (key, row) in &rows {
+        match parse_row(LOG, row) {
+            Ok(LogRow::Decision(decision)) => {
+                if cursors.decisions_ahead.made_ms(decision.at_ms, now_ms).saturating_add(keeps_ms) > now_ms {
+                    cursors.decisions = unread.first().unwrap_or(key).clone();
+                    return Ok((before, false));
+                }
+                if decision.at_ms <= now_ms {
+                    *decided_ms = (*decided_ms).max(decision.at_ms);
+                }
+                let index = parse_index(LOG, key)?;
+                for key in unread.drain(..).chain([key.clone()]) {
+                    staged.batch.delete(LOG, key);
+                }
+                journal.published.decisions.expire(decision.decision_id, index, &mut staged.batch);
+                staged.undecided.push((decision.decision_id, index));
+                before = index + 1;
+            }
+            Ok(LogRow::Report(_)) => {}
+            Err(_) => {
+                cursors.damaged = Some(LOG.0);
+                unread.push(key.clone());
+                continue;
+            }
+        }
+        if unread.is_empty() {
+            cursors.decisions = successor(key);
+        }
+    }
+    // A step without anything that can be read is passed over: the rows stay.
+    if unread.len() == rows.len()
+        && let Some((key, _)) = rows.last()
+    {
+        cursors.decisions = successor(key);
+    }
+    Ok((before, rows.len() == STEP))
+}
+
+/// So are reports, in their own index of the log. They end with the minute that their time is over in: reporters are
+/// weighed without them, and need not be more often.
+fn expire_reports(
+    journal: &Journal,
+    now_ms: u64,
+    cursors: &mut Cursors,
+    staged: &mut Staged,
+) -> Result<(u64, bool), Error> {
+    let rows = journal.store.scan(REPORTS, &cursors.reports, STEP)?;
+    let mut before = 0;
+    for (key, _) in &rows {
+        // A report whose row went with damage around it leaves nothing but its place here.
+        let row = journal.store.get(LOG, key)?;
+        let is_there = row.is_some();
+        match row.map(|row| parse_row(LOG, &row)).transpose() {
+            Ok(Some(LogRow::Report(report))) => {
+                let ends_ms =
+                    cursors.reports_ahead.made_ms(report.at_ms, now_ms).saturating_add(journal.bounds.reports_ms);
+                if ends_ms.div_ceil(MINUTE_MS) > now_ms / MINUTE_MS {
+                    cursors.reports = key.clone();
+                    return Ok((before, false));
+                }
+            }
+            Ok(Some(LogRow::Decision(_)) | None) => {}
+            Err(_) => {
+                cursors.damaged = Some(LOG.0);
+                return Ok((before, false));
+            }
+        }
+        if is_there {
+            staged.batch.delete(LOG, key.clone());
+        }
+        staged.batch.delete(REPORTS, key.clone());
+        before = parse_index(REPORTS, key)? + 1;
+        cursors.reports = successor(key);
+    }
+    Ok((before, rows.len() == STEP))
+}
+
+/// A hold that began in the future of now lasts as long from now on as it would have lasted from then.
+fn expire_holds(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &mut Staged) -> Result<(), Error> {
+    for (key, row) in step(journal, HOLDS, &mut cursors.holds)? {
+        let (Ok(hold), Ok(id)) = (parse_row::<HoldRow>(HOLDS, &row), key.as_slice().try_into()) else {
+            cursors.damaged = Some(HOLDS.0);
+            continue;
+        };
+        let id = DecisionId::from_bytes(id);
+        if hold.held_at_ms > now_ms.saturating_add(AHEAD_MS) {
+            let lasts_ms = hold.expires_at_ms.saturating_sub(hold.held_at_ms);
+            let hold = HoldRow { held_at_ms: now_ms, expires_at_ms: now_ms.saturating_add(lasts_ms), ..hold };
+            put_row(&mut staged.batch, HOLDS, &key, &hold)?;
+        } else if hold.expires_at_ms <= now_ms {
+            staged.bury(id, hold.route, now_ms, "nobody ruled on it in time")?;
+            staged.unhold(id);
+        }
+    }
+    Ok(())
+}
+
+fn expire_dead(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &mut Staged) -> Result<(), Error> {
+    for (key, row) in step(journal, DEAD, &mut cursors.dead)? {
+        let Ok(dead) = parse_row::<DeadRow>(DEAD, &row) else {
+            cursors.damaged = Some(DEAD.0);
+            continue;
+        };
+        if dead.died_at_ms > now_ms.saturating_add(AHEAD_MS) {
+            put_row(&mut staged.batch, DEAD, &key, &DeadRow { died_at_ms: now_ms, ..dead })?;
+        } else if dead.died_at_ms.saturating_add(journal.bounds.dead_ms) <= now_ms {
+            staged.batch.delete(DEAD, key.clone());
+            staged.batch.delete(MESSAGES, key);
+        }
+    }
+    Ok(())
+}
+
+/// When the latest row of the log was made, Unix milliseconds; 0 without one.
+pub(super) fn newest_ms(store: &dyn Store) -> Result<u64, Error> {
+    let Some((_, row)) = store.scan_back(LOG, &[0xff; 8], 1)?.pop() else { return Ok(0) };
+    Ok(match parse_row(LOG, &row)? {
+        LogRow::Decision(decision) => decision.at_ms,
+        LogRow::Report(report) => report.at_ms,
+    })
+}
+
+/// The next step of a walk that starts over at the table's end.
+fn step(journal: &Journal, table: Table, cursor: &mut Vec<u8>) -> Result<Vec<Row>, Error> {
+    let rows = journal.store.scan(table, cursor, STEP)?;
+    *cursor = match rows.last() {
+        Some((key, _)) if rows.len() == STEP => successor(key),
+        _ => Vec::new(),
+    };
+    Ok(rows)
+}
+
+/// The smallest key after `key`.
+pub(super) fn successor(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}

@@ -1,0 +1,252 @@
+//! Commands become rows.
+
+use std::sync::Arc;
+
+use ostrakon_ledger::Batch;
+use serde::Serialize;
+
+use super::{
+    Attempt, Command, Journal, Placement, Report, Ruling,
+    tables::{
+        DEAD, DROPPED, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, ReportRow,
+        parse_row, put_row, queue_key, write_row,
+    },
+    waiting::Change,
+};
+use crate::{
+    error::Error,
+    flow::decision::{Decision, DecisionId},
+};
+
+/// What the fold learns from a commit.
+pub(super) enum Lesson {
+    Sighting(Arc<Decision>),
+    Report(ReportRow),
+}
+
+/// What the log drops because its time is over.
+pub(super) struct Expiry {
+    /// Decisions before this row.
+    pub(super) decisions_before: u64,
+    /// Reports before this row; 0: none.
+    pub(super) reports_before: u64,
+    /// What is kept of both.
+    pub(super) row: DroppedRow,
+}
+
+/// [`LogRow`] without owning what it speaks of; the two write the same bytes.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum LogRowRef<'a> {
+    Decision(&'a Decision),
+    Report(&'a ReportRow),
+}
+
+/// `decision` as a row of the log.
+pub(super) fn decision_row(decision: &Decision) -> Result<Vec<u8>, Error> {
+    write_row(LOG, &LogRowRef::Decision(decision))
+}
+
+/// A commit in the making.
+pub(super) struct Staged {
+    pub(super) batch: Batch,
+    /// What the fold learns, with the row of each.
+    pub(super) lessons: Vec<(u64, Lesson)>,
+    /// What it forgets after that.
+    pub(super) expiry: Option<Expiry>,
+    /// Decisions with their rows, for the index.
+    pub(super) decided: Vec<(DecisionId, u64)>,
+    /// Decisions that are dropped, with their rows.
+    pub(super) undecided: Vec<(DecisionId, u64)>,
+    /// What changes in the queue.
+    pub(super) moves: Vec<Change>,
+    pub(super) next_index: u64,
+    pub(super) queued: u64,
+    pub(super) held: u64,
+    /// Whether the ids that waited for the index are in the batch.
+    pub(super) indexed: bool,
+}
+
+impl Staged {
+    pub(super) fn new(journal: &Journal) -> Self {
+        Self {
+            batch: Batch::new(),
+            lessons: Vec::new(),
+            expiry: None,
+            decided: Vec::new(),
+            undecided: Vec::new(),
+            moves: Vec::new(),
+            next_index: journal.next_index,
+            queued: journal.queued,
+            held: journal.held,
+            indexed: false,
+        }
+    }
+
+    /// Adds what `command` asks for, or says why not; a refused command leaves nothing behind.
+    pub(super) fn stage(&mut self, journal: &Journal, command: Command) -> Result<(), Error> {
+        match command {
+            Command::Decide { decision, row, message } => self.decide(journal, decision, row, message),
+            Command::Report(report) => self.report(journal, report),
+            Command::Attempted { id, due_ms, attempt } => self.attempted(journal, id, due_ms, attempt),
+            Command::Rule { id, ruling, at_ms, expires_after_ms } => {
+                self.rule(journal, id, ruling, at_ms, expires_after_ms)
+            }
+        }
+    }
+
+    fn decide(
+        &mut self,
+        journal: &Journal,
+        decision: Arc<Decision>,
+        row: Vec<u8>,
+        message: Option<(Vec<u8>, Placement)>,
+    ) -> Result<(), Error> {
+        let id = decision.decision_id;
+        if let Some((bytes, placement)) = message {
+            match placement {
+                Placement::Queue(_) if self.queued >= journal.bounds.queue_max => return Err(Error::QueueFull),
+                Placement::Hold(_) if self.held >= journal.bounds.holds_max => return Err(Error::HoldsFull),
+                // A message may wait already, when its decision was dropped before it: then its row is replaced.
+                Placement::Queue(row) => {
+                    let waits = journal.store.get(QUEUE, &queue_key(row.queued_at_ms, id))?.is_some();
+                    self.enqueue(row.queued_at_ms, id, &row)?;
+                    self.queued -= u64::from(waits);
+                }
+                Placement::Hold(row) => {
+                    let waits = journal.store.get(HOLDS, id.as_bytes())?.is_some();
+                    put_row(&mut self.batch, HOLDS, id.as_bytes(), &row)?;
+                    self.held += u64::from(!waits);
+                }
+            }
+            self.batch.put(MESSAGES, id.as_bytes().to_vec(), bytes);
+        }
+        let index = self.next_index.to_be_bytes();
+        self.batch.put(LOG, index.to_vec(), row);
+        self.decided.push((id, self.next_index));
+        self.lessons.push((self.next_index, Lesson::Sighting(decision)));
+        self.next_index += 1;
+        Ok(())
+    }
+
+    fn report(&mut self, journal: &Journal, report: Report) -> Result<(), Error> {
+        let familiarity = journal.experience.familiarity(&report.subjects);
+        let Report { decision_id, reporter, subjects, value, at_ms } = report;
+        let row = ReportRow { decision_id, reporter, subjects, familiarity, value, at_ms };
+        let index = self.next_index.to_be_bytes();
+        let bytes = write_row(LOG, &LogRowRef::Report(&row))?;
+        self.batch.put(LOG, index.to_vec(), bytes.clone());
+        self.batch.put(REPORTS, index.to_vec(), bytes);
+        self.lessons.push((self.next_index, Lesson::Report(row)));
+        self.next_index += 1;
+        Ok(())
+    }
+
+    /// Notes what the deletions in the batch take from the log: decisions and reports before these rows, 0 for none.
+    /// `decided_ms` is when the latest of the dropped decisions was made.
+    pub(super) fn note_expiry(
+        &mut self,
+        journal: &Journal,
+        decisions_before: u64,
+        reports_before: u64,
+        decided_ms: u64,
+    ) -> Result<(), Error> {
+        if decisions_before == 0 && reports_before == 0 {
+            return Ok(());
+        }
+        let rows = self.next_index;
+        let decided_through_ms = journal.dropped.decided_through_ms.max(decided_ms);
+        let mut row = DroppedRow { rows, decided_through_ms, ..journal.dropped };
+        row.decisions_before = row.decisions_before.max(decisions_before);
+        row.reports_before = row.reports_before.max(reports_before);
+        journal.sightings.expire(decisions_before, &mut self.batch);
+        if reports_before > 0 {
+            let weighing = journal.experience.weighing(rows);
+            (row.weighed_row, row.weighed_at_ms) = (weighing.row, weighing.at_ms);
+        }
+        self.expiry = Some(Expiry { decisions_before, reports_before, row });
+        put_row(&mut self.batch, DROPPED, &[], &row)
+    }
+
+    /// An attempt whose row has left the queue is on record already: it was handed in again because nobody knew.
+    fn attempted(&mut self, journal: &Journal, id: DecisionId, due_ms: u64, attempt: Attempt) -> Result<(), Error> {
+        if !journal.published.waiting.has(&(due_ms, id)) {
+            return Ok(());
+        }
+        self.batch.delete(QUEUE, queue_key(due_ms, id).to_vec());
+        self.moves.push(Change::Removed((due_ms, id)));
+        self.queued = self.queued.saturating_sub(1);
+        match attempt {
+            Attempt::Delivered => self.batch.delete(MESSAGES, id.as_bytes().to_vec()),
+            Attempt::Retry { due_ms, row } => self.enqueue(due_ms, id, &row)?,
+            Attempt::Dead(row) => put_row(&mut self.batch, DEAD, id.as_bytes(), &row)?,
+        }
+        Ok(())
+    }
+
+    fn rule(
+        &mut self,
+        journal: &Journal,
+        id: DecisionId,
+        ruling: Ruling,
+        at_ms: u64,
+        expires_after_ms: u64,
+    ) -> Result<(), Error> {
+        let bytes = journal.store.get(HOLDS, id.as_bytes())?.ok_or(Error::NoSuchHold)?;
+        let hold: HoldRow = parse_row(HOLDS, &bytes)?;
+        match ruling {
+            Ruling::Release if self.queued >= journal.bounds.queue_max => return Err(Error::QueueFull),
+            Ruling::Release => {
+                let row = QueueRow {
+                    route: hold.route,
+                    attempts: 0,
+                    queued_at_ms: at_ms,
+                    expires_at_ms: at_ms.saturating_add(expires_after_ms),
+                    last_error: String::new(),
+                };
+                self.enqueue(at_ms, id, &row)?;
+            }
+            Ruling::Reject => self.bury(id, hold.route, at_ms, "rejected by an operator")?,
+        }
+        self.unhold(id);
+        Ok(())
+    }
+
+    pub(super) fn bury(&mut self, id: DecisionId, route: String, at_ms: u64, reason: &str) -> Result<(), Error> {
+        let row = DeadRow { route, died_at_ms: at_ms, attempts: 0, reason: reason.to_owned() };
+        put_row(&mut self.batch, DEAD, id.as_bytes(), &row)
+    }
+
+    pub(super) fn unhold(&mut self, id: DecisionId) {
+        self.batch.delete(HOLDS, id.as_bytes().to_vec());
+        self.held = self.held.saturating_sub(1);
+    }
+
+    fn enqueue(&mut self, due_ms: u64, id: DecisionId, row: &QueueRow) -> Result<(), Error> {
+        put_row(&mut self.batch, QUEUE, &queue_key(due_ms, id), row)?;
+        self.moves.push(Change::Added(row.route.clone(), (due_ms, id)));
+        self.queued += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::LogRow, *};
+
+    #[test]
+    fn borrowed_and_owned_rows_write_the_same_bytes() {
+        let report = ReportRow {
+            decision_id: DecisionId::from_bytes([7; 16]),
+            reporter: "peer:a.example".parse().unwrap(),
+            subjects: vec!["peer:b.example".parse().unwrap()],
+            familiarity: vec![6],
+            value: -100,
+            at_ms: 5,
+        };
+        let borrowed = write_row(LOG, &LogRowRef::Report(&report)).unwrap();
+        let owned = write_row(LOG, &LogRow::Report(report.clone())).unwrap();
+        assert_eq!(borrowed, owned);
+        assert_eq!(parse_row::<LogRow>(LOG, &borrowed).unwrap(), LogRow::Report(report));
+    }
+}

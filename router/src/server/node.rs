@@ -1,0 +1,222 @@
+//! A served node: its parts, how they are put together, and what the handlers may ask of them.
+
+mod descriptors;
+mod listening;
+mod local_access;
+mod own;
+mod peers;
+pub mod start;
+mod watch;
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use ostrakon_ledger::{LedgerReader, PublicKey, Store, note::Note};
+use serde::Serialize;
+use tokio::sync::Notify;
+
+pub use peers::Standing;
+pub use start::{Served, serve};
+
+use crate::server::journal::JournalHandle;
+use crate::{
+    config::Config,
+    error::Error,
+    flow::{
+        decision::DecisionId,
+        explaining::{ENTRIES_READ_MAX, Question, Told},
+        gate::Gate,
+        journal::{
+            Command, Ruling,
+            tables::{HOLDS, HoldRow, parse_row},
+        },
+        rebuttals::Heard,
+    },
+    message::Limits,
+    server::{
+        cosigning::Cosigned, evidence::EvidenceStore, follower::Follower, home::Home, intake::Intake, mirrors::Mirrors,
+        quotas::Quotas, sequencer::Sequencer, witness::WitnessDesk,
+    },
+};
+
+/// Everything that handlers share. Each part has its own owner; nothing here is locked.
+pub struct Node {
+    /// The operator's configuration.
+    pub config: Config,
+    /// The public key of the node's ledger.
+    pub key: PublicKey,
+    /// The ledger's verifier key, as in signed notes.
+    pub vkey: String,
+    /// The published ledger.
+    pub reader: LedgerReader,
+    /// Writes the ledger.
+    pub sequencer: Sequencer,
+    /// Explains scores.
+    pub follower: Follower,
+    /// Judges.
+    pub gate: Arc<Gate>,
+    /// Judges, records and answers.
+    pub intake: Intake,
+    /// Writes the messages store.
+    pub journal: JournalHandle,
+    /// Cosigns the checkpoints of others, if this node is a witness.
+    pub witness: Option<WitnessDesk>,
+    /// What the witnesses of this node's own ledger have cosigned, if it has any.
+    pub cosigned: Option<Arc<Cosigned>>,
+    /// Copies of the ledgers of others.
+    pub mirrors: Arc<Mirrors>,
+    /// Detached bodies.
+    pub evidence: Arc<EvidenceStore>,
+    /// What each peer may ask.
+    pub quotas: Quotas,
+    /// Wakes the delivery worker.
+    pub wake: Arc<Notify>,
+    messages: Arc<dyn Store>,
+    message_limits: Limits,
+    recorder: PrometheusHandle,
+    home: Home,
+    /// Held while the key is changed.
+    rotating: tokio::sync::Mutex<()>,
+    /// Held while the ledger is read for an explanation.
+    recalling: tokio::sync::Mutex<()>,
+}
+
+/// A held message as operators see it.
+#[derive(Debug, Serialize)]
+pub struct HoldView {
+    decision_id: DecisionId,
+    #[serde(flatten)]
+    row: HoldRow,
+}
+
+/// The state of one part, for `/readyz`.
+#[derive(Debug, Serialize)]
+pub struct PartView {
+    part: &'static str,
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Node {
+    /// How large a message may be.
+    pub fn message_limits(&self) -> &Limits {
+        &self.message_limits
+    }
+
+    /// Who this node is and where its doors are: `/.well-known/ostrakon`.
+    pub fn about(&self) -> serde_json::Value {
+        let domain = &self.config.node.domain;
+        let witness =
+            self.witness.as_ref().map(|desk| serde_json::json!({ "vkey": desk.vkey(), "prefix": "/witness" }));
+        serde_json::json!({
+            "network": self.config.node.network,
+            "peer": domain.as_str(),
+            "key": self.voice().to_string(),
+            "ledger": { "origin": ostrakon_ledger::checkpoint::origin(domain), "vkey": self.vkey, "prefix": "/" },
+            "witness": witness,
+            "endpoints": {
+                "votes": "/v1/votes",
+                "messages": "/v1/messages",
+                "checkpoint": "/checkpoint",
+                "tiles": "/tile/",
+                "mirrors": "/mirror/",
+            },
+        })
+    }
+
+    /// The checkpoint to show: the latest that the quorum of witnesses cosigned, or as the ledger signed it while there is
+    /// none.
+    pub fn checkpoint(&self) -> Result<Note, Error> {
+        let published = self.reader.published();
+        let cosigned = self.cosigned.as_ref().and_then(|cosigned| cosigned.current(published.tree_size));
+        Ok(match cosigned {
+            Some(note) => note,
+            None => Note::parse(&published.checkpoint)?,
+        })
+    }
+
+    /// The key of this node's own records, which a rotation changes.
+    fn voice(&self) -> PublicKey {
+        let head = self.reader.author(&self.config.node.domain);
+        head.ok().flatten().map_or(self.key, |head| head.key)
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        let published = self.journal.published();
+        let load = |number: &std::sync::atomic::AtomicU64| number.load(std::sync::atomic::Ordering::Relaxed);
+        metrics::gauge!("ostrakon_queue_messages").set(gauge(load(&published.queued)));
+        metrics::gauge!("ostrakon_held_messages").set(gauge(load(&published.held)));
+        metrics::gauge!("ostrakon_ledger_entries").set(gauge(self.reader.tree_size()));
+        self.recorder.render()
+    }
+
+    /// Puts the samples of histograms into their buckets, so that they take no more room.
+    pub fn drain_histograms(&self) {
+        self.recorder.run_upkeep();
+    }
+
+    /// Takes a score apart: the ledger's votes, and for operators the reports of this node's own users.
+    ///
+    /// # Errors
+    /// [`Error::CatchingUp`] when too many ask at once, [`Error::NoSuchViewpoint`].
+    pub async fn explain(&self, question: Question) -> Result<Heard, Error> {
+        let told = match self.follower.explain(question).await? {
+            Told::All(explanation) => Told::All(Box::new(explanation.with_own(&self.journal.published().experience))),
+            redacted @ Told::Redacted(_) => redacted,
+        };
+        if told.is_known() {
+            return Heard::new(told, &self.reader, 0);
+        }
+        // Off the threads that answer, one at a time: it may read a good part of the ledger.
+        let _one_at_a_time = self.recalling.lock().await;
+        let reader = self.reader.clone();
+        let heard = tokio::task::spawn_blocking(move || Heard::new(told, &reader, ENTRIES_READ_MAX)).await;
+        heard.unwrap_or_else(|error| Err(Error::Stopped { part: "explanations", reason: error.to_string() }))
+    }
+
+    /// Up to `limit` held messages.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn list_holds(&self, limit: usize) -> Result<Vec<HoldView>, Error> {
+        let rows = self.messages.scan(HOLDS, &[], limit)?;
+        rows.iter()
+            .map(|(key, row)| {
+                let id = key.as_slice().try_into().map_err(|_| Error::DamagedRow { table: HOLDS.0 })?;
+                Ok(HoldView { decision_id: DecisionId::from_bytes(id), row: parse_row(HOLDS, row)? })
+            })
+            .collect()
+    }
+
+    /// Carries out what a person decided on a held message.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchHold`], [`Error::QueueFull`], and the journal's.
+    pub async fn rule(&self, id: DecisionId, ruling: Ruling, at_ms: u64) -> Result<(), Error> {
+        let route = self.messages.get(HOLDS, id.as_bytes())?.ok_or(Error::NoSuchHold)?;
+        let hold: HoldRow = parse_row(HOLDS, &route)?;
+        let route = self.config.routes.iter().find(|route| route.name == hold.route);
+        let expires_after_ms = route.map_or(0, |route| route.expires_after.ms());
+        self.journal.carry_out(Command::Rule { id, ruling, at_ms, expires_after_ms }).await?;
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Whether this node can do all of its work, and which part cannot.
+    pub fn readiness(&self) -> (bool, Vec<PartView>) {
+        let part = |part, reason: Option<String>| PartView { part, ready: reason.is_none(), reason };
+        let parts = vec![
+            part("ledger", self.sequencer.stopped().map(|reason| reason.to_string())),
+            part("journal", self.journal.stopped().map(|reason| reason.to_string())),
+            part("book", (!self.gate.is_ready()).then(|| "still reading the ledger".into())),
+        ];
+        (parts.iter().all(|part| part.ready), parts)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts beyond 2^53 are out of reach")]
+fn gauge(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,291 @@
+//! The registrar on its own thread, behind a bounded pool: the vote flow's only writer.
+//!
+//! After an error of the ledger's store it is unknown what the store holds. The thread then answers everyone with
+//! [`Error::Stopped`] and, if the error can pass, opens the store again after a pause, as at a start.
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use ostrakon_ledger::{Appended, PeerName, Provenance, PublicKey, Refusal, SignedRecord, Verified};
+use tokio::sync::oneshot;
+
+use crate::{
+    error::Error,
+    flow::registrar::{Imported, Registrar, Statement, Withdrawal, Withdrawn},
+    import::SourceVote,
+    server::{
+        clock::settled_ms,
+        outage::{Outage, Reopening},
+    },
+};
+
+/// How much waits and how much is written at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Jobs that may wait.
+    pub pool_max: usize,
+    /// Records in one commit, at most the ledger's own limit.
+    pub batch_max: usize,
+    /// A commit of records begins no sooner than this after the one before it began, so that under load more share one.
+    /// Nobody waits for it after a pause, nor when the commit is full or something else is to be done.
+    pub batch_window: Duration,
+}
+
+/// How long the thread of a ledger that stays stopped waits for the next one to refuse, before it waits again.
+const FOR_EVER: Duration = Duration::from_secs(3600);
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+enum Job {
+    Submit(Box<Verified<SignedRecord>>, Reply<Appended>),
+    Admit(PeerName, PublicKey, Reply<Appended>),
+    Say(Statement, Reply<Appended>),
+    Import(Vec<SourceVote>, Reply<Imported>),
+    Withdraw(Withdrawal, Reply<Withdrawn>),
+    Copy(Copied, Reply<Vec<Result<Appended, Refusal>>>),
+}
+
+/// Records that were found in the ledgers of others.
+type Copied = Vec<(Verified<SignedRecord>, Provenance)>;
+
+/// Hands work to the sequencer's thread. Each method answers when what it asked for is durable and published.
+///
+/// All of them fail with [`Error::PoolFull`] when too much waits, with [`Error::Stopped`] after an error of the
+/// ledger's store, and with whatever the registrar refuses.
+#[derive(Clone)]
+pub struct Sequencer {
+    jobs: SyncSender<Job>,
+    stopped: Outage,
+}
+
+impl Sequencer {
+    /// Starts the thread. It ends when every handle is gone and what waits is done. `committed` is called after each
+    /// commit, on that thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        registrar: Registrar,
+        limits: Limits,
+        committed: impl Fn() + Send + 'static,
+    ) -> Result<(Self, JoinHandle<()>), Error> {
+        let (jobs, inbox) = sync_channel(limits.pool_max);
+        let stopped = Outage::default();
+        let flag = stopped.clone();
+        let thread = std::thread::Builder::new()
+            .name("sequencer".into())
+            .spawn(move || run(registrar, limits, &inbox, &flag, &committed))
+            .map_err(|error| Error::Stopped { part: "ledger", reason: error.to_string() })?;
+        Ok((Self { jobs, stopped }, thread))
+    }
+
+    /// Takes in a record that someone else signed.
+    pub async fn submit(&self, record: Verified<SignedRecord>) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Submit(Box::new(record), reply)).await
+    }
+
+    /// See [`Registrar::admit`].
+    pub async fn admit(&self, peer: PeerName, key: PublicKey) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Admit(peer, key, reply)).await
+    }
+
+    /// See [`Registrar::say`].
+    pub async fn say(&self, statement: Statement) -> Result<Appended, Error> {
+        self.ask(|reply| Job::Say(statement, reply)).await
+    }
+
+    /// See [`Registrar::import`].
+    pub async fn import(&self, rows: Vec<SourceVote>) -> Result<Imported, Error> {
+        self.ask(|reply| Job::Import(rows, reply)).await
+    }
+
+    /// See [`Registrar::withdraw`].
+    pub async fn withdraw(&self, what: Withdrawal) -> Result<Withdrawn, Error> {
+        self.ask(|reply| Job::Withdraw(what, reply)).await
+    }
+
+    /// See [`Registrar::copy`]. Waits: for threads that serve nobody else.
+    pub fn copy_blocking(&self, records: Copied) -> Result<Vec<Result<Appended, Refusal>>, Error> {
+        let answer = self.enqueue(|reply| Job::Copy(records, reply))?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    /// See [`Registrar::say`]. Waits: for threads that serve nobody else.
+    pub fn say_blocking(&self, statement: Statement) -> Result<Appended, Error> {
+        let answer = self.enqueue(|reply| Job::Say(statement, reply))?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    /// Why the ledger does not work at the moment, if it does not.
+    pub fn stopped(&self) -> Option<Arc<String>> {
+        self.stopped.reason()
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        self.enqueue(job)?.await.unwrap_or_else(|_| Err(self.stopped_error()))
+    }
+
+    fn enqueue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        if self.stopped().is_some() {
+            return Err(self.stopped_error());
+        }
+        let (reply, answer) = oneshot::channel();
+        self.jobs.try_send(job(reply)).map_err(|error| match error {
+            TrySendError::Full(_) => Error::PoolFull,
+            TrySendError::Disconnected(_) => self.stopped_error(),
+        })?;
+        Ok(answer)
+    }
+
+    fn stopped_error(&self) -> Error {
+        stopped(&self.stopped)
+    }
+}
+
+fn stopped(outage: &Outage) -> Error {
+    let reason = outage.reason().map_or_else(|| "shutting down".into(), |reason| reason.to_string());
+    Error::Stopped { part: "ledger", reason }
+}
+
+fn run(mut registrar: Registrar, limits: Limits, inbox: &Receiver<Job>, outage: &Outage, committed: &dyn Fn()) {
+    let (mut next, mut begun) = (None, None);
+    while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
+        let done = match job {
+            Job::Submit(record, reply) => {
+                let since = begun.map_or(Duration::MAX, |at: Instant| at.elapsed());
+                let batch = collect((*record, reply), limits, since, inbox, &mut next);
+                begun = Some(Instant::now());
+                submit(&mut registrar, batch, outage)
+            }
+            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, settled_ms()), outage),
+            Job::Say(statement, reply) => answer(reply, registrar.say(statement, settled_ms()), outage),
+            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, settled_ms()), outage),
+            Job::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, settled_ms()), outage),
+            Job::Copy(records, reply) => answer(reply, registrar.copy(records, settled_ms()), outage),
+        };
+        if let Err(reopening) = done
+            && recover(&mut registrar, reopening, next.take(), inbox, outage).is_break()
+        {
+            return;
+        }
+        committed();
+    }
+}
+
+/// Answers everyone that the ledger has stopped, until its store is open again; breaks when nobody is left to answer.
+///
+/// What was under way when it failed has been answered with an error. It may stand in the store all the same: whoever
+/// sends the record again is told where.
+fn recover(
+    registrar: &mut Registrar,
+    mut reopening: Reopening<'_>,
+    next: Option<Job>,
+    inbox: &Receiver<Job>,
+    outage: &Outage,
+) -> ControlFlow<()> {
+    next.into_iter().for_each(|job| job.refuse(outage));
+    loop {
+        let waits = reopening.wait();
+        if waits == Some(Duration::ZERO) {
+            if reopening.tried(registrar.reopen()) {
+                return ControlFlow::Continue(());
+            }
+            continue;
+        }
+        match inbox.recv_timeout(waits.unwrap_or(FOR_EVER)) {
+            Ok(job) => job.refuse(outage),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        }
+    }
+}
+
+impl Job {
+    fn refuse(self, outage: &Outage) {
+        let error = stopped(outage);
+        match self {
+            Self::Submit(_, reply) | Self::Admit(_, _, reply) | Self::Say(_, reply) => drop(reply.send(Err(error))),
+            Self::Import(_, reply) => drop(reply.send(Err(error))),
+            Self::Withdraw(_, reply) => drop(reply.send(Err(error))),
+            Self::Copy(_, reply) => drop(reply.send(Err(error))),
+        }
+    }
+}
+
+type Waiting = (Verified<SignedRecord>, Reply<Appended>);
+
+/// The submissions that wait behind `first`, up to the first job of another kind, which is left in `next`. If they do not
+/// fill a commit, also those that come until the window has passed, `since` the last commit began: nobody is woken for
+/// each of them.
+fn collect(
+    first: Waiting,
+    limits: Limits,
+    since: Duration,
+    inbox: &Receiver<Job>,
+    next: &mut Option<Job>,
+) -> Vec<Waiting> {
+    let mut batch = vec![first];
+    let mut gather = || {
+        while next.is_none() && batch.len() < limits.batch_max {
+            match inbox.try_recv() {
+                Ok(Job::Submit(record, reply)) => batch.push((*record, reply)),
+                Ok(other) => *next = Some(other),
+                Err(_) => return true,
+            }
+        }
+        false
+    };
+    let has_room = gather();
+    if has_room {
+        std::thread::sleep(limits.batch_window.saturating_sub(since));
+        gather();
+    }
+    batch
+}
+
+/// Fails when the ledger did. Everyone is told so, and before that it is known to whoever asks.
+fn submit<'a>(registrar: &mut Registrar, batch: Vec<Waiting>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
+    let (records, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+    metrics::histogram!("ostrakon_ledger_batch_size").record(f64::from(u32::try_from(records.len()).unwrap_or(0)));
+    let start = Instant::now();
+    let outcome = registrar.submit(records, settled_ms());
+    metrics::histogram!("ostrakon_commit_seconds", "store" => "ledger").record(start.elapsed());
+    match outcome {
+        Ok(outcomes) => {
+            for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                let word = match &outcome {
+                    Ok(appended) if appended.new => "appended",
+                    Ok(_) => "present",
+                    Err(refusal) => refusal.code(),
+                };
+                metrics::counter!("ostrakon_records_total", "outcome" => word).increment(1);
+                let _ = reply.send(outcome.map_err(Error::from));
+            }
+            Ok(())
+        }
+        Err(error) => {
+            let reopening = Reopening::after("ledger", &error, outage);
+            for reply in replies {
+                let _ = reply.send(Err(stopped(outage)));
+            }
+            Err(reopening)
+        }
+    }
+}
+
+/// Replies; fails when the error is the ledger's own and no refusal.
+fn answer<'a, T>(reply: Reply<T>, outcome: Result<T, Error>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
+    let reopening = match &outcome {
+        Err(error @ (Error::Ledger(_) | Error::Store(_))) => Some(Reopening::after("ledger", error, outage)),
+        _ => None,
+    };
+    let _ = reply.send(outcome);
+    reopening.map_or(Ok(()), Err)
+}
