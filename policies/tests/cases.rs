@@ -242,5 +242,5 @@ fn every_fact_can_be_looked_up() {
     assert_eq!(Facts::default().value("weather", START_MS), None);
     let facts = Facts::default();
     let hour = facts.value("hour", START_MS + 3_600_000);
-    assert_eq!(hour, Some(ostrakon_policies::Value::Int(9)), "1800000000 s after 1970 it is 08:00 UTC");
+    assert_eq!(hour, Some(ostrakon_policies::FactValue::Int(9)), "1800000000 s after 1970 it is 08:00 UTC");
 }
