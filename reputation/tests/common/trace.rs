@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use ostrakon_ledger::{PeerName, Subject, Tag};
-use ostrakon_reputation::{Book, Experience, Parameters, Report, Respect, Snapshot, Viewpoint, standing};
+use ostrakon_reputation::{Book, Experience, ExperienceReport, Parameters, Respect, Snapshot, Viewpoint, standing};
 
 pub(crate) struct Mail {
     subjects: Vec<Subject>,
@@ -161,7 +161,7 @@ impl Judge for R8 {
         let familiarity = self.experience.familiarity(&mail.subjects);
         let subjects = mail.subjects.iter().cloned().zip(familiarity).collect();
         let value = if good { 100 } else { -100 };
-        let report = Report { message, reporter: mail.recipient.clone(), subjects, value, at_ms: at_ms(i) };
+        let report = ExperienceReport { message, reporter: mail.recipient.clone(), subjects, value, at_ms: at_ms(i) };
         self.experience.report(self.rows, report);
         self.rows += 1;
     }

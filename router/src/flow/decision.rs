@@ -195,7 +195,7 @@ impl Decision {
             return Cow::Borrowed(self);
         }
         let left = |wait_ms: u64| self.at_ms.saturating_add(wait_ms).saturating_sub(now_ms);
-        let reasons = self.reasons.iter().map(|opinion| opinion.said_at(now_ms)).collect();
+        let reasons = self.reasons.iter().map(|opinion| opinion.as_of(now_ms)).collect();
         Cow::Owned(Self { retry_after_ms: self.retry_after_ms.map(left), reasons, ..self.clone() })
     }
 }

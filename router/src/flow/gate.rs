@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ostrakon_ledger::{Category, PeerName, Pepper, Subject};
 use ostrakon_policies::{Facts, Judge, Opinion, Policy, Verdict};
-use ostrakon_reputation::{Part, Score, Snapshot, Standing, standing};
+use ostrakon_reputation::{MessageStanding, Part, Score, Snapshot, standing};
 
 use crate::{
     flow::{
@@ -218,7 +218,7 @@ fn registry_suffix(domain: &str) -> Option<&str> {
 }
 
 /// The facts that the policy's conditions may look at.
-fn facts(inquiry: &Inquiry, standing: &Standing, now_ms: u64) -> Facts {
+fn facts(inquiry: &Inquiry, standing: &MessageStanding, now_ms: u64) -> Facts {
     let mut facts = Facts {
         peer: inquiry.peer.as_str().to_owned(),
         peer_proof: inquiry.peer_proof.as_str().to_owned(),

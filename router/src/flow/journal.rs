@@ -29,7 +29,7 @@ use std::{
 };
 
 use ostrakon_ledger::{Store, Subject};
-use ostrakon_reputation::{Experience, ExperienceReader, Report as ExperienceReport};
+use ostrakon_reputation::{Experience, ExperienceReader, ExperienceReport};
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -1,4 +1,4 @@
-//! Small cases worked by hand, and what the papers promise.
+//! Small cases computed by hand, and properties that the papers prove.
 
 use super::{agreement, beta, eigentrust, fairness_goodness, mean, pagerank};
 use crate::algorithm::Algorithm;
@@ -21,7 +21,7 @@ fn check(algorithm: fn(&Question) -> Vec<f64>, seeds: &[usize], votes: &[(usize,
     assert!(near, "got {got:?}, want {want:?}");
 }
 
-/// Some graph without structure: 40 people, 300 votes.
+/// A random graph: 40 people, 300 votes.
 fn tangle() -> Vec<Row> {
     let votes: Vec<_> = (0..300usize)
         .map(|i| (i * 7 % 40, (i * i * 11 + 3) % 40, if i % 3 == 0 { -60 } else { 10 + (i % 90) as i8 }))
