@@ -6,7 +6,8 @@
 //!
 //! *In scope*: identities ([`PeerName`], [`PublicKey`]), subjects and their tags, signed records and their
 //! envelopes, the entry frame and its BLAKE3 chain, the RFC 6962 tree with C2SP tiles, checkpoints and signed
-//! notes, the signed state, the store (memory and RocksDB), recomputing all of it ([`verify`]).
+//! notes, the signed state, the store (in memory, and in RocksDB with the feature `rocksdb`), recomputing all of it
+//! ([`verify`]).
 //!
 //! *Out of scope*: what a vote is worth, messages, HTTP, clocks and randomness (time and seeds are arguments).
 #![doc(test(attr(deny(warnings))))]
@@ -62,7 +63,9 @@ pub use record::{
 };
 pub use rules::ROTATIONS_MAX;
 pub use signed_state::{FileState, MemoryState, SignedState};
-pub use store::{Batch, MemoryStore, ReopeningStore, RocksStore, Store, StoreError, Table};
+#[cfg(feature = "rocksdb")]
+pub use store::RocksStore;
+pub use store::{Batch, MemoryStore, ReopeningStore, Store, StoreError, Table};
 pub use subject::{Pepper, Subject, SubjectKind, Tag};
 pub use tables::TABLES;
 pub use verify::{Damage, Disagreement, FilesReport, LedgerReport, Report};
