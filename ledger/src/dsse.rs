@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::error::Refusal;
 use crate::keys::{PublicKey, SecretKey, Signature};
 use crate::malformed::Malformed;
-use crate::record::{Body, EQUIVOCATE_BYTES_MAX, Record, RecordId, RecordType};
+use crate::record::{EQUIVOCATE_BYTES_MAX, Record, RecordId, RecordType};
 use crate::text::with_hex;
 
 /// Longest payload type that an envelope may name.
@@ -265,11 +265,8 @@ impl Verified<SignedRecord> {
         let message = pre_authentication_encoding(signed.kind().payload_type(), &signed.payload);
         let (key, signature) = (signed.record.header.key, signed.signature);
         let this = Self::new(signed, &key, &message, &signature)?;
-        match &this.record.body {
-            Body::Rotate(rotate) if !rotate.is_signed(&this.record.header) => Err(Refusal::BadSignature),
-            Body::Equivocate(equivocate) => equivocate.check().map(|()| this).map_err(Refusal::Unproven),
-            _ => Ok(this),
-        }
+        this.record.body.check_signatures(&this.record.header)?;
+        Ok(this)
     }
 
     /// Whether the key in a record's header signed it; what it carries within is not looked at.

@@ -31,11 +31,10 @@ use crate::dsse::{SignedRecord, Verified};
 use crate::entry::Provenance;
 use crate::error::{LedgerError, Refusal};
 use crate::keys::{PublicKey, SecretKey};
-use crate::malformed::Malformed;
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
 use crate::record::{Admit, Body, Header, Record, RecordId};
-use crate::rules::Home;
+use crate::rules::{LedgerIdentity, NotAppended};
 use crate::signed_state::SignedState;
 use crate::store::Store;
 use crate::tables::{HEAD_KEY, Head, META};
@@ -79,7 +78,7 @@ pub struct Conflict {
 pub struct Ledger {
     store: Arc<dyn Store>,
     state: Box<dyn SignedState>,
-    home: Home,
+    identity: LedgerIdentity,
     key: SecretKey,
     head: Head,
     tree: Tree,
@@ -107,7 +106,7 @@ impl Ledger {
             return Err(LedgerError::AlreadyExists);
         }
         let public = key.public();
-        let home = Home { owner: owner.clone(), network: network.to_owned(), key: public };
+        let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: public };
         let genesis = Record {
             header: Header {
                 network: network.to_owned(),
@@ -118,17 +117,18 @@ impl Ledger {
             },
             body: Body::Admit(Admit { peer: owner.clone(), peer_key: public, imported: false }),
         };
-        let genesis = Verified::check(SignedRecord::sign(genesis, &key)?)
-            .map_err(|_| Malformed::value("key", &public.to_string(), "does not verify its own signature"))?;
+        let genesis = Verified::check(SignedRecord::sign(genesis, &key)?).expect("a key verifies its own signature");
         let head = Head::empty();
         let published = Arc::new(ArcSwap::from_pointee(published(head, String::new())));
         let (tree, heads) = (Tree::new(), Heads::default());
         let mut ledger =
-            Self { store, state, home, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
-        match ledger.submit(vec![(genesis, now_ms)])?.pop() {
-            Some(Ok(_)) => Ok(ledger),
-            _ => Err(LedgerError::OtherLedger("the first entry was refused".into())),
-        }
+            Self { store, state, identity, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
+        let answers = ledger.submit(vec![(genesis, now_ms)])?;
+        assert!(
+            matches!(answers.as_slice(), [Ok(Appended { index: 0, .. })]),
+            "an owner can admit itself: {answers:?}"
+        );
+        Ok(ledger)
     }
 
     /// Opens a ledger. Reads a handful of rows, however long it is; one whose marks are of an older version is read whole, once.
@@ -146,14 +146,18 @@ impl Ledger {
         network: &str,
         key: SecretKey,
     ) -> Result<Self, LedgerError> {
-        let home = Home { owner: owner.clone(), network: network.to_owned(), key: key.public() };
-        let found = recover::inspect(&*store, &*state, &home)?;
+        let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: key.public() };
+        let found = recover::inspect(&*store, &*state, &identity)?;
         upgrade::upgrade(&*store)?;
         let (head, tree, heads) = (found.head, found.tree, Heads::default());
-        let note = found.note.clone().unwrap_or_default();
-        let published = Arc::new(ArcSwap::from_pointee(published(head, note)));
+        // What was committed and not signed is published when it is signed.
+        let signed = match &found.note {
+            Some(note) if found.signed_size == head.tree_size => published(head, note.clone()),
+            _ => published(Head::empty(), String::new()),
+        };
+        let published = Arc::new(ArcSwap::from_pointee(signed));
         let mut ledger =
-            Self { store, state, home, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
+            Self { store, state, identity, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
         if found.signed_size < head.tree_size {
             ledger.sign_and_publish(found.note.as_deref(), head)?;
         }
@@ -171,7 +175,7 @@ impl Ledger {
     /// As [`Ledger::open`], and the store's; the ledger stays stopped.
     pub fn reopen(&mut self) -> Result<(), LedgerError> {
         self.store.reopen()?;
-        let found = recover::inspect(&*self.store, &*self.state, &self.home)?;
+        let found = recover::inspect(&*self.store, &*self.state, &self.identity)?;
         if found.signed_size < self.published.load().tree_size {
             return Err(LedgerError::Behind {
                 store_size: found.signed_size,
@@ -182,7 +186,8 @@ impl Ledger {
         if found.signed_size < self.head.tree_size {
             self.sign_and_publish(found.note.as_deref(), self.head)?;
         } else {
-            self.published.store(Arc::new(published(self.head, found.note.unwrap_or_default())));
+            let note = found.note.expect("a ledger has an entry, and a signed size above 0 comes from a note");
+            self.published.store(Arc::new(published(self.head, note)));
         }
         self.stopped = None;
         Ok(())
@@ -237,13 +242,16 @@ impl Ledger {
 
     fn sequence_and_commit(&mut self, batch: &[Incoming]) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         // 1. Sequence.
-        let mut pending = Pending::new(&self.home, &*self.store, &mut self.heads, &mut self.tree, self.head);
-        let sequence = |Incoming { record, received_at_ms, provenance }: &Incoming| {
-            let sequenced = pending.add(record, *received_at_ms, provenance.as_ref())?;
-            Ok(sequenced.map(|sequenced| match sequenced {
-                Sequenced::New(index, _) => Appended { index, id: record.id(), new: true },
-                Sequenced::Known(index) => Appended { index, id: record.id(), new: false },
-            }))
+        let mut pending = Pending::new(&self.identity, &*self.store, &mut self.heads, &mut self.tree, self.head);
+        let sequence = |Incoming { record, received_at_ms, provenance }: &Incoming| match pending.add(
+            record,
+            *received_at_ms,
+            provenance.as_ref(),
+        ) {
+            Ok(Sequenced::New(index)) => Ok(Ok(Appended { index, id: record.id(), new: true })),
+            Ok(Sequenced::Known(index)) => Ok(Ok(Appended { index, id: record.id(), new: false })),
+            Err(NotAppended::Refused(refusal)) => Ok(Err(refusal)),
+            Err(NotAppended::Failed(error)) => Err(error),
         };
         let answers = batch.iter().map(sequence).collect::<Result<Vec<_>, LedgerError>>()?;
         let finished = pending.finish();
@@ -266,10 +274,21 @@ impl Ledger {
     }
 
     /// Signs a committed head, makes the signature the signed state, and only then shows it to readers.
+    ///
+    /// # Panics
+    /// If the head is not that of the tree in memory, or not ahead of what is published. A signature cannot be taken back.
     fn sign_and_publish(&mut self, signed: Option<&str>, head: Head) -> Result<(), LedgerError> {
-        let origin = origin(&self.home.owner);
+        assert_eq!(
+            (self.tree.tree_size(), self.tree.root()),
+            (head.tree_size, head.root),
+            "the committed tree is signed"
+        );
+        let published_size = self.published.load().tree_size;
+        assert!(head.tree_size > published_size, "{} entries after {published_size} were signed", head.tree_size);
+        let origin = origin(&self.identity.owner);
         let text = Checkpoint { origin: origin.clone(), tree_size: head.tree_size, root: head.root }.to_string();
-        let note = Note::sign(&text, &origin, &self.key)?.to_string();
+        let note = Note::sign(&text, &origin, &self.key);
+        let note = note.expect("a checkpoint ends with a newline, and its origin can name a key").to_string();
         self.state.compare_and_swap(signed, &note)?;
         self.head = head;
         self.published.store(Arc::new(published(head, note)));
@@ -283,12 +302,12 @@ impl Ledger {
 
     /// The owner.
     pub fn owner(&self) -> &PeerName {
-        &self.home.owner
+        &self.identity.owner
     }
 
     /// The network that records must be made for.
     pub fn network(&self) -> &str {
-        &self.home.network
+        &self.identity.network
     }
 
     /// An admitted peer and its last record.
@@ -314,16 +333,13 @@ impl Ledger {
 
     /// The key that checks this ledger's checkpoints, as a C2SP vkey.
     pub fn vkey(&self) -> String {
-        vkey(&self.home.owner, self.home.key).map(|key| key.to_string()).unwrap_or_default()
+        vkey(&self.identity.owner, self.identity.key).to_string()
     }
 }
 
 /// The verifier key of a peer's ledger.
-///
-/// # Errors
-/// None in practice: a peer's name is a key name.
-pub fn vkey(owner: &PeerName, key: PublicKey) -> Result<NoteKey, Malformed> {
-    NoteKey::new(&origin(owner), key)
+pub fn vkey(owner: &PeerName, key: PublicKey) -> NoteKey {
+    NoteKey::new(&origin(owner), key).expect("a peer's name has neither white space nor `+`, so it can name a key")
 }
 
 fn published(head: Head, checkpoint: String) -> Published {

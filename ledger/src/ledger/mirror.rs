@@ -96,9 +96,6 @@ enum Relation {
 impl Mirror {
     /// The copy in `store` of the ledger of `owner`, signed with `key`. `seen` keeps the largest checkpoint that was seen of it,
     /// `held` the largest one whose entries are all in the store. Signatures are checked by `workers`.
-    ///
-    /// # Errors
-    /// None in practice: a peer's name is a key name.
     pub fn new(
         store: Arc<dyn Store>,
         seen: Box<dyn SignedState>,
@@ -107,9 +104,9 @@ impl Mirror {
         network: &str,
         key: PublicKey,
         workers: Arc<ThreadPool>,
-    ) -> Result<Self, LedgerError> {
-        let vkey = vkey(owner, key)?;
-        Ok(Self { store, seen, held, owner: owner.clone(), network: network.to_owned(), key, vkey, workers })
+    ) -> Self {
+        let vkey = vkey(owner, key);
+        Self { store, seen, held, owner: owner.clone(), network: network.to_owned(), key, vkey, workers }
     }
 
     /// Opens the store of the copy again, after an error of it that has passed. Each round takes everything from the store, so that
@@ -262,10 +259,8 @@ impl Mirror {
     }
 
     fn forked(&self, first: &Note, second: &Note, proof: Vec<Hash>) -> MirrorError {
-        match Equivocate::of_checkpoints(self.owner.clone(), self.key, first, second, proof) {
-            Ok(accusation) => MirrorError::Forked(Box::new(accusation)),
-            Err(fault) => MirrorError::Ours(fault.into()),
-        }
+        let accusation = Equivocate::of_checkpoints(self.owner.clone(), self.key, first, second, proof);
+        MirrorError::Forked(Box::new(accusation))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::keys::PublicKey;
 use crate::merkle::Hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
-use crate::rules::Home;
+use crate::rules::LedgerIdentity;
 use crate::signed_state::SignedState;
 use crate::store::Store;
 use crate::tables::{self, AUTHORS, ENTRIES, IDS, SEQUENCES};
@@ -60,18 +60,15 @@ impl LedgerReader {
         network: &str,
         key: &PublicKey,
     ) -> Result<Self, LedgerError> {
-        let home = Home { owner: owner.clone(), network: network.to_owned(), key: *key };
+        let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: *key };
         let checkpoint = state.load()?.ok_or(LedgerError::Missing)?;
-        let Checkpoint { tree_size, root, .. } = open_checkpoint(&checkpoint, &home)?;
+        let Checkpoint { tree_size, root, .. } = open_checkpoint(&checkpoint, &identity)?;
         let store_size = load_head(&*store)?.map_or(0, |head| head.tree_size);
         if store_size < tree_size {
             return Err(LedgerError::Behind { store_size, signed_size: tree_size });
         }
         if root_at(&*store, tree_size)? != root {
-            return Err(LedgerError::Damaged {
-                index: 0,
-                what: "the tiles do not have the root that was signed".into(),
-            });
+            return Err(LedgerError::Inconsistent("the tiles do not have the root that was signed".into()));
         }
         let last = stored::entry(&*store, tree_size.saturating_sub(1))?;
         let chain_head = Chain::after(&last.to_bytes());

@@ -46,7 +46,7 @@ impl Kept {
         let (owner, key) = (name(OWNER), public(OWNER));
         let mirror =
             Mirror::new(store.clone(), Box::new(seen.clone()), Box::new(held.clone()), &owner, NETWORK, key, workers);
-        Self { store, seen, held, mirror: mirror.unwrap() }
+        Self { store, seen, held, mirror }
     }
 
     fn follow(&self, files: &dyn LogFiles) -> Result<Followed, MirrorError> {

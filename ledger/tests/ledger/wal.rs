@@ -121,7 +121,12 @@ fn a_log_with_a_flipped_bit_never_gives_a_shorter_ledger() {
                     assert_eq!(ledger.reader().checkpoint(), patient.signed_after, "byte {at}");
                     check(&*store, &*signed(&patient.signed_after)).unwrap();
                 }
-                Err(LedgerError::Behind { .. } | LedgerError::Damaged { .. } | LedgerError::Store(_)) => {}
+                Err(
+                    LedgerError::Behind { .. }
+                    | LedgerError::Damaged { .. }
+                    | LedgerError::Inconsistent(_)
+                    | LedgerError::Store(_),
+                ) => {}
                 Err(error) => panic!("byte {at}: {error}"),
             }
             if at >= from {

@@ -181,7 +181,7 @@ impl Copy {
             (Arc::new(MemoryStore::new()), Arc::new(MemoryState::default()), Arc::new(MemoryState::default()));
         let states = (Box::new(seen.clone()), Box::new(held.clone()));
         let key = peer_key().public();
-        let mirror = Mirror::new(store.clone(), states.0, states.1, &peer(), NETWORK, key, workers.clone()).unwrap();
+        let mirror = Mirror::new(store.clone(), states.0, states.1, &peer(), NETWORK, key, workers.clone());
         Self { store, seen, held, mirror }
     }
 

@@ -209,7 +209,7 @@ fn note(bytes: &[u8]) {
 }
 
 fn ledger_vkey() -> String {
-    ostrakon_ledger::ledger::vkey(&PeerName::parse(OWNER).unwrap(), owner_key().public()).unwrap().to_string()
+    ostrakon_ledger::ledger::vkey(&PeerName::parse(OWNER).unwrap(), owner_key().public()).to_string()
 }
 
 /// Against `tlog_tiles`, which also takes extension lines.
