@@ -25,16 +25,17 @@ const PAYLOAD_TYPE_BYTES_MAX: usize = 128;
 
 /// How large an envelope may be. Checked before anything is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct EnvelopeLimits {
     /// Longest envelope, in bytes of JSON.
     pub envelope_bytes_max: usize,
     /// Longest payload, in bytes after base64.
     pub payload_bytes_max: usize,
 }
 
-impl Limits {
+impl EnvelopeLimits {
     /// The limits of records: the longest payload there is, and an envelope that has room for it and some white space.
-    pub const RECORD: Limits = Limits { envelope_bytes_max: 24 << 10, payload_bytes_max: EQUIVOCATE_BYTES_MAX };
+    pub const RECORD: EnvelopeLimits =
+        EnvelopeLimits { envelope_bytes_max: 24 << 10, payload_bytes_max: EQUIVOCATE_BYTES_MAX };
 }
 
 /// The bytes that are signed.
@@ -86,7 +87,7 @@ impl Signed {
     ///
     /// # Errors
     /// [`Malformed`]
-    pub fn parse(json: &[u8], limits: &Limits) -> Result<Self, Malformed> {
+    pub fn parse(json: &[u8], limits: &EnvelopeLimits) -> Result<Self, Malformed> {
         within("envelope", json.len(), limits.envelope_bytes_max)?;
         let wire: EnvelopeWire<'_> = serde_json::from_slice(json)
             .map_err(|error| Malformed::Json { what: "envelope", detail: error.to_string() })?;
@@ -189,7 +190,7 @@ impl SignedRecord {
     /// # Errors
     /// [`Malformed`]
     pub fn parse_envelope(json: &[u8]) -> Result<Self, Malformed> {
-        let signed = Signed::parse(json, &Limits::RECORD)?;
+        let signed = Signed::parse(json, &EnvelopeLimits::RECORD)?;
         let Some(kind) = RecordType::from_payload_type(&signed.payload_type) else {
             return Err(Malformed::value("payload type", &signed.payload_type, "is not a record type in use"));
         };

@@ -22,7 +22,7 @@ pub use self::heal::{Healed, heal};
 pub use self::mirror::{Followed, Mirror, MirrorError};
 pub use self::missing::Missing;
 use self::pending::{Heads, Pending, Sequenced};
-pub use self::reader::{LedgerReader, Published};
+pub use self::reader::{LedgerReader, PublishedHead};
 pub use self::restore::{Preview, RESTORE_ENTRIES_MAX, Restorer};
 use self::tree::Tree;
 use crate::author::AuthorHead;
@@ -37,7 +37,7 @@ use crate::record::{Admit, Body, Header, Record, RecordId};
 use crate::rules::{LedgerIdentity, NotAppended};
 use crate::signed_state::SignedState;
 use crate::store::Store;
-use crate::tables::{HEAD_KEY, Head, META};
+use crate::tables::{HEAD_KEY, LedgerHead, META};
 
 /// Most records in one batch: what one sync to disk and one signature are shared by.
 pub const BATCH_RECORDS_MAX: usize = 1024;
@@ -80,10 +80,10 @@ pub struct Ledger {
     state: Box<dyn SignedState>,
     identity: LedgerIdentity,
     key: SecretKey,
-    head: Head,
+    head: LedgerHead,
     tree: Tree,
     heads: Heads,
-    published: Arc<ArcSwap<Published>>,
+    published: Arc<ArcSwap<PublishedHead>>,
     stopped: Option<String>,
     conflicts: Vec<Conflict>,
 }
@@ -118,12 +118,12 @@ impl Ledger {
             body: Body::Admit(Admit { peer: owner.clone(), peer_key: public, imported: false }),
         };
         let genesis = Verified::check(SignedRecord::sign(genesis, &key)?).expect("a key verifies its own signature");
-        let head = Head::empty();
+        let head = LedgerHead::empty();
         let published = Arc::new(ArcSwap::from_pointee(published(head, String::new())));
         let (tree, heads) = (Tree::new(), Heads::default());
         let mut ledger =
             Self { store, state, identity, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
-        let answers = ledger.submit(vec![(genesis, now_ms)])?;
+        let answers = ledger.append(vec![(genesis, now_ms)])?;
         assert!(
             matches!(answers.as_slice(), [Ok(Appended { index: 0, .. })]),
             "an owner can admit itself: {answers:?}"
@@ -153,7 +153,7 @@ impl Ledger {
         // What was committed and not signed is published when it is signed.
         let signed = match &found.note {
             Some(note) if found.signed_size == head.tree_size => published(head, note.clone()),
-            _ => published(Head::empty(), String::new()),
+            _ => published(LedgerHead::empty(), String::new()),
         };
         let published = Arc::new(ArcSwap::from_pointee(signed));
         let mut ledger =
@@ -208,29 +208,29 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::BatchTooLarge`]. After any other error it is unknown what the store holds: the ledger answers
     /// [`LedgerError::Poisoned`] from then on and has to be reopened.
-    pub fn submit(
+    pub fn append(
         &mut self,
         batch: Vec<(Verified<SignedRecord>, u64)>,
     ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         let first_hand = |(record, received_at_ms)| Incoming { record, received_at_ms, provenance: None };
-        self.take(batch.into_iter().map(first_hand).collect())
+        self.append_batch(batch.into_iter().map(first_hand).collect())
     }
 
-    /// As [`Ledger::submit`], for records that were found in the ledgers of others: each author's in its order. What such a
+    /// As [`Ledger::append`], for records that were found in the ledgers of others: each author's in its order. What such a
     /// record says about the ledger it was made for, and cannot say about this one, stands here as history without effect.
     ///
     /// # Errors
-    /// As [`Ledger::submit`].
-    pub fn submit_copied(
+    /// As [`Ledger::append`].
+    pub fn append_copied(
         &mut self,
         batch: Vec<(Verified<SignedRecord>, Provenance)>,
         received_at_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         let copied = |(record, provenance)| Incoming { record, received_at_ms, provenance: Some(provenance) };
-        self.take(batch.into_iter().map(copied).collect())
+        self.append_batch(batch.into_iter().map(copied).collect())
     }
 
-    fn take(&mut self, batch: Vec<Incoming>) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
+    fn append_batch(&mut self, batch: Vec<Incoming>) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         if let Some(reason) = &self.stopped {
             return Err(LedgerError::Poisoned(reason.clone()));
         }
@@ -277,7 +277,7 @@ impl Ledger {
     ///
     /// # Panics
     /// If the head is not that of the tree in memory, or not ahead of what is published. A signature cannot be taken back.
-    fn sign_and_publish(&mut self, signed: Option<&str>, head: Head) -> Result<(), LedgerError> {
+    fn sign_and_publish(&mut self, signed: Option<&str>, head: LedgerHead) -> Result<(), LedgerError> {
         assert_eq!(
             (self.tree.tree_size(), self.tree.root()),
             (head.tree_size, head.root),
@@ -342,7 +342,7 @@ pub fn vkey(owner: &PeerName, key: PublicKey) -> NoteKey {
     NoteKey::new(&origin(owner), key).expect("a peer's name has neither white space nor `+`, so it can name a key")
 }
 
-fn published(head: Head, checkpoint: String) -> Published {
-    let Head { tree_size, chain, received_at_ms, root } = head;
-    Published { tree_size, root, chain_head: chain, received_at_ms, checkpoint }
+fn published(head: LedgerHead, checkpoint: String) -> PublishedHead {
+    let LedgerHead { tree_size, chain, received_at_ms, root } = head;
+    PublishedHead { tree_size, root, chain_head: chain, received_at_ms, checkpoint }
 }

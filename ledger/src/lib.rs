@@ -1,7 +1,7 @@
 //! Signed records in an append-only, hash-chained Merkle log.
 //!
 //! ```text
-//! bytes → dsse::Signed / SignedRecord::parse_envelope → Verified::check → Ledger::submit → Store::commit → LedgerReader
+//! bytes → dsse::Signed / SignedRecord::parse_envelope → Verified::check → Ledger::append → Store::commit → LedgerReader
 //! ```
 //!
 //! *In scope*: identities ([`PeerName`], [`PublicKey`]), subjects and their tags, signed records and their
@@ -51,15 +51,15 @@ pub use files::{FetchError, LogFiles};
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use ledger::{
     Appended, BATCH_RECORDS_MAX, Conflict, Followed, Healed, Ledger, LedgerReader, Mirror, MirrorError, Missing,
-    Preview, Published, RESTORE_ENTRIES_MAX, Restorer, heal,
+    Preview, PublishedHead, RESTORE_ENTRIES_MAX, Restorer, heal,
 };
 pub use malformed::Malformed;
 pub use name::PeerName;
 pub use quorum::Quorum;
 pub use receipt::Receipt;
 pub use record::{
-    Admit, Answer, Body, Category, Contradiction, Digest, Equivocate, Erase, Expel, Header, Policy, Reason, Rebut,
-    Record, RecordId, RecordType, Retract, Rotate, Vote,
+    Admit, Body, Category, Contradiction, Digest, Equivocate, Erase, Expel, Header, PolicyInForce, Reason, Rebut,
+    RebuttalAnswer, Record, RecordId, RecordType, Retract, Rotate, Vote,
 };
 pub use rules::ROTATIONS_MAX;
 pub use signed_state::{FileState, MemoryState, SignedState};
@@ -68,5 +68,5 @@ pub use store::RocksStore;
 pub use store::{Batch, MemoryStore, ReopeningStore, Store, StoreError, Table};
 pub use subject::{Pepper, Subject, SubjectKind, Tag};
 pub use tables::TABLES;
-pub use verify::{Damage, Disagreement, FilesReport, LedgerReport, Report};
+pub use verify::{Damage, Disagreement, FilesReport, LedgerReport, StoreReport};
 pub use witness::{AddCheckpoint, Witness, WitnessRefusal};

@@ -39,8 +39,8 @@ pub use self::admit::Admit;
 pub use self::equivocate::{Contradiction, Equivocate};
 pub use self::erase::Erase;
 pub use self::expel::{Expel, Reason};
-pub use self::policy::Policy;
-pub use self::rebut::{Answer, Rebut};
+pub use self::policy::PolicyInForce;
+pub use self::rebut::{Rebut, RebuttalAnswer};
 pub use self::retract::Retract;
 pub use self::rotate::Rotate;
 use self::types::RecordBody;
@@ -49,7 +49,7 @@ use crate::error::Refusal;
 use crate::keys::PublicKey;
 use crate::malformed::Malformed;
 use crate::name::PeerName;
-use crate::rules::{Candidate, NotAppended, Prefix, StateChange};
+use crate::rules::{NextRecord, NotAppended, Prefix, StateChange};
 
 /// Longest payload of all record types but one.
 pub const PAYLOAD_BYTES_MAX: usize = 2048;
@@ -116,7 +116,7 @@ record_types! {
     Rebut(Rebut) = 5, "rebut";
     Equivocate(Box<Equivocate>) = 6, "equivocate";
     Erase(Erase) = 7, "erase";
-    Policy(Policy) = 8, "policy";
+    Policy(PolicyInForce) = 8, "policy";
     Expel(Expel) = 9, "peer.expel";
 }
 

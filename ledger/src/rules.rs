@@ -15,12 +15,12 @@
 //! was copied from another ledger must keep 1 to 3, and is never the owner's own. Where 4 to 7 would have refused it, it stands
 //! here as history: inert. Only a rotation that cannot be followed is refused, since it changes what 2 means.
 
-mod candidate;
 mod mark;
+mod next;
 mod target;
 
-pub(crate) use self::candidate::{Candidate, LedgerIdentity, NotAppended, Prefix, StateChange, unerased};
 pub(crate) use self::mark::{Mark, ended_key_prefix};
+pub(crate) use self::next::{LedgerIdentity, NextRecord, NotAppended, Prefix, StateChange, unerased};
 pub(crate) use self::target::TargetRecord;
 use crate::author::AuthorHead;
 use crate::dsse::SignedRecord;
@@ -37,13 +37,13 @@ pub const ROTATIONS_MAX: usize = 256;
 #[expect(clippy::large_enum_variant, reason = "nearly all are appended, and none is kept")]
 pub(crate) enum Judgement {
     /// Append it.
-    Append(Placement),
+    Append(PlannedEntry),
     /// It stands at this index already.
     Known(u64),
 }
 
 /// What a record finds and leaves when it is appended.
-pub(crate) struct Placement {
+pub(crate) struct PlannedEntry {
     /// Its author's head before it.
     pub(crate) author: AuthorHead,
     pub(crate) change: StateChange,
@@ -84,8 +84,8 @@ pub(crate) fn judge(
         return Err(Refusal::OutOfSequence { expected_seq: author.seq + 1, expected_prev: author.id }.into());
     }
     let body = &signed.record().body;
-    let mut candidate = Candidate { ledger, author: &header.author, head: &author, prefix };
-    let (mut change, effect) = match body.judge(&mut candidate) {
+    let mut next = NextRecord { ledger, author: &header.author, head: &author, prefix };
+    let (mut change, effect) = match body.judge(&mut next) {
         Ok(change) => (change, Effect::InForce),
         Err(refused @ NotAppended::Refused(Refusal::TooManyKeys(_))) => return Err(refused),
         Err(NotAppended::Refused(_)) if provenance.is_some() => (StateChange::default(), Effect::Inert),
@@ -93,7 +93,7 @@ pub(crate) fn judge(
     };
     // That a record commits to something is so whether or not it has an effect here.
     change.marks.extend(commitment_marks(body, &author, prefix)?);
-    Ok(Judgement::Append(Placement { author, change, effect }))
+    Ok(Judgement::Append(PlannedEntry { author, change, effect }))
 }
 
 /// Judges an entry that stands in a ledger: the rules must take its record, with the effect that the entry says it has.
@@ -101,9 +101,9 @@ pub(crate) fn judge_entry(
     ledger: &LedgerIdentity,
     entry: &VerifiedEntry,
     prefix: &mut impl Prefix,
-) -> Result<Placement, EntryFault> {
+) -> Result<PlannedEntry, EntryFault> {
     match judge(ledger, &entry.record, entry.provenance.as_ref(), prefix) {
-        Ok(Judgement::Append(placement)) if placement.effect == entry.effect => Ok(placement),
+        Ok(Judgement::Append(planned)) if planned.effect == entry.effect => Ok(planned),
         Ok(Judgement::Append(_)) => Err(EntryFault::Effect),
         Ok(Judgement::Known(index)) => Err(EntryFault::Repeated(index)),
         Err(NotAppended::Refused(refusal)) => Err(EntryFault::Rule(refusal)),
@@ -155,10 +155,10 @@ pub(crate) fn is_genesis(ledger: &LedgerIdentity, signed: &SignedRecord) -> bool
 /// The author heads that change when a record is appended at an index: the admitted or expelled peer's, then its author's.
 pub(crate) fn heads_after(
     signed: &SignedRecord,
-    placement: &Placement,
+    planned: &PlannedEntry,
     index: u64,
 ) -> impl Iterator<Item = (PeerName, AuthorHead)> + use<> {
-    let Placement { author, change, .. } = placement;
+    let PlannedEntry { author, change, .. } = planned;
     let key = change.new_key.unwrap_or(author.key);
     let header = &signed.record().header;
     let next = AuthorHead { seq: header.seq, id: signed.id(), head_index: index, key, ..*author };

@@ -41,7 +41,7 @@ pub(crate) const MARKS_VERSION: &[u8] = &[2];
 
 /// Where the ledger ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct LedgerHead {
     pub(crate) tree_size: u64,
     /// The link that the next entry will carry.
     pub(crate) chain: Chain,
@@ -49,7 +49,7 @@ pub(crate) struct Head {
     pub(crate) root: Hash,
 }
 
-impl Head {
+impl LedgerHead {
     /// Before the first entry.
     pub(crate) fn empty() -> Self {
         Self { tree_size: 0, chain: Chain::ZERO, received_at_ms: 0, root: empty_root() }

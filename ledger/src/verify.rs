@@ -10,7 +10,7 @@ mod replay;
 use rayon::prelude::*;
 
 pub use self::files::{FilesReport, LedgerReport, run_files};
-use self::past::Tables;
+use self::past::StoredEntries;
 use self::replay::Replay;
 use crate::checkpoint::Checkpoint;
 use crate::entry::Chain;
@@ -28,7 +28,7 @@ use crate::name::PeerName;
 use crate::rules::LedgerIdentity;
 use crate::signed_state::SignedState;
 use crate::store::{Row, Store, StoreError, Table};
-use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, MARKS, SEQUENCES, TILES};
+use crate::tables::{self, AUTHORS, ENTRIES, IDS, LedgerHead, MARKS, SEQUENCES, TILES};
 use crate::tile::{HASH_BYTES, TILE_HEIGHT, TILE_WIDTH};
 
 /// Entries checked together: whole tiles, enough to keep all cores busy, a few MB.
@@ -36,7 +36,7 @@ const CHUNK_ENTRIES: u64 = 16 * TILE_WIDTH as u64;
 
 /// What a verified ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct StoreReport {
     /// Number of entries.
     pub tree_size: u64,
     /// Root of the tree.
@@ -185,7 +185,7 @@ pub fn run(
     network: &str,
     key: &PublicKey,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Report, Damage> {
+) -> Result<StoreReport, Damage> {
     let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: *key };
     let note = state.load().map_err(unreadable(0))?;
     let signed = note.as_deref().map(|note| open_checkpoint(note, &identity)).transpose();
@@ -203,7 +203,7 @@ pub fn run(
         let fault = "is of an older version; it is renewed when the node is next started";
         return Err(damage(0, Disagreement::Row { table: MARKS.0, fault }));
     }
-    let mut walk = Walk { store, signed, tree: Tree::new(), replay: Replay::new(identity, Tables(store)) };
+    let mut walk = StoreWalk { store, signed, tree: Tree::new(), replay: Replay::new(identity, StoredEntries(store)) };
     progress(0, head.tree_size);
     while walk.replay.next < head.tree_size {
         let limit = (head.tree_size - walk.replay.next).min(CHUNK_ENTRIES);
@@ -211,7 +211,7 @@ pub fn run(
         progress(walk.replay.next, head.tree_size);
     }
     walk.end(head)?;
-    Ok(Report { tree_size: head.tree_size, root: head.root, chain_head: head.chain, signed_size })
+    Ok(StoreReport { tree_size: head.tree_size, root: head.root, chain_head: head.chain, signed_size })
 }
 
 /// An entry with the row that its id has, found out on any core.
@@ -226,14 +226,14 @@ fn check(store: &dyn Store, index: u64, bytes: &[u8]) -> Result<StoredEntry, Mal
     Ok(StoredEntry { entry, id_row })
 }
 
-struct Walk<'a> {
+struct StoreWalk<'a> {
     store: &'a dyn Store,
     signed: Option<Checkpoint>,
     tree: Tree,
-    replay: Replay<Tables<'a>>,
+    replay: Replay<StoredEntries<'a>>,
 }
 
-impl Walk<'_> {
+impl StoreWalk<'_> {
     fn chunk(&mut self, limit: usize) -> Result<(), Damage> {
         let from = self.replay.next;
         let rows = match self.store.scan(ENTRIES, &tables::index_key(from), limit) {
@@ -312,7 +312,7 @@ impl Walk<'_> {
     }
 
     /// The end of the ledger, and that no table holds more than the entries give.
-    fn end(mut self, head: Head) -> Result<(), Damage> {
+    fn end(mut self, head: LedgerHead) -> Result<(), Damage> {
         let size = self.tree.tree_size();
         let behind = self.store.scan(ENTRIES, &tables::index_key(size), 1).map_err(unreadable(size))?;
         if !behind.is_empty() {
@@ -320,7 +320,7 @@ impl Walk<'_> {
         }
         self.compare_tiles(false)?;
         let Replay { chain, received_at_ms, .. } = self.replay;
-        if head != (Head { tree_size: size, chain, received_at_ms, root: self.tree.root() }) {
+        if head != (LedgerHead { tree_size: size, chain, received_at_ms, root: self.tree.root() }) {
             return Err(damage(size, Disagreement::Head));
         }
         let store = self.store;

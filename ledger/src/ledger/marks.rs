@@ -5,7 +5,7 @@ use super::stored;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::name::PeerName;
-use crate::record::{Digest, Equivocate, Erase, Expel, Policy, Rebut, RecordId, Retract};
+use crate::record::{Digest, Equivocate, Erase, Expel, PolicyInForce, Rebut, RecordId, Retract};
 use crate::rules::Mark;
 
 impl LedgerReader {
@@ -74,7 +74,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn policy(&self) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Policy::mark())
+        self.mark(&PolicyInForce::mark())
     }
 
     /// The key that a peer's records must have right after the entry at `index`; `None` when it was not admitted by then.

@@ -11,13 +11,13 @@ use rayon::ThreadPool;
 
 use super::reader::LedgerReader;
 use super::restore::Restorer;
-use super::tiles::{ShortTile, Tiles};
+use super::tiles::{ShortTile, TileHashes};
 use super::vkey;
 use crate::checkpoint::Checkpoint;
 use crate::error::{LedgerError, Unproven};
 use crate::files::{FetchError, LogFiles, bundles, fetch, fetch_front, split_bundle};
 use crate::keys::PublicKey;
-use crate::merkle::{Hash, Node, prefix_root, prove_consistency, verify_consistency};
+use crate::merkle::{Hash, Subtree, prefix_root, prove_consistency, verify_consistency};
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
 use crate::record::Equivocate;
@@ -268,12 +268,12 @@ impl Mirror {
 ///
 /// The consistency proof is made from the root that these hashes give for the smaller size. Does it lead to the larger, signed
 /// root, they are that tree's, and that is the root it has there: the signed one, or another, which proves the fork.
-fn relate<F, E>(smaller: &Checkpoint, larger: &Checkpoint, mut tiles: Tiles<F>) -> Result<Relation, E>
+fn relate<F, E>(smaller: &Checkpoint, larger: &Checkpoint, mut tiles: TileHashes<F>) -> Result<Relation, E>
 where
     F: FnMut(u8, u64, u16) -> Result<Vec<u8>, E>,
     E: From<ShortTile>,
 {
-    let mut hash = |node: Node| tiles.hash(node);
+    let mut hash = |node: Subtree| tiles.hash(node);
     let path = prove_consistency(smaller.tree_size, larger.tree_size, &mut hash)?;
     let root = prefix_root(smaller.tree_size, &mut hash)?;
     Ok(if !verify_consistency(smaller.tree_size, larger.tree_size, &root, &larger.root, &path) {
@@ -286,8 +286,11 @@ where
 }
 
 /// The tree of this size as its tiles are served.
-fn served(files: &dyn LogFiles, tree_size: u64) -> Tiles<impl FnMut(u8, u64, u16) -> Result<Vec<u8>, FetchError> + '_> {
-    Tiles::new(tree_size, move |level, n, width| {
+fn served(
+    files: &dyn LogFiles,
+    tree_size: u64,
+) -> TileHashes<impl FnMut(u8, u64, u16) -> Result<Vec<u8>, FetchError> + '_> {
+    TileHashes::new(tree_size, move |level, n, width| {
         // A file that is not there is an error of `fetch`; one path gives one file.
         Ok(fetch(files, &[TilePath::Hashes { level, n, width }])?.pop().unwrap_or_default())
     })

@@ -13,10 +13,10 @@ use crate::merkle::leaf_hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
 use crate::rules::{
-    self, Judgement, LedgerIdentity, Mark, NotAppended, Placement, Prefix, TargetRecord, ended_key_prefix,
+    self, Judgement, LedgerIdentity, Mark, NotAppended, PlannedEntry, Prefix, TargetRecord, ended_key_prefix,
 };
 use crate::store::{Batch, Store};
-use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, MARKS, SEQUENCES};
+use crate::tables::{self, AUTHORS, ENTRIES, IDS, LedgerHead, MARKS, SEQUENCES};
 
 use super::tree::Tree;
 
@@ -43,7 +43,7 @@ pub(super) struct Pending<'a> {
     tree: &'a mut Tree,
     /// Entries that are committed. Rows that point beyond them are damage.
     committed: u64,
-    head: Head,
+    head: LedgerHead,
     rows: Batch,
     touched: BTreeSet<PeerName>,
     ids: BTreeMap<RecordId, (u64, TargetRecord)>,
@@ -57,7 +57,7 @@ impl<'a> Pending<'a> {
         store: &'a dyn Store,
         heads: &'a mut Heads,
         tree: &'a mut Tree,
-        head: Head,
+        head: LedgerHead,
     ) -> Self {
         if heads.0.len() > HEADS_MAX {
             heads.0.clear();
@@ -93,7 +93,7 @@ impl<'a> Pending<'a> {
         provenance: Option<&Provenance>,
     ) -> Result<Sequenced, NotAppended> {
         Ok(match rules::judge(self.ledger, signed, provenance, self)? {
-            Judgement::Append(placement) => Sequenced::New(self.append(signed, &placement, received_at_ms, provenance)),
+            Judgement::Append(planned) => Sequenced::New(self.append(signed, &planned, received_at_ms, provenance)),
             Judgement::Known(index) => Sequenced::Known(index),
         })
     }
@@ -101,33 +101,33 @@ impl<'a> Pending<'a> {
     /// Puts back an entry that was signed before, if it is the next one.
     pub(super) fn put_back(&mut self, entry: CheckedEntry) -> Result<(), EntryFault> {
         let entry = entry.follow(self.head.chain, self.head.received_at_ms)?;
-        let placement = rules::judge_entry(self.ledger, &entry, self)?;
-        self.append(&entry.record, &placement, entry.received_at_ms, entry.provenance.as_ref());
+        let planned = rules::judge_entry(self.ledger, &entry, self)?;
+        self.append(&entry.record, &planned, entry.received_at_ms, entry.provenance.as_ref());
         Ok(())
     }
 
     fn append(
         &mut self,
         signed: &SignedRecord,
-        placement: &Placement,
+        planned: &PlannedEntry,
         received_at_ms: u64,
         provenance: Option<&Provenance>,
     ) -> u64 {
         let (index, id) = (self.head.tree_size, signed.id());
         // A clock that went back must not make entries go back.
         let received_at_ms = received_at_ms.max(self.head.received_at_ms);
-        let entry = frame(self.head.chain, received_at_ms, signed, provenance, placement.effect);
+        let entry = frame(self.head.chain, received_at_ms, signed, provenance, planned.effect);
         self.tree.push(leaf_hash(&entry));
-        self.head = Head { tree_size: index + 1, chain: Chain::after(&entry), received_at_ms, ..self.head };
+        self.head = LedgerHead { tree_size: index + 1, chain: Chain::after(&entry), received_at_ms, ..self.head };
 
-        let sequence = tables::sequence_key(placement.author.admitted_at_index, signed.record().header.seq);
+        let sequence = tables::sequence_key(planned.author.admitted_at_index, signed.record().header.seq);
         self.rows.put(ENTRIES, tables::index_key(index), entry);
         self.rows.put(IDS, *id.as_bytes(), tables::index_key(index));
         self.rows.put(SEQUENCES, sequence, tables::index_key(index));
         self.ids.insert(id, (index, TargetRecord::of(signed.record())));
-        self.marks.extend(placement.change.marks.iter().map(|mark| mark.row(index)));
+        self.marks.extend(planned.change.marks.iter().map(|mark| mark.row(index)));
         self.sequences.insert(sequence, index);
-        for (name, head) in rules::heads_after(signed, placement, index) {
+        for (name, head) in rules::heads_after(signed, planned, index) {
             match self.heads.0.get_mut(&name) {
                 Some(known) => *known = head,
                 None => drop(self.heads.0.insert(name.clone(), head)),
@@ -138,7 +138,7 @@ impl<'a> Pending<'a> {
     }
 
     /// The batch to commit and the head after it; `None` when no record was taken.
-    pub(super) fn finish(self) -> Option<(Batch, Head)> {
+    pub(super) fn finish(self) -> Option<(Batch, LedgerHead)> {
         if self.rows.puts.is_empty() {
             return None;
         }
@@ -157,7 +157,7 @@ impl<'a> Pending<'a> {
         if self.committed == 0 {
             rows.put(tables::META, tables::MARKS_VERSION_KEY, tables::MARKS_VERSION);
         }
-        let head = Head { root: self.tree.root(), ..self.head };
+        let head = LedgerHead { root: self.tree.root(), ..self.head };
         rows.put(tables::META, tables::HEAD_KEY, head.to_bytes());
         Some((rows, head))
     }

@@ -23,7 +23,7 @@ use crate::tile::{TILE_WIDTH, width_at};
 
 /// The state that was last signed: everything a reader sees belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedHead {
     /// Number of entries.
     pub tree_size: u64,
     /// Root of the tree.
@@ -40,11 +40,11 @@ pub struct Published {
 #[derive(Clone)]
 pub struct LedgerReader {
     store: Arc<dyn Store>,
-    published: Arc<ArcSwap<Published>>,
+    published: Arc<ArcSwap<PublishedHead>>,
 }
 
 impl LedgerReader {
-    pub(super) fn new(store: Arc<dyn Store>, published: Arc<ArcSwap<Published>>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, published: Arc<ArcSwap<PublishedHead>>) -> Self {
         Self { store, published }
     }
 
@@ -72,7 +72,7 @@ impl LedgerReader {
         }
         let last = stored::entry(&*store, tree_size.saturating_sub(1))?;
         let chain_head = Chain::after(&last.to_bytes());
-        let published = Published { tree_size, root, chain_head, received_at_ms: last.received_at_ms, checkpoint };
+        let published = PublishedHead { tree_size, root, chain_head, received_at_ms: last.received_at_ms, checkpoint };
         Ok(Self::new(store, Arc::new(ArcSwap::from_pointee(published))))
     }
 
@@ -81,7 +81,7 @@ impl LedgerReader {
     }
 
     /// Size, root, chain head and checkpoint that belong together.
-    pub fn published(&self) -> Arc<Published> {
+    pub fn published(&self) -> Arc<PublishedHead> {
         self.published.load_full()
     }
 

@@ -13,11 +13,11 @@ use crate::note::Note;
 use crate::rules::{LedgerIdentity, is_genesis};
 use crate::signed_state::SignedState;
 use crate::store::Store;
-use crate::tables::{ENTRIES, HEAD_KEY, Head, META, index_key};
+use crate::tables::{ENTRIES, HEAD_KEY, LedgerHead, META, index_key};
 
 /// What was found.
-pub(super) struct Found {
-    pub(super) head: Head,
+pub(super) struct LedgerEnd {
+    pub(super) head: LedgerHead,
     pub(super) tree: Tree,
     /// The signed state, and its tree size (0 without one).
     pub(super) note: Option<String>,
@@ -29,7 +29,7 @@ pub(super) fn inspect(
     store: &dyn Store,
     state: &dyn SignedState,
     identity: &LedgerIdentity,
-) -> Result<Found, LedgerError> {
+) -> Result<LedgerEnd, LedgerError> {
     let note = state.load()?;
     let signed = note.as_deref().map(|note| open_checkpoint(note, identity)).transpose()?;
     let head = match (load_head(store)?, &signed) {
@@ -56,7 +56,7 @@ pub(super) fn inspect(
         _ => {}
     }
     let signed_size = signed.map_or(0, |signed| signed.tree_size);
-    Ok(Found { head, tree, note, signed_size })
+    Ok(LedgerEnd { head, tree, note, signed_size })
 }
 
 /// What is there does not begin as this ledger does.
@@ -66,10 +66,10 @@ pub(super) fn not_ours(identity: &LedgerIdentity) -> LedgerError {
 }
 
 /// The head row.
-pub(crate) fn load_head(store: &dyn Store) -> Result<Option<Head>, LedgerError> {
+pub(crate) fn load_head(store: &dyn Store) -> Result<Option<LedgerHead>, LedgerError> {
     let Some(row) = store.get(META, HEAD_KEY)? else { return Ok(None) };
     let unreadable = || LedgerError::Inconsistent("the head row is unreadable".into());
-    Head::parse(&row).map(Some).ok_or_else(unreadable)
+    LedgerHead::parse(&row).map(Some).ok_or_else(unreadable)
 }
 
 /// Opens a signed state: this ledger's checkpoint, signed by its key.
@@ -84,7 +84,7 @@ pub(crate) fn open_checkpoint(note: &str, identity: &LedgerIdentity) -> Result<C
 }
 
 /// The last entry, the head row and the tiles must agree, and nothing may stand behind them. Loads the tree on the way.
-pub(super) fn check_end(store: &dyn Store, head: Head) -> Result<Tree, LedgerError> {
+pub(super) fn check_end(store: &dyn Store, head: LedgerHead) -> Result<Tree, LedgerError> {
     let damaged = |index, what: &str| LedgerError::Damaged { index, what: what.into() };
     let Some(last) = head.tree_size.checked_sub(1) else {
         return Err(LedgerError::Inconsistent("the head row counts no entries".into()));

@@ -17,7 +17,7 @@ use crate::merkle::{CompactRange, Hash, leaf_hash};
 use crate::name::PeerName;
 use crate::rules::{LedgerIdentity, is_genesis};
 use crate::store::Store;
-use crate::tables::{HEAD_KEY, Head, META};
+use crate::tables::{HEAD_KEY, LedgerHead, META};
 
 /// Most entries that are checked together and written with one sync: a few MB.
 pub const RESTORE_ENTRIES_MAX: usize = 4096;
@@ -28,7 +28,7 @@ pub const RESTORE_ENTRIES_MAX: usize = 4096;
 pub struct Restorer {
     store: Arc<dyn Store>,
     identity: LedgerIdentity,
-    head: Head,
+    head: LedgerHead,
     tree: Tree,
     heads: Heads,
 }
@@ -41,7 +41,7 @@ impl Restorer {
     pub fn open(store: Arc<dyn Store>, owner: &PeerName, network: &str, key: &PublicKey) -> Result<Self, LedgerError> {
         let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: *key };
         let (head, tree) = match load_head(&*store)? {
-            None => (Head::empty(), Tree::new()),
+            None => (LedgerHead::empty(), Tree::new()),
             Some(_) if !is_genesis(&identity, &stored::entry(&*store, 0)?.record) => return Err(not_ours(&identity)),
             Some(head) => (head, check_end(&*store, head)?),
         };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire, Text};
+use super::wire::{self, HeaderMembers, JsonText};
 use super::{Header, Rotate};
 use crate::author::AuthorHead;
 use crate::error::Refusal;
@@ -11,7 +11,7 @@ use crate::keys::PublicKey;
 use crate::malformed::Malformed;
 use crate::name::PeerName;
 use crate::record::Equivocate;
-use crate::rules::{Candidate, NotAppended, Prefix, StateChange};
+use crate::rules::{NextRecord, NotAppended, Prefix, StateChange};
 
 /// Binds a name to a key from this index on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,22 +40,22 @@ struct AdmitWire<T> {
 impl RecordBody for Admit {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
         let AdmitWire { author, imported, key, network, peer, peer_key, prev, seq } = wire::read(payload)?;
-        let header = HeaderWire { author, key, network, prev, seq }.parse()?;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
         Ok((header, Self { peer: PeerName::parse(peer)?, peer_key: str::parse(peer_key)?, imported }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
-        let peer: Text<'_> = self.peer.as_str().into();
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+        let peer: JsonText<'_> = self.peer.as_str().into();
         let peer_key = self.peer_key.as_bytes().into();
         wire::write(&AdmitWire { author, imported: self.imported, key, network, peer, peer_key, prev, seq })
     }
 
     /// A name is admitted once; again only after it was expelled, and never after it was convicted. Its sequence goes on
     /// where it ended, with the key that is named now.
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
-        candidate.require_owner()?;
-        let (prefix, peer) = (&mut *candidate.prefix, &self.peer);
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        next.require_owner()?;
+        let (prefix, peer) = (&mut *next.prefix, &self.peer);
         let Some(known) = prefix.author(peer)? else {
             let head = AuthorHead::admitted(self.peer_key, self.imported, prefix.next_index());
             return Ok(StateChange { changed: Some((peer.clone(), head)), ..StateChange::default() });

@@ -12,7 +12,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire, Text};
+use super::wire::{self, HeaderMembers, JsonText};
 use super::{EQUIVOCATE_BYTES_MAX, Header, RecordType};
 use crate::checkpoint::Checkpoint;
 use crate::dsse::{SignedRecord, Verified};
@@ -24,7 +24,7 @@ use crate::merkle::{Hash, verify_consistency};
 use crate::name::PeerName;
 use crate::note::Note;
 use crate::receipt::PATH_HASHES_MAX;
-use crate::rules::{Candidate, Mark, NotAppended, Prefix, StateChange};
+use crate::rules::{Mark, NextRecord, NotAppended, Prefix, StateChange};
 
 const SIGNATURE_BYTES: usize = 64;
 const HASH_BYTES: usize = 32;
@@ -167,7 +167,7 @@ impl RecordBody for Box<Equivocate> {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
         let wire: EquivocateWire<&str> = wire::read(payload)?;
         let EquivocateWire { author, key, network, prev, seq, .. } = wire;
-        let header = HeaderWire { author, key, network, prev, seq }.parse()?;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
         let body = Equivocate {
             accused: PeerName::parse(wire.accused)?,
             accused_key: wire.accused_key.parse()?,
@@ -177,10 +177,10 @@ impl RecordBody for Box<Equivocate> {
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
         let (kind, first, second, proof) = self.members();
         wire::write(&EquivocateWire {
-            accused: Text::Borrowed(self.accused.as_str()),
+            accused: JsonText::Borrowed(self.accused.as_str()),
             accused_key: self.accused_key.as_bytes().into(),
             author,
             first: first.into(),
@@ -199,14 +199,14 @@ impl RecordBody for Box<Equivocate> {
     }
 
     /// Any peer convicts another, once, under a key that the accused has or had here.
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
-        let accused = candidate.prefix.author(&self.accused)?;
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        let accused = next.prefix.author(&self.accused)?;
         let accused = accused.ok_or_else(|| Refusal::UnknownPeer(self.accused.clone()))?;
         let key = self.accused_key;
-        if accused.key != key && !candidate.prefix.former_keys(&accused)?.contains(&key) {
+        if accused.key != key && !next.prefix.former_keys(&accused)?.contains(&key) {
             return Err(Refusal::ForeignKey(self.accused.clone()).into());
         }
-        candidate.mark_once(Equivocate::mark(&self.accused))
+        next.mark_once(Equivocate::mark(&self.accused))
     }
 }
 

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire, Text};
+use super::wire::{self, HeaderMembers, JsonText};
 use super::{Header, RecordId, RecordType};
 use crate::error::{LedgerError, Refusal};
 use crate::malformed::Malformed;
-use crate::rules::{Candidate, Mark, NotAppended, Prefix, StateChange, unerased};
+use crate::rules::{Mark, NextRecord, NotAppended, Prefix, StateChange, unerased};
 
 /// Says that the body behind the target's commitment was deleted here. The target itself stays, and so do all proofs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,28 +37,28 @@ impl Erase {
 impl RecordBody for Erase {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
         let EraseWire { author, key, network, prev, seq, target } = wire::read(payload)?;
-        let header = HeaderWire { author, key, network, prev, seq }.parse()?;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
         Ok((header, Self { target: str::parse(target)? }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
-        let target: Text<'_> = self.target.as_bytes().into();
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+        let target: JsonText<'_> = self.target.as_bytes().into();
         wire::write(&EraseWire { author, key, network, prev, seq, target })
     }
 
     /// An erasure is about one record. What its author commits to elsewhere, and what others commit to, stays as it is.
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
         let id = self.target;
-        let target = candidate.target(&id)?;
-        if target.author != *candidate.author && *candidate.author != candidate.ledger.owner {
+        let target = next.target(&id)?;
+        if target.author != *next.author && *next.author != next.ledger.owner {
             return Err(Refusal::NotAuthor(id).into());
         }
         if target.commitment.is_zero() {
             return Err(Refusal::NothingToErase(id).into());
         }
-        let mut change = candidate.mark_once(Self::mark(&id))?;
-        let prefix = &mut *candidate.prefix;
+        let mut change = next.mark_once(Self::mark(&id))?;
+        let prefix = &mut *next.prefix;
         let holder = prefix.author(&target.author)?.ok_or_else(|| {
             LedgerError::Inconsistent(format!("there is no row for {}, who has a record here", target.author))
         })?;

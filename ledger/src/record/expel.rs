@@ -6,13 +6,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire, Text};
+use super::wire::{self, HeaderMembers, JsonText};
 use super::{Header, RecordType};
 use crate::author::AuthorHead;
 use crate::error::{LedgerError, Refusal};
 use crate::malformed::Malformed;
 use crate::name::PeerName;
-use crate::rules::{Candidate, Mark, NotAppended, Prefix, StateChange};
+use crate::rules::{Mark, NextRecord, NotAppended, Prefix, StateChange};
 
 /// Ends an admission: from this index on the ledger takes nothing more of the peer, until its owner admits it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,26 +94,26 @@ impl Expel {
 impl RecordBody for Expel {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
         let ExpelWire { author, key, network, peer, prev, reason, seq } = wire::read(payload)?;
-        let header = HeaderWire { author, key, network, prev, seq }.parse()?;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
         Ok((header, Self { peer: PeerName::parse(peer)?, reason: str::parse(reason)? }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
-        let (peer, reason): (Text<'_>, _) = (self.peer.as_str().into(), self.reason.as_str().into());
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+        let (peer, reason): (JsonText<'_>, _) = (self.peer.as_str().into(), self.reason.as_str().into());
         wire::write(&ExpelWire { author, key, network, peer, prev, reason, seq })
     }
 
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
-        candidate.require_owner()?;
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        next.require_owner()?;
         let peer = &self.peer;
-        if *peer == candidate.ledger.owner {
+        if *peer == next.ledger.owner {
             return Err(Refusal::OwnerStays(peer.clone()).into());
         }
-        let known = candidate.prefix.author(peer)?.ok_or_else(|| Refusal::UnknownPeer(peer.clone()))?;
+        let known = next.prefix.author(peer)?.ok_or_else(|| Refusal::UnknownPeer(peer.clone()))?;
         let mark = Self::mark(peer);
         if known.expelled {
-            let index = candidate.prefix.marked(&mark)?.ok_or_else(|| {
+            let index = next.prefix.marked(&mark)?.ok_or_else(|| {
                 LedgerError::Inconsistent(format!("{peer} is expelled, and there is no row that says where"))
             })?;
             return Err(Refusal::AlreadyDone { index }.into());

@@ -6,11 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire, Text};
+use super::wire::{self, HeaderMembers, JsonText};
 use super::{Digest, Header, RecordId, RecordType};
 use crate::error::Refusal;
 use crate::malformed::Malformed;
-use crate::rules::{Candidate, Mark, NotAppended, Prefix, StateChange};
+use crate::rules::{Mark, NextRecord, NotAppended, Prefix, StateChange};
 
 /// The accused answers a vote about itself. Once per vote; served beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +18,14 @@ pub struct Rebut {
     /// The vote.
     pub target: RecordId,
     /// In a word.
-    pub answer: Answer,
+    pub answer: RebuttalAnswer,
     /// Salted commitment to what else it has to say; zero means nothing.
     pub commitment: Digest,
 }
 
 /// How the accused answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Answer {
+pub enum RebuttalAnswer {
     /// It did not happen.
     Denied,
     /// It happened, but not here.
@@ -34,27 +34,27 @@ pub enum Answer {
     Resolved,
 }
 
-impl Answer {
+impl RebuttalAnswer {
     /// All of them.
-    pub const ALL: [Answer; 3] = [Answer::Denied, Answer::Mistaken, Answer::Resolved];
+    pub const ALL: [RebuttalAnswer; 3] = [RebuttalAnswer::Denied, RebuttalAnswer::Mistaken, RebuttalAnswer::Resolved];
 
     /// The word in the payload.
     pub fn as_str(self) -> &'static str {
         match self {
-            Answer::Denied => "denied",
-            Answer::Mistaken => "mistaken",
-            Answer::Resolved => "resolved",
+            RebuttalAnswer::Denied => "denied",
+            RebuttalAnswer::Mistaken => "mistaken",
+            RebuttalAnswer::Resolved => "resolved",
         }
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for RebuttalAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Answer {
+impl FromStr for RebuttalAnswer {
     type Err = Malformed;
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let found = Self::ALL.into_iter().find(|answer| answer.as_str() == text);
@@ -62,7 +62,7 @@ impl FromStr for Answer {
     }
 }
 
-serde_as_text!(Answer);
+serde_as_text!(RebuttalAnswer);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,14 +87,14 @@ impl Rebut {
 impl RecordBody for Rebut {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
         let RebutWire { answer, author, commitment, key, network, prev, seq, target } = wire::read(payload)?;
-        let header = HeaderWire { author, key, network, prev, seq }.parse()?;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
         let (target, answer) = (str::parse(target)?, str::parse(answer)?);
         Ok((header, Self { target, answer, commitment: str::parse(commitment)? }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
-        let answer: Text<'_> = self.answer.as_str().into();
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+        let answer: JsonText<'_> = self.answer.as_str().into();
         let (commitment, target) = (self.commitment.as_bytes().into(), self.target.as_bytes().into());
         wire::write(&RebutWire { answer, author, commitment, key, network, prev, seq, target })
     }
@@ -103,10 +103,10 @@ impl RecordBody for Rebut {
         self.commitment
     }
 
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
-        if candidate.target_vote(&self.target)?.about.as_ref() != Some(candidate.author) {
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        if next.target_vote(&self.target)?.about.as_ref() != Some(next.author) {
             return Err(Refusal::NotAccused(self.target).into());
         }
-        candidate.mark_once(Self::mark(&self.target))
+        next.mark_once(Self::mark(&self.target))
     }
 }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire, Text};
+use super::wire::{self, HeaderMembers, JsonText};
 use super::{Header, RecordId, RecordType};
 use crate::error::Refusal;
 use crate::malformed::Malformed;
-use crate::rules::{Candidate, Mark, NotAppended, Prefix, StateChange};
+use crate::rules::{Mark, NextRecord, NotAppended, Prefix, StateChange};
 
 /// Cancels a vote of the same author. Does not assert the opposite.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,20 +37,20 @@ impl Retract {
 impl RecordBody for Retract {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
         let RetractWire { author, key, network, prev, seq, target } = wire::read(payload)?;
-        let header = HeaderWire { author, key, network, prev, seq }.parse()?;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
         Ok((header, Self { target: str::parse(target)? }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
-        let target: Text<'_> = self.target.as_bytes().into();
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+        let target: JsonText<'_> = self.target.as_bytes().into();
         wire::write(&RetractWire { author, key, network, prev, seq, target })
     }
 
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
-        if candidate.target_vote(&self.target)?.author != *candidate.author {
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        if next.target_vote(&self.target)?.author != *next.author {
             return Err(Refusal::NotAuthor(self.target).into());
         }
-        candidate.mark_once(Self::mark(&self.target))
+        next.mark_once(Self::mark(&self.target))
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire};
+use super::wire::{self, HeaderMembers};
 use super::{Body, Header, Record};
 use crate::author::AuthorHead;
 use crate::dsse::pre_authentication_encoding;
@@ -11,7 +11,7 @@ use crate::error::Refusal;
 use crate::keys::{PublicKey, SecretKey, Signature};
 use crate::malformed::Malformed;
 use crate::name::PeerName;
-use crate::rules::{Candidate, Mark, NotAppended, Prefix, ROTATIONS_MAX, StateChange};
+use crate::rules::{Mark, NextRecord, NotAppended, Prefix, ROTATIONS_MAX, StateChange};
 use crate::text::parse_hex;
 
 /// DSSE payload type of what the new key signs.
@@ -65,7 +65,7 @@ impl Rotate {
     }
 
     fn message(header: &Header, new_key: &PublicKey) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
         let wire = NewKeyWire { author, key, network, new_key: new_key.as_bytes().into(), prev, seq };
         pre_authentication_encoding(NEW_KEY_TYPE, &wire::write(&wire))
     }
@@ -82,13 +82,13 @@ impl Rotate {
 impl RecordBody for Rotate {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
         let RotateWire { author, key, network, new_key, new_signature, prev, seq } = wire::read(payload)?;
-        let header = HeaderWire { author, key, network, prev, seq }.parse()?;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
         let new_key = str::parse(new_key)?;
         Ok((header, Self { new_key, new_signature: Signature(parse_hex("new_signature", new_signature)?) }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
         let new_key = self.new_key.as_bytes().into();
         let new_signature = hex::encode(self.new_signature.0).into();
         wire::write(&RotateWire { author, key, network, new_key, new_signature, prev, seq })
@@ -99,11 +99,11 @@ impl RecordBody for Rotate {
         if signed { Ok(()) } else { Err(Refusal::BadSignature) }
     }
 
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
-        if self.new_key == candidate.head.key {
-            return Err(Refusal::SameKey(candidate.author.clone()).into());
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        if self.new_key == next.head.key {
+            return Err(Refusal::SameKey(next.author.clone()).into());
         }
-        let ended = Self::end_key(candidate.author, candidate.head, candidate.prefix)?;
+        let ended = Self::end_key(next.author, next.head, next.prefix)?;
         Ok(StateChange { new_key: Some(self.new_key), ..ended.into() })
     }
 }

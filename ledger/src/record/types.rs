@@ -5,7 +5,7 @@ use crate::error::Refusal;
 use crate::malformed::Malformed;
 use crate::name::PeerName;
 use crate::record::Digest;
-use crate::rules::{Candidate, NotAppended, Prefix, StateChange};
+use crate::rules::{NextRecord, NotAppended, Prefix, StateChange};
 
 /// One record type. Everything about it stands in the file that implements this.
 pub(crate) trait RecordBody: Sized {
@@ -20,7 +20,7 @@ pub(crate) trait RecordBody: Sized {
     fn encode(&self, header: &Header) -> Vec<u8>;
 
     /// Judges a record that is its author's next: what it changes, or why it is refused.
-    fn judge<P: Prefix>(&self, candidate: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended>;
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended>;
 
     /// Checks the signatures that the body carries.
     fn check_signatures(&self, _header: &Header) -> Result<(), Refusal> {
@@ -104,10 +104,10 @@ macro_rules! record_types {
 
             pub(crate) fn judge<P: Prefix>(
                 &self,
-                candidate: &mut Candidate<'_, P>,
+                next: &mut NextRecord<'_, P>,
             ) -> Result<StateChange, NotAppended> {
                 match self {
-                    $(Body::$variant(body) => body.judge(candidate),)*
+                    $(Body::$variant(body) => body.judge(next),)*
                 }
             }
 

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::types::RecordBody;
-use super::wire::{self, HeaderWire, Text, integer};
+use super::wire::{self, HeaderMembers, JsonText, integer};
 use super::{DERIVED_FROM_MAX, Digest, Header, RecordId};
 use crate::malformed::Malformed;
 use crate::name::PeerName;
-use crate::rules::{Candidate, NotAppended, Prefix, StateChange};
+use crate::rules::{NextRecord, NotAppended, Prefix, StateChange};
 use crate::subject::Subject;
 
 /// An opinion about a subject.
@@ -179,11 +179,11 @@ impl RecordBody for Vote {
         let wire: VoteWire<&str> = wire::read(payload)?;
         let vote = wire.vote()?;
         let VoteWire { author, key, network, prev, seq, .. } = wire;
-        Ok((HeaderWire { author, key, network, prev, seq }.parse()?, vote))
+        Ok((HeaderMembers { author, key, network, prev, seq }.parse()?, vote))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderWire { author, key, network, prev, seq } = HeaderWire::of(header);
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
         let sources: Vec<String> = self.derived_from.iter().map(ToString::to_string).collect();
         wire::write(&VoteWire {
             author,
@@ -197,7 +197,7 @@ impl RecordBody for Vote {
             network,
             prev,
             seq,
-            subject: SubjectWire { id: Text::Owned(self.subject.id()), kind: self.subject.kind().as_str().into() },
+            subject: SubjectWire { id: JsonText::Owned(self.subject.id()), kind: self.subject.kind().as_str().into() },
             value: self.value,
         })
     }
@@ -214,7 +214,7 @@ impl RecordBody for Vote {
     }
 
     /// Any admitted peer votes on anything.
-    fn judge<P: Prefix>(&self, _: &mut Candidate<'_, P>) -> Result<StateChange, NotAppended> {
+    fn judge<P: Prefix>(&self, _: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
         Ok(StateChange::default())
     }
 }

@@ -1,5 +1,5 @@
 //! Payloads as JSON. Each record type lists its keys once, in a struct whose fields stand in bytewise order: it is read
-//! with borrowed text (`Wire<&str>`) and written with [`Text`]. There is no white space, and no value needs an escape.
+//! with borrowed text (`Wire<&str>`) and written with [`JsonText`]. There is no white space, and no value needs an escape.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -9,43 +9,43 @@ use crate::name::PeerName;
 use crate::text::with_hex;
 
 /// A string that is written.
-pub(super) enum Text<'a> {
+pub(super) enum JsonText<'a> {
     Borrowed(&'a str),
     Owned(String),
     /// 64 hexadecimal digits.
     Hex(&'a [u8; 32]),
 }
 
-impl Serialize for Text<'_> {
+impl Serialize for JsonText<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Text::Borrowed(text) => serializer.serialize_str(text),
-            Text::Owned(text) => serializer.serialize_str(text),
-            Text::Hex(bytes) => with_hex(bytes, |digits| serializer.serialize_str(digits)),
+            JsonText::Borrowed(text) => serializer.serialize_str(text),
+            JsonText::Owned(text) => serializer.serialize_str(text),
+            JsonText::Hex(bytes) => with_hex(bytes, |digits| serializer.serialize_str(digits)),
         }
     }
 }
 
-impl<'a> From<&'a str> for Text<'a> {
+impl<'a> From<&'a str> for JsonText<'a> {
     fn from(text: &'a str) -> Self {
         Self::Borrowed(text)
     }
 }
 
-impl From<String> for Text<'_> {
+impl From<String> for JsonText<'_> {
     fn from(text: String) -> Self {
         Self::Owned(text)
     }
 }
 
-impl<'a> From<&'a [u8; 32]> for Text<'a> {
+impl<'a> From<&'a [u8; 32]> for JsonText<'a> {
     fn from(bytes: &'a [u8; 32]) -> Self {
         Self::Hex(bytes)
     }
 }
 
 /// The five keys that every payload has.
-pub(super) struct HeaderWire<T> {
+pub(super) struct HeaderMembers<T> {
     pub(super) author: T,
     pub(super) key: T,
     pub(super) network: T,
@@ -53,7 +53,7 @@ pub(super) struct HeaderWire<T> {
     pub(super) seq: u64,
 }
 
-impl<'a> HeaderWire<Text<'a>> {
+impl<'a> HeaderMembers<JsonText<'a>> {
     pub(super) fn of(header: &'a Header) -> Self {
         Self {
             author: header.author.as_str().into(),
@@ -65,7 +65,7 @@ impl<'a> HeaderWire<Text<'a>> {
     }
 }
 
-impl HeaderWire<&str> {
+impl HeaderMembers<&str> {
     pub(super) fn parse(self) -> Result<Header, Malformed> {
         let seq = integer("seq", self.seq)?;
         let prev: RecordId = self.prev.parse()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{Damage, Disagreement, damage, past::Memory, replay::Replay};
+use super::{Damage, Disagreement, damage, past::RememberedEntries, replay::Replay};
 use crate::checkpoint::Checkpoint;
 use crate::entry::Chain;
 use crate::entry::checked::CheckedEntry;
@@ -62,8 +62,8 @@ pub fn run_files(
     let checkpoint = open(&note, key).map_err(|fault| damage(0, Disagreement::Checkpoint(fault)))?;
     let size = checkpoint.tree_size;
     let owner = checkpoint.origin.strip_suffix(OUR_SUFFIX).and_then(|owner| PeerName::parse(owner).ok());
-    let ours = owner.map(|owner| Ours { owner, key: key.public(), replay: None });
-    let mut walk = Walk { files, size, tree: Tree::new(), ours };
+    let ours = owner.map(|owner| OstrakonLog { owner, key: key.public(), replay: None });
+    let mut walk = FilesWalk { files, size, tree: Tree::new(), ours };
     progress(0, size);
     while walk.tree.tree_size() < size {
         walk.chunk()?;
@@ -73,7 +73,7 @@ pub fn run_files(
     if walk.tree.root() != checkpoint.root {
         return Err(damage(size, Disagreement::SignedRoot));
     }
-    let ledger = walk.ours.map(Ours::report);
+    let ledger = walk.ours.map(OstrakonLog::report);
     Ok(FilesReport { origin: checkpoint.origin, tree_size: size, root: checkpoint.root, ledger })
 }
 
@@ -84,22 +84,22 @@ fn open(note: &str, key: &NoteKey) -> Result<Checkpoint, Malformed> {
     head.parse()
 }
 
-struct Walk<'a> {
+struct FilesWalk<'a> {
     files: &'a dyn LogFiles,
     size: u64,
     tree: Tree,
-    ours: Option<Ours>,
+    ours: Option<OstrakonLog>,
 }
 
 /// A ledger of ours, as far as it was read.
-struct Ours {
+struct OstrakonLog {
     owner: PeerName,
     key: PublicKey,
     /// From the first entry on, which says for which network it is.
-    replay: Option<Replay<Memory>>,
+    replay: Option<Replay<RememberedEntries>>,
 }
 
-impl Ours {
+impl OstrakonLog {
     fn step(&mut self, entry: CheckedEntry) -> Result<(), Disagreement> {
         let replay = match &mut self.replay {
             Some(replay) => replay,
@@ -107,7 +107,7 @@ impl Ours {
                 let first = entry.record.as_ref().map_err(|_| Disagreement::Signature)?;
                 let network = first.record().header.network.clone();
                 let identity = LedgerIdentity { owner: self.owner.clone(), network, key: self.key };
-                before_first.insert(Replay::new(identity, Memory::default()))
+                before_first.insert(Replay::new(identity, RememberedEntries::default()))
             }
         };
         replay.step(entry)
@@ -138,7 +138,7 @@ impl Leaf {
     }
 }
 
-impl Walk<'_> {
+impl FilesWalk<'_> {
     /// Checks the next bundles with the tiles above them that they complete.
     fn chunk(&mut self) -> Result<(), Damage> {
         let from = self.tree.tree_size();

@@ -46,10 +46,10 @@ impl<P: Past> Replay<P> {
     pub(super) fn step(&mut self, entry: CheckedEntry) -> Result<(), Disagreement> {
         let entry = entry.follow(self.chain, self.received_at_ms)?;
         let ledger = self.ledger.clone();
-        let placement = rules::judge_entry(&ledger, &entry, self)?;
-        self.past.taken(&entry.record, &placement, self.next)?;
-        self.marks.extend(placement.change.marks.iter().map(|mark| mark.row(self.next)));
-        self.heads.extend(rules::heads_after(&entry.record, &placement, self.next));
+        let planned = rules::judge_entry(&ledger, &entry, self)?;
+        self.past.taken(&entry.record, &planned, self.next)?;
+        self.marks.extend(planned.change.marks.iter().map(|mark| mark.row(self.next)));
+        self.heads.extend(rules::heads_after(&entry.record, &planned, self.next));
         (self.chain, self.received_at_ms) = (entry.next_chain, entry.received_at_ms);
         self.next += 1;
         Ok(())

@@ -38,7 +38,7 @@ impl Patient {
         let record = world.authors.next(OWNER, admit("a.example"));
         world.take(record);
         let batch = (0..3).map(|_| (world.authors.next("a.example", vote("b.example", 1)), NOW_MS)).collect();
-        world.ledger.submit(batch).unwrap();
+        world.ledger.append(batch).unwrap();
         let files = || std::fs::read_dir(&path).unwrap().map(|file| file.unwrap().path());
         let log = files().find(|path| path.extension().is_some_and(|ending| ending == "log")).unwrap();
         let bytes = || std::fs::metadata(&log).unwrap().len();

@@ -68,7 +68,7 @@ impl From<Mark> for StateChange {
 }
 
 /// A record that is its author's next, before the rules of its type.
-pub(crate) struct Candidate<'a, P> {
+pub(crate) struct NextRecord<'a, P> {
     pub(crate) ledger: &'a LedgerIdentity,
     pub(crate) author: &'a PeerName,
     /// The author's head before the record.
@@ -76,7 +76,7 @@ pub(crate) struct Candidate<'a, P> {
     pub(crate) prefix: &'a mut P,
 }
 
-impl<P: Prefix> Candidate<'_, P> {
+impl<P: Prefix> NextRecord<'_, P> {
     /// Only the owner of the ledger may say this.
     pub(crate) fn require_owner(&self) -> Result<(), Refusal> {
         if *self.author == self.ledger.owner { Ok(()) } else { Err(Refusal::NotOwner(self.ledger.owner.clone())) }
