@@ -24,7 +24,7 @@ use ostrakon_ledger::{
 };
 use ostrakon_policies::{DEFAULT_POLICY, load_policy};
 use ostrakon_router::{
-    envelope::{EnvelopeLimits as MessageLimits, Inquiry, SignedMessage},
+    envelope::{Inquiry, Limits as MessageLimits, SignedMessage},
     home::Running,
     import::{self, Checks, Format, Input},
 };
