@@ -57,10 +57,7 @@ pub use malformed::Malformed;
 pub use name::PeerName;
 pub use quorum::Quorum;
 pub use receipt::Receipt;
-pub use record::{
-    Admit, Body, Category, Contradiction, Digest, Equivocate, Erase, Expel, Header, PolicyInForce, Reason, Rebut,
-    RebuttalAnswer, Record, RecordId, RecordType, Retract, Rotate, Vote,
-};
+pub use record::*;
 pub use rules::ROTATIONS_MAX;
 pub use signed_state::{FileState, MemoryState, SignedState};
 #[cfg(feature = "rocksdb")]
