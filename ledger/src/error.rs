@@ -57,7 +57,8 @@ pub enum Unproven {
 }
 
 /// Who has to change something for the request to succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Blame {
     /// The peer that signed or sent it.
     Peer,
@@ -270,6 +271,9 @@ pub enum LedgerError {
         /// What is wrong.
         what: String,
     },
+    /// Ours: rows that are stored contradict each other or cannot be read, and nothing says from which entry on.
+    #[error("damaged: {0}")]
+    Inconsistent(String),
     /// Ours: the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -292,6 +296,7 @@ impl LedgerError {
             LedgerError::Behind { .. }
             | LedgerError::SignedStateMissing { .. }
             | LedgerError::Damaged { .. }
+            | LedgerError::Inconsistent(_)
             | LedgerError::Store(_)
             | LedgerError::Poisoned(_) => Blame::Us,
         }

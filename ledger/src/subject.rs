@@ -197,8 +197,8 @@ impl serde::Serialize for Subject {
 
 impl<'de> serde::Deserialize<'de> for Subject {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
+        struct SubjectVisitor;
+        impl serde::de::Visitor<'_> for SubjectVisitor {
             type Value = Subject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -214,9 +214,9 @@ impl<'de> serde::Deserialize<'de> for Subject {
             }
         }
         if deserializer.is_human_readable() {
-            deserializer.deserialize_str(Visitor)
+            deserializer.deserialize_str(SubjectVisitor)
         } else {
-            deserializer.deserialize_bytes(Visitor)
+            deserializer.deserialize_bytes(SubjectVisitor)
         }
     }
 }

@@ -181,7 +181,7 @@ facts! {
     text {
         peer (TextForm::Host) = "The server that hands the message over: its domain in lower case, as A-label, without port; `[192.0.2.1]` or `[2001:db8::/64]` for one without a name.";
         peer_proof (TextForm::Words(&["none", "signature", "spf", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How the peer has proven that it is that server.";
-        sender (TextForm::Any) = "The sender's address or account in its normal form: lower case, without brackets, and for mail without what follows a `+`; empty for the null sender.";
+        sender (TextForm::Any) = "The sender's address or account in its normal form: lower case, without brackets, and without what follows a `+`; empty for the null sender.";
         sender_domain (TextForm::Host) = "The domain of `sender`, in the same form as `peer`; empty if it has none.";
         sender_proof (TextForm::Words(&["none", "signature", "spf", "dkim", "dkim2", "dmarc", "stream", "x-matrix", "http-signature", "certificate", "dns"])) = "How that domain was proven.";
         network (TextForm::Lower) = "The network the connection came from: an address, a prefix, for IPv6 a /64 at most, or what the adapter calls it; empty if unknown.";

@@ -161,7 +161,8 @@ impl Event {
             },
             Body::Equivocate(equivocate) => Event::Convicted { index, at_ms, peer: equivocate.accused.clone() },
             Body::Expel(expel) => Event::Expelled { index, at_ms, peer: expel.peer.clone() },
-            Body::Rotate(_) | Body::Rebut(_) | Body::Erase(_) | Body::Policy(_) => Event::Other { index, at_ms },
+            // Most record types say nothing about scores.
+            _ => Event::Other { index, at_ms },
         })
     }
 

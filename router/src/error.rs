@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+pub use ostrakon_ledger::Blame;
 use ostrakon_ledger::{LedgerError, Malformed, Refusal, StoreError, Unproven};
 use ostrakon_policies::PolicyError;
 use thiserror::Error;
@@ -12,28 +13,6 @@ use crate::{
     message::{EnvelopeError, RequestError},
     output::OutputError,
 };
-
-/// Who has to do something about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Blame {
-    /// The peer whose record or message this is.
-    Peer,
-    /// Whoever made this call.
-    Caller,
-    /// This node.
-    Us,
-}
-
-impl From<ostrakon_ledger::Blame> for Blame {
-    fn from(blame: ostrakon_ledger::Blame) -> Self {
-        match blame {
-            ostrakon_ledger::Blame::Peer => Self::Peer,
-            ostrakon_ledger::Blame::Caller => Self::Caller,
-            ostrakon_ledger::Blame::Us => Self::Us,
-        }
-    }
-}
 
 /// Every error of the router.
 #[derive(Debug, Error)]
@@ -360,11 +339,11 @@ impl Error {
     /// Whose turn it is.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Envelope(error) => error.blame().into(),
-            Self::Request(error) => error.blame().into(),
-            Self::Import(error) => error.blame().into(),
-            Self::Refused(refusal) => refusal.blame().into(),
-            Self::Ledger(error) => error.blame().into(),
+            Self::Envelope(error) => error.blame(),
+            Self::Request(error) => error.blame(),
+            Self::Import(error) => error.blame(),
+            Self::Refused(refusal) => refusal.blame(),
+            Self::Ledger(error) => error.blame(),
             Self::Shared(error) => error.blame(),
             Self::Unproven(_)
             | Self::UnknownPeer(_)
@@ -400,7 +379,27 @@ impl Error {
             | Self::ForeignHost(_)
             | Self::ForeignOrigin
             | Self::UnsupportedType(_) => Blame::Caller,
-            _ => Blame::Us,
+            Self::EvidenceFull
+            | Self::Busy
+            | Self::PoolFull
+            | Self::JournalFull
+            | Self::QueueFull
+            | Self::HoldsFull
+            | Self::NoRoute(_)
+            | Self::CatchingUp
+            | Self::ClockInDoubt
+            | Self::Starting
+            | Self::Deadline
+            | Self::Listen { .. }
+            | Self::Remote { .. }
+            | Self::Output(_)
+            | Self::Stopped { .. }
+            | Self::ShuttingDown
+            | Self::System { .. }
+            | Self::Broken { .. }
+            | Self::Store(_)
+            | Self::DamagedRow { .. }
+            | Self::File { .. } => Blame::Us,
         }
     }
 }

@@ -389,7 +389,7 @@ fn a_failed_commit_is_told_to_all_who_wait_and_nothing_more_is_taken() {
             assert_eq!(ledger.reader().record(&id).unwrap(), Some(index));
         }
         // Whoever was told of the error sends the record again.
-        let again = ledger.submit(vec![(failing, NOW_MS)]).unwrap().pop().unwrap().unwrap();
+        let again = ledger.append(vec![(failing, NOW_MS)]).unwrap().pop().unwrap().unwrap();
         assert_eq!((again.index, again.new), (FIRST + 3, fate == Fate::Lost));
         assert_eq!(ledger.reader().tree_size(), FIRST + 4);
     }

@@ -1,7 +1,7 @@
 //! What peers say beside votes: new keys, answers, evidence and its erasure, and two stories.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ostrakon_ledger::{Answer, Body, Category, Digest, Erase, Evidence, Rebut, RecordId, SecretKey, Vote};
+use ostrakon_ledger::{Body, Category, Digest, Erase, Evidence, Rebut, RebuttalAnswer, RecordId, SecretKey, Vote};
 use ostrakon_router::server::evidence::read::Question;
 use ostrakon_tests::{
     TestNode, TestPeer,
@@ -146,7 +146,7 @@ fn the_nodes_own_votes_carry_evidence_and_are_answered_by_the_accused() {
     assert_eq!(node.run(&["evidence", &id]), "three complaints");
 
     let target: RecordId = id.parse().unwrap();
-    let answer = accused.say(Body::Rebut(Rebut { target, answer: Answer::Resolved, commitment: Digest::ZERO }));
+    let answer = accused.say(Body::Rebut(Rebut { target, answer: RebuttalAnswer::Resolved, commitment: Digest::ZERO }));
     let told = send(&node, &answer);
     assert_eq!(told.status, 200, "{told:?}");
     node.wait_for("the book to follow", || {

@@ -60,7 +60,7 @@ impl Registrar {
         records: Vec<Verified<SignedRecord>>,
         now_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, Error> {
-        let outcomes = self.ledger.submit(records.into_iter().map(|record| (record, now_ms)).collect())?;
+        let outcomes = self.ledger.append(records.into_iter().map(|record| (record, now_ms)).collect())?;
         self.convict_liars(now_ms)?;
         Ok(outcomes)
     }
@@ -75,7 +75,7 @@ impl Registrar {
         records: Vec<(Verified<SignedRecord>, Provenance)>,
         now_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, Error> {
-        let outcomes = self.ledger.submit_copied(records, now_ms)?;
+        let outcomes = self.ledger.append_copied(records, now_ms)?;
         self.convict_liars(now_ms)?;
         Ok(outcomes)
     }

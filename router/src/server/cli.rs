@@ -17,7 +17,7 @@ mod subject;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use ostrakon_ledger::{Answer, Category, PeerName, RecordId};
+use ostrakon_ledger::{Category, PeerName, RebuttalAnswer, RecordId};
 
 use self::subject::Named;
 use crate::{
@@ -147,7 +147,7 @@ enum Command {
         id: RecordId,
         /// denied, mistaken or resolved
         #[arg(long)]
-        answer: Answer,
+        answer: RebuttalAnswer,
         /// What else there is to say: kept beside the ledger, readable by peers, erasable
         #[arg(long, value_name = "FILE")]
         evidence: Option<PathBuf>,

@@ -16,7 +16,7 @@ use std::{
 use ostrakon_ledger::{
     AddCheckpoint, Store, Witness, WitnessRefusal,
     note::NoteSignature,
-    witness::{Checked, WatchedLogs, last_cosigned},
+    witness::{CheckedRequest, WatchedLogs, last_cosigned},
 };
 use tokio::sync::oneshot;
 
@@ -37,7 +37,7 @@ const BATCH_MAX: usize = 256;
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 type Answer = Result<NoteSignature, WitnessRefusal>;
-type Waiting = (Checked, oneshot::Sender<Answer>);
+type Waiting = (CheckedRequest, oneshot::Sender<Answer>);
 
 /// Hands requests to the witness's thread, and reads what it has cosigned.
 #[derive(Clone)]

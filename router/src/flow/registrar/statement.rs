@@ -1,8 +1,8 @@
 //! What this node itself may say in its ledger.
 
 use ostrakon_ledger::{
-    Answer, Body, Category, Digest, Equivocate, Erase, Expel, Header, PeerName, Policy, Reason, Rebut, RecordId,
-    Retract, Rotate, SecretKey, Subject, Vote,
+    Body, Category, Digest, Equivocate, Erase, Expel, Header, PeerName, PolicyInForce, Reason, Rebut, RebuttalAnswer,
+    RecordId, Retract, Rotate, SecretKey, Subject, Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct Rebuttal {
     /// The vote.
     pub id: RecordId,
     /// In a word.
-    pub answer: Answer,
+    pub answer: RebuttalAnswer,
     /// Commitment to evidence that was stored beforehand; zero for none.
     #[serde(default)]
     pub commitment: Digest,
@@ -69,7 +69,7 @@ impl Statement {
             Self::Retract(target) => Body::Retract(Retract { target }),
             Self::Rebut(Rebuttal { id, answer, commitment }) => Body::Rebut(Rebut { target: id, answer, commitment }),
             Self::Erase(target) => Body::Erase(Erase { target }),
-            Self::Policy(digest) => Body::Policy(Policy { digest, active_from_ms: now_ms }),
+            Self::Policy(digest) => Body::Policy(PolicyInForce { digest, active_from_ms: now_ms }),
             Self::Rotate(new) => Body::Rotate(Rotate::new(header, &new)),
             Self::Expel(peer, reason) => Body::Expel(Expel { peer, reason }),
             Self::Convict(equivocate) => Body::Equivocate(equivocate),

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Largest body of `POST /v1/votes`: an envelope around the largest record.
-const VOTE_BYTES_MAX: u64 = ostrakon_ledger::dsse::Limits::RECORD.envelope_bytes_max as u64;
+const VOTE_BYTES_MAX: u64 = ostrakon_ledger::dsse::EnvelopeLimits::RECORD.envelope_bytes_max as u64;
 
 /// From this length on the envelope of a message is looked for before the rest is there.
 const OPENING_BYTES_MIN: usize = 4 << 10;

@@ -184,7 +184,9 @@ fn import(home: &Home, file: &Path, newest: bool) -> Result<ExitCode, Error> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(Error::Ledger(error @ (LedgerError::Damaged { .. } | LedgerError::Archive(_)))) => {
+        Err(Error::Ledger(
+            error @ (LedgerError::Damaged { .. } | LedgerError::Inconsistent(_) | LedgerError::Archive(_)),
+        )) => {
             err!("error: {}: {error}; nothing was imported", file.display());
             Ok(ExitCode::from(DAMAGED))
         }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use ostrakon_ledger::{Answer, Category, RecordId, Subject};
+use ostrakon_ledger::{Category, RebuttalAnswer, RecordId, Subject};
 use serde_json::Value;
 
 use super::{Place, client::NodeClient, evidence};
@@ -40,7 +40,12 @@ pub(super) fn retract(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn rebut(place: &Place, id: RecordId, answer: Answer, file: Option<&Path>) -> Result<ExitCode, Error> {
+pub(super) fn rebut(
+    place: &Place,
+    id: RecordId,
+    answer: RebuttalAnswer,
+    file: Option<&Path>,
+) -> Result<ExitCode, Error> {
     let mut client = NodeClient::open(place)?;
     let commitment = evidence::keep(&mut client, file)?;
     let said = client.rebut(Rebuttal { id, answer, commitment })?;

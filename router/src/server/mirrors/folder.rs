@@ -114,7 +114,7 @@ impl Folder {
         let store = ReopeningStore::open(move || RocksStore::open_small(&opened, LEDGER_TABLES), probe)?;
         let store = Arc::new(store);
         let state = |name: &str| Box::new(FileState::new(dir.join(name)));
-        let mirror = Mirror::new(store, state("seen"), state("held"), peer, &self.network, key, workers.clone())?;
+        let mirror = Mirror::new(store, state("seen"), state("held"), peer, &self.network, key, workers.clone());
         let proof = fork::load(&dir, peer, key)?;
         Copy::new(peer.clone(), url, mirror, dir, proof)
     }

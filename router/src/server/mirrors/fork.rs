@@ -66,6 +66,6 @@ impl Proof {
             return Err(malformed());
         }
         let (first, second) = (Note::parse(&self.first)?, Note::parse(&self.second)?);
-        Equivocate::of_checkpoints(peer.clone(), key, &first, &second, hashes.to_vec())
+        Ok(Equivocate::of_checkpoints(peer.clone(), key, &first, &second, hashes.to_vec()))
     }
 }
