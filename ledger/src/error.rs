@@ -121,7 +121,10 @@ pub enum Refusal {
         expected_prev: RecordId,
     },
     /// Another record with the same author and `seq` is in the ledger: the author told two stories.
-    #[error("another record with this author and seq stands at index {index}")]
+    #[error(
+        "another record with this author and seq stands at index {index}: two different records with one seq convict their \
+         author for good"
+    )]
     Conflict {
         /// Where the first one stands.
         index: u64,
@@ -258,7 +261,10 @@ pub enum LedgerError {
         signed_size: u64,
     },
     /// Ours: the store holds entries, the signed state is gone.
-    #[error("the store holds {store_size} entries but the signed state is missing: restore it before signing again")]
+    #[error(
+        "the store holds {store_size} entries but the signed state is missing: put back the newest copy there is \
+         (docs/backup.md)"
+    )]
     SignedStateMissing {
         /// Entries in the store.
         store_size: u64,

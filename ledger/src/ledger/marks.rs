@@ -91,6 +91,20 @@ impl LedgerReader {
         }
     }
 
+    /// Who has this key here, or had it before a rotation. Reads all authors.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn holder_of(&self, key: &PublicKey) -> Result<Option<PeerName>, LedgerError> {
+        let mut authors = self.authors()?;
+        let holds = match authors.iter().position(|(_, head)| head.key == *key) {
+            Some(at) => Some(at),
+            None => stored::admission_of_former_key(self.store(), key)?
+                .and_then(|index| authors.iter().position(|(_, head)| head.admitted_at_index == index)),
+        };
+        Ok(holds.map(|at| authors.swap_remove(at).0))
+    }
+
     fn mark(&self, mark: &Mark) -> Result<Option<u64>, LedgerError> {
         let tree_size = self.tree_size();
         Ok(stored::mark(self.store(), mark)?.filter(|index| *index < tree_size))

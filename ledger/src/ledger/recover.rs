@@ -62,7 +62,7 @@ pub(super) fn inspect(
 /// What is there does not begin as this ledger does.
 pub(super) fn not_ours(identity: &LedgerIdentity) -> LedgerError {
     let what = format!("entry 0 does not admit {} of network `{}` with this key", identity.owner, identity.network);
-    LedgerError::OtherLedger(what)
+    LedgerError::OtherLedger(format!("{what}; was node.domain, node.network or node.key changed?"))
 }
 
 /// The head row.
@@ -72,14 +72,62 @@ pub(crate) fn load_head(store: &dyn Store) -> Result<Option<LedgerHead>, LedgerE
     LedgerHead::parse(&row).map(Some).ok_or_else(unreadable)
 }
 
+/// Why a note is no checkpoint of this ledger.
+pub(super) enum Foreign {
+    /// It cannot be read as a checkpoint.
+    Unreadable,
+    /// It is of the log with this name.
+    Origin(String),
+    /// It is not signed with this ledger's key.
+    Key,
+}
+
+impl Foreign {
+    /// What to do when it is the signed state.
+    fn as_signed_state(&self, identity: &LedgerIdentity) -> LedgerError {
+        let owner = &identity.owner;
+        LedgerError::OtherLedger(match self {
+            Self::Unreadable => "the signed state holds no checkpoint; put back the newest copy there is".into(),
+            Self::Origin(other) => format!(
+                "the signed state is of `{other}`, not of `{}`: a ledger keeps the name it began with. If node.domain was \
+                 changed, change it back; if the file is another node's, put back this node's",
+                origin(owner)
+            ),
+            Self::Key => format!(
+                "the signed state of {owner} was not signed with this node.key: put back the node.key, or the signed state, \
+                 that belongs to this ledger"
+            ),
+        })
+    }
+
+    /// What to do when it is what a copy shows.
+    pub(super) fn as_copy(&self, identity: &LedgerIdentity) -> LedgerError {
+        let owner = &identity.owner;
+        LedgerError::Copy(match self {
+            Self::Unreadable => format!("it shows no checkpoint; the address of a copy ends in /mirror/{owner}"),
+            Self::Origin(other) => format!(
+                "it is of `{other}`, not of `{}`; the address of a copy of this ledger ends in /mirror/{owner}",
+                origin(owner)
+            ),
+            Self::Key => format!("its checkpoint of {owner} was not signed with this node.key"),
+        })
+    }
+}
+
 /// Opens a signed state: this ledger's checkpoint, signed by its key.
 pub(crate) fn open_checkpoint(note: &str, identity: &LedgerIdentity) -> Result<Checkpoint, LedgerError> {
-    let other = |what: String| LedgerError::OtherLedger(format!("the signed state: {what}"));
-    let note = Note::open(note, &[vkey(&identity.owner, identity.key)]).map_err(|fault| other(fault.to_string()))?;
-    let checkpoint: Checkpoint = note.text().parse().map_err(|fault: crate::Malformed| other(fault.to_string()))?;
+    open_note(note, identity).map_err(|foreign| foreign.as_signed_state(identity))
+}
+
+/// Opens a note that should be a checkpoint of this ledger. What stands in another one is not repeated but for its name.
+pub(super) fn open_note(note: &str, identity: &LedgerIdentity) -> Result<Checkpoint, Foreign> {
+    let parsed = Note::parse(note).map_err(|_| Foreign::Unreadable)?;
+    let checkpoint: Checkpoint = parsed.text().parse().map_err(|_| Foreign::Unreadable)?;
     if checkpoint.origin != origin(&identity.owner) {
-        return Err(other(format!("is of `{}`", checkpoint.origin)));
+        return Err(Foreign::Origin(checkpoint.origin));
     }
+    let key = vkey(&identity.owner, identity.key);
+    Note::open(note, &[key]).map_err(|_| Foreign::Key)?;
     Ok(checkpoint)
 }
 

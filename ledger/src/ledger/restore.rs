@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::pending::{Heads, Pending};
-use super::recover::{check_end, load_head, not_ours, open_checkpoint};
+use super::recover::{check_end, load_head, not_ours, open_checkpoint, open_note};
 use super::stored;
 use super::tree::{Tree, root_at};
 use super::upgrade::upgrade;
@@ -65,6 +65,14 @@ impl Restorer {
     /// [`LedgerError::OtherLedger`]
     pub fn open_checkpoint(&self, note: &str) -> Result<Checkpoint, LedgerError> {
         open_checkpoint(note, &self.identity)
+    }
+
+    /// Opens the checkpoint that a copy of this ledger shows.
+    ///
+    /// # Errors
+    /// [`LedgerError::Copy`]
+    pub fn open_copied(&self, note: &str) -> Result<Checkpoint, LedgerError> {
+        open_note(note, &self.identity).map_err(|foreign| foreign.as_copy(&self.identity))
     }
 
     /// Checks entries and appends them with one sync: frame, chain, time, signature (on all cores) and rules.

@@ -5,7 +5,7 @@ use crate::entry::Entry;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::name::PeerName;
-use crate::record::RecordId;
+use crate::record::{RecordId, RecordType};
 use crate::rules::{Mark, ROTATIONS_MAX, TargetRecord, ended_key_prefix};
 use crate::store::{Store, Table};
 use crate::tables::{self, AUTHORS, ENTRIES, IDS, MARKS};
@@ -74,6 +74,22 @@ pub(crate) fn mark(store: &dyn Store, mark: &Mark) -> Result<Option<u64>, Ledger
 /// The key right after an index: the first of the former ones that ended later, or the one of the head.
 pub(crate) fn key_at(store: &dyn Store, head: &AuthorHead, index: u64) -> Result<PublicKey, LedgerError> {
     Ok(former_keys_after(store, head, index, 1)?.pop().unwrap_or(head.key))
+}
+
+/// Where the peer was admitted that had this key until it rotated; `None`: nobody had it before.
+pub(crate) fn admission_of_former_key(store: &dyn Store, key: &PublicKey) -> Result<Option<u64>, LedgerError> {
+    let mut from = vec![RecordType::Rotate.code()];
+    loop {
+        let page = store.scan(MARKS, &from, PAGE_ROWS)?;
+        let rotations = page.iter().take_while(|(row, _)| row.first() == from.first());
+        if let Some((row, _)) = rotations.clone().find(|(_, value)| value.as_slice() == key.as_bytes()) {
+            return Ok(row.get(1..9).and_then(tables::index_parse));
+        }
+        match page.last() {
+            Some((last, _)) if rotations.count() == PAGE_ROWS => from = [last.as_slice(), &[0]].concat(),
+            _ => return Ok(None),
+        }
+    }
 }
 
 /// All former keys of a peer, the oldest first.

@@ -281,9 +281,38 @@ fn our_own_records_are_never_taken_and_forgotten_ones_are_counted() {
     let (reader, copy, owner) = (ours.ledger.reader(), world.ledger.reader(), name(US));
     let ledger = name(OWNER);
     let missing = Missing::of_all(&reader, &copy, &ledger, &owner).unwrap();
-    assert_eq!((missing.forgotten, missing.strangers), (1, 0));
+    assert_eq!((missing.forgotten, missing.forged, missing.strangers), (1, 0, 0));
     assert_eq!(ours.take_in(&copy, 100).len(), 2, "the owner's two");
     assert_eq!(ours.ledger.author(&name(US)).unwrap().unwrap().seq, 2);
+}
+
+/// The owner of a copied ledger may admit our name with a key of its own, and have it say anything there.
+#[test]
+fn what_another_key_signed_in_our_name_is_not_forgotten() {
+    let (mut world, ours) = (World::with(&[]), Ours::with(&[OWNER]));
+    let (them, us) = (name(OWNER), name(US));
+    let thief = SecretKey::from_seed([99; 32]);
+    let admission = Body::Admit(Admit { peer: name(US), peer_key: thief.public(), imported: false });
+    let admission = world.authors.next(OWNER, admission);
+    world.ledger.append(vec![(admission, NOW_MS)]).unwrap().pop().unwrap().unwrap();
+    let mut prev = RecordId::ZERO;
+    for seq in 1..=5 {
+        let header = Header { network: NETWORK.into(), author: name(US), key: thief.public(), seq, prev };
+        let record = SignedRecord::sign(Record { header, body: vote("b.example", -1) }, &thief).unwrap();
+        prev = record.id();
+        let verified = Verified::check(record).unwrap();
+        assert!(world.ledger.append(vec![(verified, NOW_MS)]).unwrap()[0].is_ok());
+        let (reader, copy) = (ours.ledger.reader(), world.ledger.reader());
+        let missing = Missing::of_all(&reader, &copy, &them, &us).unwrap();
+        assert_eq!((missing.forgotten, missing.forged), (0, seq));
+    }
+    // One record of ours that our ledger has never seen proves that it was rolled back, also where ours says something else.
+    let mut world = World::with(&[US]);
+    let other = signed(US, 1, RecordId::ZERO, vote("b.example", -1));
+    world.ledger.append(vec![(other, NOW_MS)]).unwrap().pop().unwrap().unwrap();
+    let (reader, copy) = (ours.ledger.reader(), world.ledger.reader());
+    let missing = Missing::of_all(&reader, &copy, &them, &us).unwrap();
+    assert_eq!((missing.forgotten, missing.forged), (1, 0));
 }
 
 /// Copied records keep their provenance and effect on every way that a ledger is put back, and a copy of a copy says where it

@@ -66,7 +66,7 @@ pub struct Place {
     #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
     pub dir: PathBuf,
     /// Ask the node at this address of its local listener instead of looking into a directory
-    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    #[arg(long, value_name = "URL", conflicts_with = "dir", value_parser = node_url)]
     pub node: Option<String>,
     /// The token of a node that is asked by address; in the environment nobody else on the machine can see it
     #[arg(long, env = "OSTRAKON_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -76,10 +76,14 @@ pub struct Place {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a new node: key, configuration, policy and an empty ledger
-    #[command(after_help = "Example:\n  ostrakon init --dir var --domain node.example")]
+    #[command(
+        after_help = "Members of a federation share the network's name and one pepper: the first makes it, the others get a copy.\n\n\
+                            Examples:\n  ostrakon init --dir var --domain node.example\n  \
+                            ostrakon init --dir var --domain node.example --network friends --pepper federation.pepper"
+    )]
     Init {
         /// The directory to make it in
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
         dir: PathBuf,
         /// The domain that names this server to its peers
         #[arg(long, value_name = "NAME", value_parser = PeerName::parse)]
@@ -87,6 +91,9 @@ enum Command {
         /// The federation it belongs to
         #[arg(long, default_value = "ostrakon", value_name = "NETWORK")]
         network: String,
+        /// The federation's secret for tags, a copy of another member's federation.pepper; a new one by default
+        #[arg(long, value_name = "FILE")]
+        pepper: Option<PathBuf>,
     },
     /// Serve a node until SIGTERM or Ctrl-C; SIGHUP reads the policy again
     #[command(after_help = "Prints one line `ready public=ADDR local=ADDR` when both listeners are open.\n\n\
@@ -288,7 +295,9 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode, Error> {
         close_new_files();
         match self.command {
-            Command::Init { dir, domain, network } => serve::init(&Home::at(dir), &domain, &network),
+            Command::Init { dir, domain, network, pepper } => {
+                serve::init(&Home::at(dir), &domain, &network, pepper.as_deref())
+            }
             Command::Serve { dir, public, local, clock_is_right } => {
                 if clock_is_right {
                     clock::vouch();
@@ -325,11 +334,18 @@ impl Cli {
     }
 }
 
+/// An address of a local listener.
+fn node_url(text: &str) -> Result<String, &'static str> {
+    let is_url = text.starts_with("http://") || text.starts_with("https://");
+    if is_url { Ok(text.to_owned()) } else { Err("must begin with http://, for example http://127.0.0.1:7401") }
+}
+
 /// The process's exit code for `error`, as `--help` documents them.
 pub fn exit_code(error: &Error) -> ExitCode {
     use ostrakon_ledger::{LedgerError, StoreError};
     match error {
-        Error::Store(StoreError::Locked { .. })
+        Error::InUse { .. }
+        | Error::Store(StoreError::Locked { .. })
         | Error::Ledger(LedgerError::Store(StoreError::Locked { .. }))
         | Error::Listen { .. } => ExitCode::from(5),
         error if is_closed(error) => ExitCode::from(CLOSED),

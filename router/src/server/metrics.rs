@@ -59,6 +59,8 @@ pub const METRICS: &[Metric] = &[
     Metric { name: "ostrakon_mirror_rounds_total", kind: Counter, unit: Count, help: "Rounds of following a ledger, by peer and by what came of them" },
     Metric { name: "ostrakon_mirror_entries", kind: Gauge, unit: Count, help: "Entries in the copy of a peer's ledger" },
     Metric { name: "ostrakon_mirror_lag_entries", kind: Gauge, unit: Count, help: "How many more entries the peer has shown than the copy has" },
+    Metric { name: "ostrakon_mirror_forgotten_records", kind: Gauge, unit: Count, help: "Records of this node that the peer holds and this ledger lacks: alert on any" },
+    Metric { name: "ostrakon_convictions_total", kind: Counter, unit: Count, help: "Peers that were convicted here of telling two stories" },
     Metric { name: "ostrakon_mirror_forked", kind: Gauge, unit: Count, help: "1: the peer signed two histories; alert on it" },
     Metric { name: "ostrakon_copied_records_total", kind: Counter, unit: Count, help: "Records of followed ledgers that were offered to this one, by outcome" },
     Metric { name: "ostrakon_cosigned_entries", kind: Gauge, unit: Count, help: "Entries under the latest cosigned checkpoint" },

@@ -19,7 +19,7 @@ use self::{
     allowance::{Allowance, FILES_BYTES_MAX},
     measure::Measure,
 };
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -49,7 +49,7 @@ enum Fault {
 
 impl From<reqwest::Error> for Fault {
     fn from(error: reqwest::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(with_causes(&error))
     }
 }
 

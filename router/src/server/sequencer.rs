@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwapOption;
 use ostrakon_ledger::{Appended, PeerName, Provenance, PublicKey, Refusal, SignedRecord, Verified};
 use tokio::sync::oneshot;
 
@@ -58,11 +59,13 @@ type Copied = Vec<(Verified<SignedRecord>, Provenance)>;
 /// Hands work to the sequencer's thread. Each method answers when what it asked for is durable and published.
 ///
 /// All of them fail with [`Error::PoolFull`] when too much waits, with [`Error::Stopped`] after an error of the
-/// ledger's store, and with whatever the registrar refuses.
+/// ledger's store, with [`Error::RolledBack`] after [`Sequencer::stop_signing`], and with whatever the registrar refuses.
 #[derive(Clone)]
 pub struct Sequencer {
     jobs: SyncSender<Job>,
     stopped: Outage,
+    /// Why nothing may be signed until a restart, once that is proven.
+    rolled_back: Arc<ArcSwapOption<String>>,
 }
 
 impl Sequencer {
@@ -78,12 +81,13 @@ impl Sequencer {
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(limits.pool_max);
         let stopped = Outage::default();
-        let flag = stopped.clone();
+        let rolled_back = Arc::<ArcSwapOption<String>>::default();
+        let (flag, rollback) = (stopped.clone(), rolled_back.clone());
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
-            .spawn(move || run(registrar, limits, &inbox, &flag, &committed))
+            .spawn(move || run(registrar, limits, &inbox, (&flag, &rollback), &committed))
             .map_err(|error| Error::System { what: "thread for the ledger", reason: error.to_string() })?;
-        Ok((Self { jobs, stopped }, thread))
+        Ok((Self { jobs, stopped, rolled_back }, thread))
     }
 
     /// Takes in a record that someone else signed.
@@ -128,6 +132,17 @@ impl Sequencer {
         self.stopped.reason()
     }
 
+    /// It is proven that this ledger lacks what this node has signed: from now on nothing is signed. Only a restart ends that,
+    /// because only a ledger that is not served can be healed.
+    pub fn stop_signing(&self, reason: String) {
+        self.rolled_back.store(Some(Arc::new(reason)));
+    }
+
+    /// Why nothing is signed, if that is so.
+    pub fn rolled_back(&self) -> Option<Arc<String>> {
+        self.rolled_back.load_full()
+    }
+
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
         self.enqueue(job)?.await.unwrap_or_else(|_| Err(self.stopped_error()))
     }
@@ -136,6 +151,9 @@ impl Sequencer {
         dated_ms()?;
         if self.stopped().is_some() {
             return Err(self.stopped_error());
+        }
+        if let Some(reason) = self.rolled_back() {
+            return Err(Error::RolledBack(reason.to_string()));
         }
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|error| match error {
@@ -150,9 +168,19 @@ impl Sequencer {
     }
 }
 
-fn run(mut registrar: Registrar, limits: Limits, inbox: &Receiver<Job>, outage: &Outage, committed: &dyn Fn()) {
+fn run(
+    mut registrar: Registrar,
+    limits: Limits,
+    inbox: &Receiver<Job>,
+    (outage, rolled_back): (&Outage, &ArcSwapOption<String>),
+    committed: &dyn Fn(),
+) {
     let (mut next, mut begun) = (None, None);
     while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
+        if let Some(reason) = rolled_back.load_full() {
+            job.refuse(Error::RolledBack(reason.to_string()));
+            continue;
+        }
         let done = match job {
             Job::Submit(record, reply) => {
                 let since = begun.map_or(Duration::MAX, |at: Instant| at.elapsed());
@@ -186,7 +214,7 @@ fn recover(
     inbox: &Receiver<Job>,
     outage: &Outage,
 ) -> ControlFlow<()> {
-    next.into_iter().for_each(|job| job.refuse(outage));
+    next.into_iter().for_each(|job| job.refuse(outage.error("ledger")));
     loop {
         let waits = reopening.wait();
         if waits == Some(Duration::ZERO) {
@@ -196,7 +224,7 @@ fn recover(
             continue;
         }
         match inbox.recv_timeout(waits.unwrap_or(FOR_EVER)) {
-            Ok(job) => job.refuse(outage),
+            Ok(job) => job.refuse(outage.error("ledger")),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
@@ -204,8 +232,7 @@ fn recover(
 }
 
 impl Job {
-    fn refuse(self, outage: &Outage) {
-        let error = outage.error("ledger");
+    fn refuse(self, error: Error) {
         match self {
             Self::Submit(_, reply) | Self::Admit(_, _, reply) | Self::Say(_, reply) => drop(reply.send(Err(error))),
             Self::Import(_, reply) => drop(reply.send(Err(error))),

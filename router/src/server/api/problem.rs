@@ -63,7 +63,7 @@ impl Place {
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::Shared(error) => status(error),
-        Error::Unauthorised | Error::Unsigned => StatusCode::UNAUTHORIZED,
+        Error::Unauthorised | Error::WrongToken | Error::Unsigned => StatusCode::UNAUTHORIZED,
         Error::UnknownPeer(_)
         | Error::Stale
         | Error::OtherEvidence(_)
@@ -74,7 +74,7 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Erased(_) => StatusCode::GONE,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-        Error::IdReused { .. } => StatusCode::CONFLICT,
+        Error::IdReused { .. } | Error::OtherKey { .. } | Error::KeyTaken(_) => StatusCode::CONFLICT,
         Error::NoSuchDecision
         | Error::NoSuchHold
         | Error::NoSuchPeer(_)
@@ -135,7 +135,7 @@ pub fn problem(error: &Error) -> Response {
 /// How to prove who one is, where that was missing (RFC 9110, 11.6.1).
 fn challenge(error: &Error) -> Option<HeaderValue> {
     match error {
-        Error::Unauthorised => Some(HeaderValue::from_static("Bearer realm=\"ostrakon\"")),
+        Error::Unauthorised | Error::WrongToken => Some(HeaderValue::from_static("Bearer realm=\"ostrakon\"")),
         Error::Unsigned => Some(HeaderValue::from_static("Ostrakon realm=\"evidence\"")),
         _ => None,
     }

@@ -53,6 +53,7 @@ fn check(text: &str, vkey: &NoteKey, wanted: Option<RecordId>) -> Result<ExitCod
     if let Some(wanted) = wanted.filter(|wanted| *wanted != record.id()) {
         return Err(Unproven::OtherRecord { wanted, found: record.id() }.into());
     }
+    out!("the receipt is valid")?;
     out!("record      {}", record.id())?;
     out!("author      {}", record.record().header.author)?;
     out!("stands at   index {} of {} in {}", entry.index, checkpoint.tree_size, checkpoint.origin)?;

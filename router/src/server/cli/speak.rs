@@ -81,7 +81,7 @@ pub(super) fn check_policy(file: &Path) -> Result<ExitCode, Error> {
 }
 
 pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
-    let NodeClient::Served(remote) = NodeClient::open(place)? else { return Err(Error::NotServed) };
+    let remote = NodeClient::served(place)?;
     let answer = remote.get("/v1/holds")?;
     for hold in answer["holds"].as_array().into_iter().flatten() {
         out!("{}  route {}  expires at {}", text(&hold["decision_id"]), text(&hold["route"]), hold["expires_at_ms"])?;
@@ -90,7 +90,7 @@ pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
 }
 
 pub(super) fn rule(place: &Place, id: DecisionId, ruling: Ruling) -> Result<ExitCode, Error> {
-    let NodeClient::Served(remote) = NodeClient::open(place)? else { return Err(Error::NotServed) };
+    let remote = NodeClient::served(place)?;
     let word = match ruling {
         Ruling::Release => "release",
         Ruling::Reject => "reject",

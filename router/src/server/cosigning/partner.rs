@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::{Line, Target};
+use crate::error::with_causes;
 
 /// How long a witness may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -87,9 +88,9 @@ impl Partner {
     async fn post(&self, body: String) -> Result<(u16, String), String> {
         let prefix = self.witness.url.as_deref().unwrap_or_default().trim_end_matches('/');
         let request = self.client.post(format!("{prefix}/add-checkpoint")).timeout(TIMEOUT).body(body);
-        let mut response = request.send().await.map_err(|error| error.to_string())?;
+        let mut response = request.send().await.map_err(|error| with_causes(&error))?;
         let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error))? {
             answer.extend_from_slice(&chunk);
             if answer.len() > ANSWER_BYTES_MAX {
                 return Err("its answer is too long".into());

@@ -203,8 +203,15 @@ impl Rounds {
             view.strangers = if all { strangers } else { view.strangers + strangers };
             view.forgotten = if all { forgotten } else { view.forgotten.max(forgotten) };
         });
+        if missing.forged > 0 {
+            let forged = missing.forged;
+            tracing::warn!(%peer, forged, "it holds records in the name of this node that no key of this node has signed");
+        }
         if forgotten > 0 {
-            tracing::error!(%peer, forgotten, "it holds records of this node that this ledger lacks: was it rolled back?");
+            self.stop_signing(forgotten);
+        }
+        if self.ours.sequencer.rolled_back().is_some() {
+            return Ok(());
         }
         let stopped = self.copy.stopped();
         while !*stopped.borrow() {
@@ -216,6 +223,19 @@ impl Rounds {
             missing.give_up(&refused);
         }
         Ok(())
+    }
+
+    /// What the peer holds is signed with our key, and our ledger lacks it: it is older than what this node has signed, and
+    /// whatever it signs now would be a second history.
+    fn stop_signing(&self, forgotten: u64) {
+        let peer = &self.copy.peer;
+        let reason = format!(
+            "this ledger lacks {forgotten} records that this node has signed and {peer} holds: it was put back from an old \
+             backup, and to sign anything now would be a second history. Stop the node, run `ostrakon ledger heal --from \
+             {peer} --dir D` with its folder, and start it again (docs/backup.md)"
+        );
+        tracing::error!(%peer, forgotten, reason, "nothing is signed any more");
+        self.ours.sequencer.stop_signing(reason);
     }
 
     /// Offers records to our ledger; returns the authors of those that it refused.
@@ -282,5 +302,6 @@ fn measure(peer: String, view: &FollowView) {
     let forked = f64::from(u8::from(view.state == State::Forked));
     metrics::gauge!("ostrakon_mirror_forked", "peer" => peer.clone()).set(forked);
     metrics::gauge!("ostrakon_mirror_entries", "peer" => peer.clone()).set(view.entries as f64);
+    metrics::gauge!("ostrakon_mirror_forgotten_records", "peer" => peer.clone()).set(view.forgotten as f64);
     metrics::gauge!("ostrakon_mirror_lag_entries", "peer" => peer).set(lag as f64);
 }

@@ -24,7 +24,7 @@ pub struct FollowView {
     pub refused: u64,
     /// Entries whose authors are not admitted here: they stay in the copy.
     pub strangers: u64,
-    /// Records of this node that it has and our ledger has not.
+    /// Records that this node signed, that it has and our ledger has not.
     pub forgotten: u64,
     /// When it was last asked, Unix milliseconds; 0: not yet.
     pub asked_at_ms: u64,

@@ -91,6 +91,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let (policy, policy_file) = policy_watch::load(&home)?;
     let reader = registrar.ledger().reader();
     let vkey = registrar.ledger().vkey();
+    name_strange_seeds(&config, &reader)?;
     let evidence = Arc::new(home.open_evidence(&reader, &config)?);
     let (witness, witness_thread) = start_witness(&home, &config, &secrets)?;
     let quorum = home.quorum()?;
@@ -115,6 +116,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence, listening.mirrors_max())?;
     let node = Arc::new(Node {
         message_limits: Limits::from(&config.limits),
+        pepper_fingerprint: secrets.pepper.fingerprint(),
         key: secrets.key.public(),
         vkey,
         reader,
@@ -152,6 +154,19 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
     let (_runtime, _announced, _socket) = (runtime, announced, socket);
     Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime, _announced, _socket })
+}
+
+/// Seeds whose votes count for nothing, because they are not admitted: most often a mistake in a name.
+fn name_strange_seeds(config: &Config, reader: &LedgerReader) -> Result<(), Error> {
+    let others = config.reputation.viewpoints.iter().map(|(name, seeds)| (name.as_str(), seeds));
+    for (viewpoint, seeds) in others.chain([(config.reputation.viewpoint.as_str(), &config.reputation.seeds)]) {
+        for (seed, _) in seeds.iter() {
+            if reader.author(seed)?.is_none_or(|head| head.expelled) {
+                tracing::warn!(%seed, viewpoint, "this seed is not admitted here: it trusts nobody until `ostrakon peer admit`");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the sequencer does after each commit: the book has something to read.

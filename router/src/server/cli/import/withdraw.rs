@@ -41,12 +41,26 @@ pub(in crate::server::cli) struct Options {
 pub(in crate::server::cli) fn withdraw(options: &Options) -> Result<ExitCode, Error> {
     let mut client = NodeClient::open(&options.place)?;
     let own = client.domain()?;
+    if let (Some(source), None) = (&options.source, &options.file) {
+        require_known(&client, source, &own)?;
+    }
     let mut withdrawn = 0;
     for (source, about) in wanted(options, &own)? {
         withdrawn += subjects(&mut client, &source, about.as_deref())?;
     }
     out!("{withdrawn} votes withdrawn")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// That something was imported from a source, in whatever format: a mistake in its name must not look like a success.
+fn require_known(client: &NodeClient, source: &str, own: &PeerName) -> Result<(), Error> {
+    let (meant, known) = (pseudo_peers(source, None, own)?, client.imported()?);
+    if meant.iter().any(|name| known.contains(name)) {
+        return Ok(());
+    }
+    let known: Vec<_> = known.iter().map(PeerName::as_str).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(Error::BadRequest(format!("no source `{source}` was imported here; sources of this node: {known}")))
 }
 
 /// Pseudo-peers with the subjects of their votes that are meant; `None`: all of them.
