@@ -101,7 +101,8 @@ impl Condition {
         self.program.references().has_variable(fact)
     }
 
-    /// Whether the condition is true for `facts` at `now_ms`. `scope` has the same facts as [`crate::facts::Variables`].
+    /// Whether the condition is true for `facts` at `now_ms`. `scope` has the same facts as
+    /// [`crate::facts::Variables`].
     ///
     /// # Errors
     /// The message of the interpreter, if a number overflows or a divisor is zero.

@@ -57,8 +57,8 @@ pub struct Judgement {
     /// How many milliseconds after `now_ms` every enforced limit would let this message pass, if no other message comes
     /// before. Present if the verdict is `defer` and a limit is among its causes.
     pub retry_after_ms: Option<u64>,
-    /// Every opinion: limits in the order of the file, then rules in the order of the file. If no enforced limit or rule
-    /// has an opinion, the last one is `default`.
+    /// Every opinion: limits in the order of the file, then rules in the order of the file. If no enforced limit or
+    /// rule has an opinion, the last one is `default`.
     pub reasons: Vec<Opinion>,
 }
 
@@ -82,8 +82,8 @@ pub struct Opinion {
 }
 
 impl Opinion {
-    /// The opinion at `now_ms`: `retry_after_ms` is the wait that is left, at least 0, both in the numbers and in the text.
-    /// The time at which the wait ends (`next_at_ms`) stays.
+    /// The opinion at `now_ms`: `retry_after_ms` is the wait that is left, at least 0, both in the numbers and in the
+    /// text. The time at which the wait ends (`next_at_ms`) stays.
     #[must_use]
     pub fn as_of(&self, now_ms: u64) -> Self {
         let mut current = self.clone();

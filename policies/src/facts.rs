@@ -109,8 +109,8 @@ macro_rules! facts {
         ];
 
         impl Facts {
-            /// Facts to try a policy with: each number is chosen from its range by `number`, each flag is `flag`, and each
-            /// text that is not one of given words is `text`.
+            /// Facts to try a policy with: each number is chosen from its range by `number`, each flag is `flag`, and
+            /// each text that is not one of given words is `text`.
             pub(crate) fn example(number: fn((i64, i64)) -> i64, flag: bool, text: &str) -> Self {
                 let word = |form: TextForm| match form {
                     TextForm::Words(words) => words.first().copied().unwrap_or_default().to_owned(),

@@ -31,8 +31,8 @@ impl Judge {
 
     /// Judges a message that arrived with `facts` at `now_ms` (milliseconds since 1970, UTC), and counts it:
     ///
-    /// 1. The limits whose `when` is true are asked together. If all enforced limits let the message pass, it counts in each
-    ///    of them, whatever the verdict of the rules is. Otherwise it counts in none.
+    /// 1. The limits whose `when` is true are asked together. If all enforced limits let the message pass, it counts in
+    ///    each of them, whatever the verdict of the rules is. Otherwise it counts in none.
     /// 2. All rules are asked.
     /// 3. The worst verdict of the enforced opinions wins. All opinions are kept.
     pub fn decide(&self, facts: &Facts, now_ms: u64) -> Judgement {
@@ -77,8 +77,8 @@ impl Judge {
         &self.policy
     }
 
-    /// Forgets what `limit` counted for `key`, which has the values of the limit's key facts in the order of the policy.
-    /// Returns whether the key was counted.
+    /// Forgets what `limit` counted for `key`, which has the values of the limit's key facts in the order of the
+    /// policy. Returns whether the key was counted.
     ///
     /// # Errors
     /// [`PolicyError::UnknownLimit`], [`PolicyError::WrongKey`].

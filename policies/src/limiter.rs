@@ -1,9 +1,9 @@
 //! The counters of a policy's limits.
 //!
-//! All limits that apply to a message are checked first, and then consumed together or not at all. Every limit has a table
-//! with its own lock. All tables that a message needs are locked together, in the order of their addresses, so that two
-//! messages cannot take the same last cell and cannot deadlock. The judges of an old and a new policy share the tables of
-//! the limits that did not change, so their counters continue when one policy replaces the other.
+//! All limits that apply to a message are checked first, and then consumed together or not at all. Every limit has a
+//! table with its own lock. All tables that a message needs are locked together, in the order of their addresses, so
+//! that two messages cannot take the same last cell and cannot deadlock. The judges of an old and a new policy share
+//! the tables of the limits that did not change, so their counters continue when one policy replaces the other.
 
 mod table;
 
@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::facts::{FactValue, Facts};
 use crate::policy::{LIMITS_MAX, Limit, Mode};
-use table::{Admission, Counters, KeyDigest};
+use table::{Admission, KeyDigest, LimitCounters};
 
 pub use table::{KEYS_MAX, Level};
 
-/// For each limit, by position: the key under which a message counts, and the cells it takes. `None`: the limit does not
-/// apply.
+/// For each limit, by position: the key under which a message counts, and the cells it takes. `None`: the limit does
+/// not apply.
 pub(crate) type Keys = [Option<(KeyDigest, NonZeroU32)>; LIMITS_MAX];
 
 /// The objection of a limit to a message.
@@ -46,7 +46,7 @@ pub(crate) enum Cause {
 
 /// The tables of all limits of one policy.
 pub(crate) struct Limiter {
-    tables: Vec<Arc<Mutex<Counters>>>,
+    tables: Vec<Arc<Mutex<LimitCounters>>>,
     modes: Vec<Mode>,
     /// Positions in the order in which tables are locked.
     order: Vec<usize>,
@@ -60,20 +60,20 @@ impl Limiter {
             let position = old.iter().position(|old| limit.counts_like(old))?;
             limiter.tables.get(position).cloned()
         };
-        let fresh = |limit: &Limit| Arc::new(Mutex::new(Counters::new(limit.rate, limit.burst, keys_max)));
+        let fresh = |limit: &Limit| Arc::new(Mutex::new(LimitCounters::new(limit.rate, limit.burst, keys_max)));
         let tables: Vec<_> = limits.iter().map(|limit| kept(limit).unwrap_or_else(|| fresh(limit))).collect();
         let mut order: Vec<usize> = (0..tables.len()).collect();
         order.sort_by_key(|position| tables.get(*position).map(Arc::as_ptr));
         Self { tables, modes: limits.iter().map(|limit| limit.mode).collect(), order }
     }
 
-    /// Takes the cells of every limit in `keys`, or no cells at all if an enforced limit objects. A limit in shadow mode
-    /// counts the messages that all enforced limits and it itself would let pass.
+    /// Takes the cells of every limit in `keys`, or no cells at all if an enforced limit objects. A limit in shadow
+    /// mode counts the messages that all enforced limits and it itself would let pass.
     ///
     /// Returns the objections in the order of the file.
     pub(crate) fn take(&self, keys: &Keys, now_ms: u64) -> Vec<LimitObjection> {
         // 1. Lock every table that is needed. All threads use the same order.
-        let mut held: [Option<MutexGuard<'_, Counters>>; LIMITS_MAX] = [const { None }; LIMITS_MAX];
+        let mut held: [Option<MutexGuard<'_, LimitCounters>>; LIMITS_MAX] = [const { None }; LIMITS_MAX];
         for position in &self.order {
             if let (Some(Some(_)), Some(table), Some(slot)) =
                 (keys.get(*position), self.tables.get(*position), held.get_mut(*position))
@@ -121,7 +121,7 @@ impl Limiter {
 }
 
 /// No code panics while it changes a table, so a poisoned table is intact.
-fn lock(table: &Mutex<Counters>) -> MutexGuard<'_, Counters> {
+fn lock(table: &Mutex<LimitCounters>) -> MutexGuard<'_, LimitCounters> {
     table.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

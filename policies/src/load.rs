@@ -12,8 +12,8 @@ const TRIAL_TIMES_MS: [u64; 3] = [0, 1_800_000_000_000, u64::MAX];
 
 /// Reads a policy file and tries it.
 ///
-/// 1. The file must be whole: text without byte order mark and NUL, which ends with a line end. Most files that were cut
-///    off do not.
+/// 1. The file must be whole: text without byte order mark and NUL, which ends with a line end. Most files that were
+///    cut off do not.
 /// 2. [`Policy::parse`], which refuses a policy without limits and rules.
 /// 3. Every condition, key and text is evaluated with usual and with extreme facts. Call this on a thread with no more
 ///    stack than the threads that serve.
@@ -50,8 +50,8 @@ pub fn load_policy(file_name: &str, bytes: &[u8]) -> Result<Policy, PolicyError>
     Ok(policy)
 }
 
-/// Evaluates all of `policy`. A failure, such as a division by zero, is an opinion like others. A stack overflow would end
-/// the process here, before the policy is kept or takes force; the limits on conditions prevent it.
+/// Evaluates all of `policy`. A failure, such as a division by zero, is an opinion like others. A stack overflow would
+/// end the process here, before the policy is kept or takes force; the limits on conditions prevent it.
 fn try_out(policy: &Policy) {
     let judge = Judge::new(policy.clone(), None);
     let long = "x".repeat(TEXT_BYTES_MAX);

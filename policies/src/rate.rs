@@ -42,7 +42,8 @@ impl Rate {
         }
     }
 
-    /// The nanoseconds in which one cell becomes free, rounded up so that never more messages pass than the rate allows.
+    /// The nanoseconds in which one cell becomes free, rounded up so that never more messages pass than the rate
+    /// allows.
     pub fn interval_ns(self) -> u64 {
         let period_s: u64 = match self.per {
             Period::Second => 1,

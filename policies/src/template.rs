@@ -14,8 +14,8 @@ const FILLED_CHARS_MAX: usize = 320;
 
 /// Longest text in characters: some paragraphs.
 const TEXT_CHARS_MAX: usize = 2_000;
-/// Most facts and numbers in one text, so that a filled one has at most some 12,000 characters: it is written down with every
-/// decision.
+/// Most facts and numbers in one text, so that a filled one has at most some 12,000 characters: it is written down with
+/// every decision.
 const FILLED_MAX: usize = 32;
 
 /// A text ready to be filled.
@@ -135,8 +135,8 @@ fn printable(letter: char) -> char {
     if letter.is_control() || is_invisible(letter) { char::REPLACEMENT_CHARACTER } else { letter }
 }
 
-/// Line separators, and the characters that Unicode 16.0 calls `Default_Ignorable_Code_Point` or `Bidi_Control`. None of them
-/// is visible.
+/// Line separators, and the characters that Unicode 16.0 calls `Default_Ignorable_Code_Point` or `Bidi_Control`. None
+/// of them is visible.
 fn is_invisible(letter: char) -> bool {
     matches!(letter,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'

@@ -92,7 +92,8 @@ impl Book {
         self.compute_if_due();
     }
 
-    /// Applies many entries in order. The result is the same as with [`Book::apply`], but only the last epoch is computed.
+    /// Applies many entries in order. The result is the same as with [`Book::apply`], but only the last epoch is
+    /// computed.
     pub fn apply_all<'a>(&mut self, events: impl IntoIterator<Item = &'a Event>) {
         events.into_iter().for_each(|event| self.fold(event));
         self.compute_if_due();
@@ -127,7 +128,8 @@ impl Book {
     }
 
     /// Closes an epoch now, at a moment that the caller chooses. For evaluations at the end of a file of votes only: a
-    /// book that follows a ledger closes its epochs itself, and only then is it equal to every other book of that ledger.
+    /// book that follows a ledger closes its epochs itself, and only then is it equal to every other book of that
+    /// ledger.
     pub fn close_epoch(&mut self) {
         self.close();
         self.compute_if_due();
@@ -317,8 +319,8 @@ impl Book {
 
     /// Computes the epoch that has closed, if there is one.
     ///
-    /// Steps: (1) the votes that were live at the close, (2) the weights of voters from each viewpoint, (3) the tallies of
-    /// the votes that are live now, (4) what has changed since the close.
+    /// Steps: (1) the votes that were live at the close, (2) the weights of voters from each viewpoint, (3) the tallies
+    /// of the votes that are live now, (4) what has changed since the close.
     fn compute_if_due(&mut self) {
         if !std::mem::take(&mut self.due) {
             return;

@@ -96,9 +96,9 @@ pub enum DerivedFrom {
 }
 
 impl DerivedFrom {
-    /// The source of a vote, from the records that it names. That is the first vote of this ledger about the same subject
-    /// among them, or the source of that vote. If there is no such vote, it is the record with the smallest id, so that
-    /// the order of the names does not matter. `None`: the vote names no record.
+    /// The source of a vote, from the records that it names. That is the first vote of this ledger about the same
+    /// subject among them, or the source of that vote. If there is no such vote, it is the record with the smallest id,
+    /// so that the order of the names does not matter. `None`: the vote names no record.
     fn of<E>(vote: &Vote, find: &mut impl FnMut(&RecordId) -> Result<Option<Entry>, E>) -> Result<Option<Self>, E> {
         let mut root = None;
         let mut named = vote.derived_from.clone();
@@ -136,7 +136,8 @@ impl DerivedFrom {
 
 impl Event {
     /// Reads an entry. An entry that is inert in its ledger does not concern scores. Retractions and derived votes name
-    /// records; `find` gives the entry of a record in the same ledger, so that the book need not keep the ids of all votes.
+    /// records; `find` gives the entry of a record in the same ledger, so that the book need not keep the ids of all
+    /// votes.
     ///
     /// # Errors
     /// Errors of `find`.

@@ -1,7 +1,7 @@
 //! Explains a score: its terms, and for each voter the ledger index of the vote and the path of trust to the voter.
 //!
-//! The parts add up to P and N exactly: each part is the difference of two aged running sums, so a rounding error in one
-//! part is made up by the next.
+//! The parts add up to P and N exactly: each part is the difference of two aged running sums, so a rounding error in
+//! one part is made up by the next.
 
 mod categories;
 mod explainer;

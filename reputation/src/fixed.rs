@@ -1,6 +1,7 @@
 //! Fixed-point arithmetic: exact integers in, exact integers out, the same on every machine.
 //!
-//! Fractions in [0, 1] are [`Fraction`]s with 2³⁰ for one. Everything rounds down, so that no rounding ever creates trust.
+//! Fractions in [0, 1] are [`Fraction`]s with 2³⁰ for one. Everything rounds down, so that no rounding ever creates
+//! trust.
 
 /// A fraction in [0, 1]; [`ONE`] is one.
 pub(crate) type Fraction = u32;

@@ -51,7 +51,7 @@ pub use explain::{
 pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
 pub use r7_posterior::Score;
 pub use r8_experience::{
-    Experience, ExperienceReader, ExperienceReport, OwnReports, Retention, SUBJECTS_MAX, Weighing,
+    Experience, ExperienceLimits, ExperienceReader, ExperienceReport, OwnReports, SUBJECTS_MAX, Weighing,
 };
 pub use snapshot::{Label, Snapshot};
 pub use standing::{MessageStanding, Part, Respect, standing};

@@ -1,8 +1,8 @@
-//! The names of subjects: their dense numbers, in the order in which the ledger first names them, and their slots, which
-//! follow from their hashes.
+//! The names of subjects: their dense numbers, in the order in which the ledger first names them, and their slots,
+//! which follow from their hashes.
 //!
-//! The engine's arrays are indexed by number ([`SubjectId`]). What readers see is indexed by [`Slot`]: a reader that has
-//! computed the hash of a name knows where to look, before it has found the name itself.
+//! The engine's arrays are indexed by number ([`SubjectId`]). What readers see is indexed by [`Slot`]: a reader that
+//! has computed the hash of a name knows where to look, before it has found the name itself.
 //!
 //! Most names are in an immutable table that readers share. Newer names are in a small persistent map beside it. An
 //! epoch makes a new table when there are enough new names to be worth the copy.

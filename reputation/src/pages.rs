@@ -18,8 +18,8 @@ const LIST: usize = 64;
 type Page<T> = Arc<[T; PAGE]>;
 type PageList<T> = Arc<Vec<Page<T>>>;
 
-/// An array of `T`, one value per slot. A slot that was never set reads as the default. A clone is one pointer, and never
-/// changes.
+/// An array of `T`, one value per slot. A slot that was never set reads as the default. A clone is one pointer, and
+/// never changes.
 #[derive(Clone)]
 pub(crate) struct Pages<T> {
     lists: Arc<Vec<PageList<T>>>,

@@ -20,7 +20,8 @@ pub struct Parameters {
     pub alpha: u32,
     /// R1: `w_min`, the least divisor of a voter's positive votes, in millionths of a vote; ≥ 1 (default 1.5).
     pub w_min: u32,
-    /// R1: how fast a negative score T with the judges closes a peer to trust: open = 1 + `slope` · T; 0…1000 (default 1).
+    /// R1: how fast a negative score T with the judges closes a peer to trust: open = 1 + `slope` · T; 0…1000 (default
+    /// 1).
     pub slope: u32,
     /// R1: steps of the flow; all later steps are estimated at once; 1…200 (default 8).
     pub steps: u32,
@@ -28,7 +29,8 @@ pub struct Parameters {
     pub tau: u32,
     /// R3: B, live votes a voter casts at full weight; 1…1 000 000 (default 10).
     pub budget: u32,
-    /// R4: a peer that gets this share of all the seeds' trust directly judges with full weight; 1…1 000 000 (default .0005).
+    /// R4: a peer that gets this share of all the seeds' trust directly judges with full weight; 1…1 000 000 (default
+    /// .0005).
     pub tau_c: u32,
     /// R4: `w_min` for the choice of judges; ≥ 1 (default 1).
     pub w_c: u32,
@@ -48,20 +50,22 @@ pub struct Parameters {
     pub half_life_ms: Option<u64>,
     /// R7: k, the weight of the prior: how many votes it takes to be confident; ≥ 1 (default .2).
     pub k: u32,
-    /// R8: credibility, before R3 and R4, of an ordinary reporter about whom nothing is known; 0…1 000 000 (default .3).
+    /// R8: credibility, before R3 and R4, of an ordinary reporter about whom nothing is known; 0…1 000 000 (default
+    /// .3).
     pub own_base: u32,
     /// R8: the same for a reporter with a long record; a value below `own_base` counts as `own_base`; 0…1 000 000
-    /// (default .45). Below .466, a single report of an ordinary user does not reach the default policy's "bad standing".
+    /// (default .45). Below .466, a single report of an ordinary user does not reach the default policy's "bad
+    /// standing".
     pub own_proven: u32,
     /// R8: how evenly a report counts for familiar and unfamiliar subjects of the message (default .5).
     pub own_spread: u32,
     /// R8, R4: weight of ordinary reporters as judges of each other; 0…1 000 000 (default .1).
     pub own_judge: u32,
-    /// R8, R3: live reports that a reporter makes at full weight; ≥ 1 (default 1000). It is not ten as for voters, because
-    /// a user who reads much mail reports much. On the mail trace, a budget of 100 already finds less spam.
+    /// R8, R3: live reports that a reporter makes at full weight; ≥ 1 (default 1000). It is not ten as for voters,
+    /// because a user who reads much mail reports much. On the mail trace, a budget of 100 already finds less spam.
     pub own_budget: u32,
-    /// R8: log-odds of a subject that was never seen, in thousandths of a nat (default −500). The amount shrinks the more
-    /// often the subject was seen.
+    /// R8: log-odds of a subject that was never seen, in thousandths of a nat (default −500). The amount shrinks the
+    /// more often the subject was seen.
     pub newcomer: i32,
     /// R8: bound of one subject's log-odds, in thousandths of a nat; ≥ 0 (default 3000).
     pub cap: i32,
@@ -176,7 +180,8 @@ impl Parameters {
 pub struct Viewpoint {
     /// The label of the scores, for example `own`.
     pub name: String,
-    /// The seeds and their weights in thousandths; more than 1000 counts as 1000. A seed's credibility is always its weight.
+    /// The seeds and their weights in thousandths; more than 1000 counts as 1000. A seed's credibility is always its
+    /// weight.
     pub seeds: BTreeMap<PeerName, u16>,
 }
 

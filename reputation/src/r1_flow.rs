@@ -1,7 +1,12 @@
 //! R1 flow: trust flows from the seeds along positive votes between peers.
 //!
-//! A seed starts with e. In each step every peer passes on what it has just received,
-//! `d' (v) = (1−α) · Σ over positive votes u→v of d(u) · x(u,v) · open(v) / max(Σ x(u,·), w_min)`, and keeps it: `y = e + d₁ + … + dₙ`.
+//! A seed starts with e. In each step every peer passes on what it has just received, and keeps it:
+//!
+//! ```text
+//! d'(v) = (1−α) · Σ over positive votes u→v of d(u) · x(u,v) · open(v) / max(Σ x(u,·), w_min)
+//! y     = e + d₁ + … + dₙ
+//! ```
+//!
 //! The steps after the n-th are estimated: every peer that the last step reached gets `dₙ · λ/(1−λ)` more. λ is the
 //! share of all trust that the last step passed on, at most 1−α.
 //!

@@ -1,5 +1,5 @@
-//! R2 credibility: a peer that gets τ of one seed's trust casts a full vote. With less trust, its weight is proportional;
-//! with more trust, it stays a full vote.
+//! R2 credibility: a peer that gets τ of one seed's trust casts a full vote. With less trust, its weight is
+//! proportional; with more trust, it stays a full vote.
 //!
 //! Below the cap the weight is linear, so identities behind edges that carry flow φ weigh at most φ(1−α)/(ατ) together,
 //! however many there are.

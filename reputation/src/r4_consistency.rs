@@ -1,11 +1,11 @@
 //! R4 consistency: voters who contradict what the judges have established lose weight, and so do those who vouch for
 //! such voters.
 //!
-//! Judges are the seeds and the peers that seeds themselves vouch for ([`mod@judges`]). Trust that came further does not
-//! judge, so attack edges from ordinary voters give nobody a say here. Every vote is judged without itself. Contradiction
-//! and agreement count with the judges' score and confidence, and fade with the vote's age (R5). In the first round the
-//! seeds judge alone, so that new judges cannot vouch each other in. There are several rounds, because a voter who is
-//! found inconsistent no longer judges, and those who vouched for it are blamed.
+//! Judges are the seeds and the peers that seeds themselves vouch for ([`mod@judges`]). Trust that came further does
+//! not judge, so attack edges from ordinary voters give nobody a say here. Every vote is judged without itself.
+//! Contradiction and agreement count with the judges' score and confidence, and fade with the vote's age (R5). In the
+//! first round the seeds judge alone, so that new judges cannot vouch each other in. There are several rounds, because
+//! a voter who is found inconsistent no longer judges, and those who vouched for it are blamed.
 
 mod judges;
 mod record;

@@ -1,4 +1,5 @@
-//! R5 decay: the weight of a vote halves every half-life, from the moment it was cast or received, whichever came first.
+//! R5 decay: the weight of a vote halves every half-life, from the moment it was cast or received, whichever came
+//! first.
 //!
 //! All votes have the same half-life, so a tally decays as a whole: a reader ages it without looking at its votes.
 

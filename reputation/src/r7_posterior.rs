@@ -30,7 +30,8 @@ impl Score {
         Self { score, confidence, known, positive_nv, negative_nv }
     }
 
-    /// Score and confidence in billionths: the same two fractions, for ranking and research. `k_nv` as in [`Score::of`].
+    /// Score and confidence in billionths: the same two fractions, for ranking and research. `k_nv` as in
+    /// [`Score::of`].
     pub fn billionths(&self, k_nv: u64) -> (i64, i64) {
         let (p, n) = (i128::from(self.positive_nv), i128::from(self.negative_nv));
         let fraction = |part| fraction(part, self.positive_nv, self.negative_nv, k_nv, 1_000_000_000) as i64;
@@ -47,7 +48,8 @@ fn thousandths(p: u64, n: u64, k: u64) -> (i16, u16) {
     }
     let total = k.max(1) + p + n;
     let rounded = |part: u64| (2_000 * part + total) / (2 * total);
-    // A product instead of a branch: P and N come late from memory, and a branch on them would often be predicted wrongly.
+    // A product instead of a branch: P and N come late from memory, and a branch on them would often be predicted
+    // wrongly.
     let sign = 1 - 2 * i16::from(p < n);
     (sign * rounded(p.abs_diff(n)) as i16, rounded(p + n) as u16)
 }

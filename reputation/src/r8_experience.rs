@@ -1,15 +1,16 @@
 //! R8 experience: the operator's own users are voters too.
 //!
 //! A report is about a message and counts for each subject of the message. It counts the more for a subject, the less
-//! familiar the subject is compared with the others ([`familiarity`]). The weight of an ordinary reporter is `own_base`,
-//! rising to `own_proven` with its record, times its consistency (R4), and spread over its reports beyond `own_budget`
-//! (R3). A trusted reporter (a moderator or a spam trap) always has the weight of a full vote. All reports of one reporter
-//! about one subject are one vote ([`reporter_votes`]), as in the ledger. The weights are recomputed from the live reports
-//! after a number of rows of the log; between two recomputations a report changes only the tallies of its subjects.
+//! familiar the subject is compared with the others ([`familiarity`]). The weight of an ordinary reporter is
+//! `own_base`, rising to `own_proven` with its record, times its consistency (R4), and spread over its reports beyond
+//! `own_budget` (R3). A trusted reporter (a moderator or a spam trap) always has the weight of a full vote. All reports
+//! of one reporter about one subject are one vote ([`reporter_votes`]), as in the ledger. The weights are recomputed
+//! from the live reports after a number of rows of the log; between two recomputations a report changes only the
+//! tallies of its subjects.
 //!
-//! Messages and reports are rows of the caller's log, which drops its oldest rows. An experience depends only on the rows
-//! that are left, on the familiarity that each report has recorded, and on the latest [`Weighing`]. So it can be folded
-//! again with the same bytes, whichever rows the log has dropped.
+//! Messages and reports are rows of the caller's log, which drops its oldest rows. An experience depends only on the
+//! rows that are left, on the familiarity that each report has recorded, and on the latest [`Weighing`]. So it can be
+//! folded again with the same bytes, whichever rows the log has dropped.
 
 mod familiarity;
 mod known_subjects;
@@ -39,7 +40,7 @@ const EPOCH_REPORTS: usize = 16;
 
 /// How much an [`Experience`] keeps at most. The oldest is forgotten first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
+pub struct ExperienceLimits {
     /// Messages in this many rows at the end of the log; a million take 64 MB.
     pub rows: u64,
     /// Subjects of messages. Half a million are the senders of some weeks on a busy server, and take about 150 MB.
@@ -49,7 +50,7 @@ pub struct Retention {
     pub reports: usize,
 }
 
-impl Default for Retention {
+impl Default for ExperienceLimits {
     fn default() -> Self {
         Self { rows: 1_000_000, subjects: 1 << 19, reports: 1 << 17 }
     }
@@ -114,7 +115,7 @@ struct SubjectSummary {
 pub struct Experience {
     parameters: Arc<Parameters>,
     trusted: BTreeSet<Subject>,
-    retention: Retention,
+    limits: ExperienceLimits,
     subjects: KnownSubjects,
     reports: Reports,
     votes: ReporterVotes,
@@ -125,8 +126,8 @@ pub struct Experience {
     table: SharedMap<SubjectSummary>,
 }
 
-/// Reads an [`Experience`] from other threads while it changes. Each answer includes all calls that had returned. Cheap to
-/// clone.
+/// Reads an [`Experience`] from other threads while it changes. Each answer includes all calls that had returned. Cheap
+/// to clone.
 #[derive(Clone)]
 pub struct ExperienceReader {
     parameters: Arc<Parameters>,
@@ -139,11 +140,11 @@ type ChangeVote = fn(&mut ReporterVotes, SharedReport) -> VoteChange;
 impl Experience {
     /// An empty experience. `trusted` are the accounts whose reports have full weight.
     pub fn new(parameters: Parameters, trusted: BTreeSet<Subject>) -> Self {
-        Self::with_retention(parameters, trusted, Retention::default())
+        Self::with_limits(parameters, trusted, ExperienceLimits::default())
     }
 
     /// As [`Experience::new`], with other limits.
-    pub fn with_retention(parameters: Parameters, trusted: BTreeSet<Subject>, retention: Retention) -> Self {
+    pub fn with_limits(parameters: Parameters, trusted: BTreeSet<Subject>, limits: ExperienceLimits) -> Self {
         let mut key = blake3::Hasher::new_derive_key("ostrakon reputation experience v1");
         for subject in &trusted {
             key.update(subject.to_string().as_bytes()).update(b"\n");
@@ -152,9 +153,9 @@ impl Experience {
         Self {
             parameters: Arc::new(parameters.bounded()),
             trusted,
-            retention,
-            subjects: KnownSubjects::new(hasher.clone(), retention.subjects),
-            reports: Reports::new(hasher.clone(), retention.reports),
+            limits,
+            subjects: KnownSubjects::new(hasher.clone(), limits.subjects),
+            reports: Reports::new(hasher.clone(), limits.reports),
             votes: ReporterVotes::new(hasher.clone()),
             now_ms: 0,
             weighed: Weighing::default(),
@@ -162,23 +163,23 @@ impl Experience {
         }
     }
 
-    /// Row `row` of the log is a message that came at `at_ms` with these subjects. Only the first [`SUBJECTS_MAX`] subjects
-    /// count. The rows of messages must ascend.
+    /// Row `row` of the log is a message that came at `at_ms` with these subjects. Only the first [`SUBJECTS_MAX`]
+    /// subjects count. The rows of messages must ascend.
     pub fn sight(&mut self, row: u64, at_ms: u64, subjects: &[Subject]) {
         let (table, weighed_at_ms) = (&self.table, self.weighed.at_ms);
         self.subjects.see(row, at_ms, subjects, |known| publish(table, known, weighed_at_ms));
         self.catch_up(row + 1);
     }
 
-    /// How familiar the subjects of a reported message are: for each subject `⌊log₂(1 + n)⌋` of the n messages in which it
-    /// was seen, apart from the reported one. Keep this with the report, because it cannot be computed later.
+    /// How familiar the subjects of a reported message are: for each subject `⌊log₂(1 + n)⌋` of the n messages in which
+    /// it was seen, apart from the reported one. Keep this with the report, because it cannot be computed later.
     pub fn familiarity(&self, subjects: &[Subject]) -> Vec<u32> {
         let others = |subject| self.subjects.find(subject).map_or(0, |known| known.sightings.saturating_sub(1));
         subjects.iter().map(|subject| familiarity::familiarity(others(subject))).collect()
     }
 
-    /// Row `row` of the log is this report. It replaces an earlier report of the same reporter about the same message. The
-    /// rows of reports must ascend.
+    /// Row `row` of the log is this report. It replaces an earlier report of the same reporter about the same message.
+    /// The rows of reports must ascend.
     pub fn report(&mut self, row: u64, report: ExperienceReport) {
         self.catch_up(row);
         self.now_ms = self.now_ms.max(report.at_ms);
@@ -212,7 +213,7 @@ impl Experience {
 
     /// The first row whose message is remembered when the log has this many rows.
     pub fn first_row(&self, rows: u64) -> u64 {
-        rows.saturating_sub(self.retention.rows)
+        rows.saturating_sub(self.limits.rows)
     }
 
     /// The log drops all messages before row `first`.
@@ -337,8 +338,8 @@ impl Experience {
 
     /// Recomputes the weights of reporters and the tallies.
     ///
-    /// Steps: (1) the weights, from the live reports, (2) the tallies, (3) publish. The cost depends on the subjects with
-    /// reports only, not on the subjects that were seen.
+    /// Steps: (1) the weights, from the live reports, (2) the tallies, (3) publish. The cost depends on the subjects
+    /// with reports only, not on the subjects that were seen.
     fn weigh(&mut self, weighing: Weighing) {
         self.weighed = weighing;
         let at_ms = weighing.at_ms;

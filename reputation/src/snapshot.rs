@@ -38,17 +38,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The score of a subject at `now_ms`, with decay (R5). For a moment before the last epoch, the score at that epoch.
+    /// The score of a subject at `now_ms`, with decay (R5). For a moment before the last epoch, the score at that
+    /// epoch.
     ///
     /// Votes that expire after the snapshot was taken still count. Take a new snapshot after `Book::advance`.
     pub fn score(&self, subject: &Subject, now_ms: u64) -> Score {
-        // All of it is inlined here: the less a look-up computes, the sooner the processor starts the next look-up while this
-        // one waits for memory.
+        // All of it is inlined here: the less a look-up computes, the sooner the processor starts the next look-up
+        // while this one waits for memory.
         let Some(slot) = self.names.find_slot(subject) else { return Score::UNKNOWN };
         self.posterior(self.tallies.at(slot), now_ms)
     }
 
-    /// The score from the votes of one category alone. `None`: the category's tallies are not kept ([`crate::Book::watch`]).
+    /// The score from the votes of one category alone. `None`: the category's tallies are not kept
+    /// ([`crate::Book::watch`]).
     ///
     /// A voter's votes count in every category it voted in. Otherwise as [`Snapshot::score`].
     pub fn score_in(&self, category: Category, subject: &Subject, now_ms: u64) -> Option<Score> {

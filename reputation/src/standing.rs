@@ -42,8 +42,8 @@ pub struct Part {
     pub ledger: Score,
     /// The part of the total, in thousandths of a nat.
     pub standing: i32,
-    /// How many independent reporters are against the subject. An ordinary reporter counts as one, a trusted reporter as
-    /// three. The votes of the ledger count as three if their score alone is below −500.
+    /// How many independent reporters are against the subject. An ordinary reporter counts as one, a trusted reporter
+    /// as three. The votes of the ledger count as three if their score alone is below −500.
     pub accusers: u32,
     /// When the first remembered message with the subject came, unix ms; 0: no message is remembered.
     pub first_seen_ms: u64,
@@ -60,9 +60,9 @@ pub struct MessageStanding {
 
 /// The standing of a message in these respects at `now_ms`.
 ///
-/// A subject's part is `ln((P + ¼) / (N + ¼))` over the votes of the ledger and the reports of the operator's own users,
-/// within ±`cap`. Without votes and reports it is what is left of `newcomer` ([`OwnReports::familiarity`]), and 0 for
-/// content. Of a claim and the subject that it names, the worse part counts, so a good name helps only its owner.
+/// A subject's part is `ln((P + ¼) / (N + ¼))` over the votes of the ledger and the reports of the operator's own
+/// users, within ±`cap`. Without votes and reports it is what is left of `newcomer` ([`OwnReports::familiarity`]), and
+/// 0 for content. Of a claim and the subject that it names, the worse part counts, so a good name helps only its owner.
 pub fn standing(ledger: &Snapshot, own: &ExperienceReader, respects: &[Respect<'_>], now_ms: u64) -> MessageStanding {
     let scores = MomentaryScores { ledger, own, now_ms };
     let parts: Vec<Part> = respects.iter().map(|respect| scores.part(*respect)).collect();

@@ -1,7 +1,7 @@
 //! A map from subjects to values that readers use while one writer changes it.
 //!
-//! It consists of many small maps, each under its own lock. So the writer and a reader seldom wait for each other, and a
-//! map that grows moves only its own few values. A clone is a pointer to the same map; readers see a change at once.
+//! It consists of many small maps, each under its own lock. So the writer and a reader seldom wait for each other, and
+//! a map that grows moves only its own few values. A clone is a pointer to the same map; readers see a change at once.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Numbers of six bytes, for ledger indexes and times in the rows of votes. Two bytes less each save a fifth of the memory.
+//! Numbers of six bytes, for ledger indexes and times in the rows of votes. Two bytes less each save a fifth of the
+//! memory.
 
 /// An unsigned number below 2⁴⁸. In milliseconds that reaches beyond the year 10000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! The live votes: at most one per voter, subject and category.
 //!
-//! There are three layers, and an upper layer hides what is below it. `base` holds nearly all votes in dense rows, ordered
-//! by subject. `sealed` holds the changes between the writing of the base and the last close of an epoch. `open` holds
-//! the changes after that close. An epoch sees base and sealed; every other reader sees all three. So an epoch can be
-//! computed long after it closed, and catching up with a ledger computes the last epoch only.
+//! There are three layers, and an upper layer hides what is below it. `base` holds nearly all votes in dense rows,
+//! ordered by subject. `sealed` holds the changes between the writing of the base and the last close of an epoch.
+//! `open` holds the changes after that close. An epoch sees base and sealed; every other reader sees all three. So an
+//! epoch can be computed long after it closed, and catching up with a ledger computes the last epoch only.
 
 mod base;
 mod expiry;
@@ -182,8 +182,8 @@ impl Votes {
         self.expiry.note(vote.expires_at_ms, key.pair());
     }
 
-    /// Ends the vote of a pair at a ledger index, and returns its category. `None`: no vote of the pair at this index is
-    /// live at `ledger_ms`.
+    /// Ends the vote of a pair at a ledger index, and returns its category. `None`: no vote of the pair at this index
+    /// is live at `ledger_ms`.
     pub(crate) fn end(&mut self, pair: Pair, index: u64, ledger_ms: u64) -> Option<Category> {
         let mut votes = self.of_pair(pair).into_iter().flatten();
         let vote = votes.find(|row| row.index.widened() == index && row.is_live(ledger_ms));
@@ -194,7 +194,8 @@ impl Votes {
         vote.map(|row| row.category)
     }
 
-    /// The pairs with a vote that may have ended since the last call, up to and including `now_ms`; each once, ascending.
+    /// The pairs with a vote that may have ended since the last call, up to and including `now_ms`; each once,
+    /// ascending.
     pub(crate) fn ending(&mut self, now_ms: u64) -> BTreeSet<Pair> {
         let mut pairs = self.expiry.take(now_ms);
         if now_ms >= self.expiry.horizon_ms() {

@@ -144,7 +144,8 @@ fn subject_of(name: &str) -> Subject {
     subject(name)
 }
 
-/// In a ledger that is long enough to have entries between epochs, the tallies equal the sums of the explanation's parts.
+/// In a ledger that is long enough to have entries between epochs, the tallies equal the sums of the explanation's
+/// parts.
 #[test]
 fn between_epochs_a_vote_changes_its_subject_only() {
     let mut book = book(None, &[("seed.example", 1000)]);

@@ -169,8 +169,8 @@ proptest! {
         prop_assert!(weight <= bound(phi) + 1e-4, "{weight} {phi}");
     }
 
-    /// A voter that passes all its trust on to puppets gives each less than the weight of a full voter, and all together
-    /// less than the bound, whether there are three of them or three hundred.
+    /// A voter that passes all its trust on to puppets gives each less than the weight of a full voter, and all
+    /// together less than the bound, whether there are three of them or three hundred.
     #[test]
     fn splitting_one_identity_gains_nothing(puppets in 1usize..300, edge in 1i8..=100) {
         let mut votes = vec![cast(0, 2, edge)];
@@ -207,7 +207,8 @@ fn no_flow_no_weight() {
     assert_eq!(Parameters::default().tau, 14_000, "the bound above is stated for the default parameters");
 }
 
-/// A voter with a record loses nothing by vouching for an inconsistent voter. A voter without a record loses its weight.
+/// A voter with a record loses nothing by vouching for an inconsistent voter. A voter without a record loses its
+/// weight.
 #[test]
 fn a_record_outweighs_one_wrong_vouch() {
     const TRAITOR: usize = 4;

@@ -26,8 +26,8 @@ fn explained(book: &Book, category: Category, subject: &Subject, now_ms: u64) ->
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
-    /// A category may be asked for before the first entry, between two entries, or after the last. With copies, retractions,
-    /// expiry and a restart.
+    /// A category may be asked for before the first entry, between two entries, or after the last. With copies,
+    /// retractions, expiry and a restart.
     #[test]
     fn they_are_what_the_votes_say(steps in steps(150), half_life in prop::option::of(Just(7 * HOUR_MS)),
                                    asked in 0usize..150, later in 0u64..10 * HOUR_MS) {
@@ -58,8 +58,8 @@ proptest! {
 fn a_voter_speaks_in_each_category_and_once_in_all() {
     let mut book = book(None, &SEEDS);
     book.watch(Category::ALL);
-    let said = [(Category::Spam, -80), (Category::Malware, -100), (Category::Ham, 20)];
-    for (index, (category, value)) in (0..).zip(said) {
+    let votes = [(Category::Spam, -80), (Category::Malware, -100), (Category::Ham, 20)];
+    for (index, (category, value)) in (0..).zip(votes) {
         let vote = vote(subject("a.example"), value, START_MS, 0, category);
         book.apply(&Event::Voted { index, at_ms: START_MS, id: record_id(index), voter: peer("p0.example"), vote });
     }

@@ -57,8 +57,8 @@ fn what_an_expelled_peer_said_counts_no_more_and_what_it_says_once_admitted_agai
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whether entries are applied one by one or all at once, and whenever the conviction comes: the book is the same, and
-    /// without the votes of the convicted peer.
+    /// Whether entries are applied one by one or all at once, and whenever the conviction comes: the book is the same,
+    /// and without the votes of the convicted peer.
     #[test]
     fn a_conviction_is_a_fold_like_any_other(steps in steps(60), at in any::<prop::sample::Index>()) {
         let mut all = events(&steps);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ostrakon_ledger::{Subject, Tag};
 use ostrakon_reputation::{
-    Book, Experience, ExperienceReport, MessageStanding, OwnReports, Parameters, Respect, Retention, Snapshot,
+    Book, Experience, ExperienceLimits, ExperienceReport, MessageStanding, OwnReports, Parameters, Respect, Snapshot,
     Viewpoint, Weighing, standing,
 };
 use proptest::prelude::*;
@@ -91,7 +91,8 @@ fn a_stranger_in_the_house_answers_before_the_house() {
     let weights: Vec<u64> = subjects.iter().map(|subject| experience.own(subject).negative_nv).collect();
     // s = 1/7: (½ + 1/7) / (½ + 1) of a vote.
     assert!((428_571_000..428_572_000).contains(&weights[0]) && weights[1..] == [1_000_000_000; 2], "{weights:?}");
-    // So a single report about a newcomer does not make a known server's standing bad (decision 7: confidence over 700).
+    // So a single report about a newcomer does not make a known server's standing bad (decision 7: confidence over
+    // 700).
     let parts = experience.judged(&subjects).parts;
     assert!(parts[0].score.confidence < 700 && parts[1].score.confidence > 700, "{parts:?}");
 }
@@ -134,8 +135,8 @@ fn what_was_familiar_when_a_report_came_counts_and_not_what_is_now() {
 
 #[test]
 fn the_oldest_messages_are_forgotten_and_what_is_seen_again_counts_from_there() {
-    let memory = Retention { rows: 4, subjects: 3, reports: 2 };
-    let mut experience = Experience::with_retention(Parameters::default(), BTreeSet::new(), memory);
+    let memory = ExperienceLimits { rows: 4, subjects: 3, reports: 2 };
+    let mut experience = Experience::with_limits(Parameters::default(), BTreeSet::new(), memory);
     let familiar = |experience: &Experience, name: &str| experience.reader().own(&peer(name), NOW_MS).familiarity;
     (0..3).for_each(|row| experience.sight(row, row, &[peer("a")]));
     assert_eq!(familiar(&experience, "a"), 2);
@@ -219,8 +220,8 @@ fn who_does_not_say_stands_no_better_than_a_stranger() {
 
 #[test]
 fn the_first_message_that_is_remembered_is_known_by_its_time() {
-    let memory = Retention { rows: 4, subjects: 3, reports: 2 };
-    let mut experience = Experience::with_retention(Parameters::default(), BTreeSet::new(), memory);
+    let memory = ExperienceLimits { rows: 4, subjects: 3, reports: 2 };
+    let mut experience = Experience::with_limits(Parameters::default(), BTreeSet::new(), memory);
     let first = |experience: &Experience, name: &str| experience.reader().own(&peer(name), NOW_MS).first_seen_ms;
     for (row, names) in [["a", "b"], ["a", "a"], ["b", "b"], ["a", "b"]].iter().enumerate() {
         experience.sight(row as u64, 100 + row as u64, &names.map(peer));
@@ -266,20 +267,20 @@ proptest! {
         // The weights are recomputed by the number of rows, or each hour.
         pace_ms in prop_oneof![Just(1_000), Just(60_000)],
     ) {
-        let memory = Retention { rows: 700, subjects: 12, reports: 90 };
-        let new = || Experience::with_retention(Parameters { half_life_ms: Some(90 * 86_400_000), ..Parameters::default() }, [account(0)].into(), memory);
+        let memory = ExperienceLimits { rows: 700, subjects: 12, reports: 90 };
+        let new = || Experience::with_limits(Parameters { half_life_ms: Some(90 * 86_400_000), ..Parameters::default() }, [account(0)].into(), memory);
         let subjects = |row: usize| [peer(&format!("house{}", row % 3)), account((row % 17) as u8 + 10)];
         let first = (rows.len() as f64 * dropped) as usize;
         let expired_at = first + ((rows.len() - first) as f64 * behind) as usize;
         let mut reports = Vec::new();
         let (mut whole, mut weighing) = (new(), Weighing::default());
-        for (row, said) in rows.iter().enumerate() {
+        for (row, event) in rows.iter().enumerate() {
             if row == expired_at {
                 weighing = whole.weighing(row as u64);
                 whole.forget_sightings(first as u64);
                 whole.drop_reports_before(first as u64, weighing);
             }
-            match said {
+            match event {
                 None => whole.sight(row as u64, 7 * row as u64, &subjects(row)),
                 Some((reporter, good)) => {
                     let familiarity = whole.familiarity(&subjects(row));

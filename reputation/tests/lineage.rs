@@ -41,8 +41,8 @@ fn list(events: &mut Vec<Event>, voter: usize, subjects: std::ops::Range<usize>)
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
-    /// k declared copies weigh as much as one, whoever casts them, and whether or not the record itself is a vote of this
-    /// ledger.
+    /// k declared copies weigh as much as one, whoever casts them, and whether or not the record itself is a vote of
+    /// this ledger.
     #[test]
     fn declared_copies_weigh_as_one(copies in 1usize..30, own in any::<bool>(), value in 1i8..=100) {
         let about = subject("s.example");
@@ -89,7 +89,8 @@ proptest! {
     }
 }
 
-/// A follower that is trusted more than its leader keeps the difference, so nobody can take its weight by publishing first.
+/// A follower that is trusted more than its leader keeps the difference, so nobody can take its weight by publishing
+/// first.
 #[test]
 fn a_trusted_list_that_somebody_unknown_published_first_counts_in_full() {
     let mut events = vouched(2);

@@ -1,4 +1,5 @@
-//! The bytes do not depend on the number of threads that compute an epoch, or on other epochs computed at the same time.
+//! The bytes do not depend on the number of threads that compute an epoch, or on other epochs computed at the same
+//! time.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/events.rs"]

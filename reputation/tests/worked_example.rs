@@ -19,13 +19,15 @@ fn the_example_in_the_documentation() {
     for (index, (voter, about, value)) in (0..).zip(votes) {
         book.apply(&voted(index, START_MS, voter, about, value));
     }
-    // R1: y(a) = .8 · 1/1.5, y(c) = .8 · y(a) · .5/1.5 · .865, in billionths. d is closed: what it contradicts is established.
+    // R1: y(a) = .8 · 1/1.5, y(c) = .8 · y(a) · .5/1.5 · .865, in billionths. d is closed: what it contradicts is
+    // established.
     let trust = |name: &str| book.trust(&peer(name));
     assert_eq!(
         (trust("a.example").flow, trust("c.example").flow, trust("d.example").flow),
         (533_333_333, 123_057_527, 0)
     );
-    // R2: both are above τ = .014. c vouched for d and keeps .865. R4: d = .4444 / (.4444 + .3) = .597 is past zone and ramp.
+    // R2: both are above τ = .014. c vouched for d and keeps .865. R4: d = .4444 / (.4444 + .3) = .597 is past zone and
+    // ramp.
     let credibility = |name: &str| trust(name).credibility;
     assert_eq!((credibility("a.example"), credibility("c.example"), credibility("d.example")), (1_000_000, 865_248, 0));
     assert_eq!((trust("a.example").consistency, trust("d.example").consistency), (1_000_000, 0));

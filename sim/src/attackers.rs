@@ -1,7 +1,7 @@
 //! Attackers: votes that are made to move scores, one file each.
 //!
-//! An attacker is a function of the honest votes and a named generator (ChaCha8), so a failure is one command with a seed.
-//! To add one, write a file with one [`Attacker`] and add a line to [`ALL`]. Nothing else needs to change.
+//! An attacker is a function of the honest votes and a named generator (ChaCha8), so a failure is one command with a
+//! seed. To add one, write a file with one [`Attacker`] and add a line to [`ALL`]. Nothing else needs to change.
 
 mod plot;
 
@@ -102,8 +102,8 @@ impl Scene<'_> {
 /// An attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attack {
-    /// The votes that are added, in any order: the votes of the false identities, and the attack edges, which are votes of
-    /// honest voters for false identities.
+    /// The votes that are added, in any order: the votes of the false identities, and the attack edges, which are votes
+    /// of honest voters for false identities.
     pub votes: Vec<Row>,
     /// The false identities.
     pub identities: Range<usize>,

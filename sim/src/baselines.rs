@@ -1,7 +1,7 @@
 //! Published algorithms to compare the engine with, one file each.
 //!
-//! They follow the papers, in floating point. Each file names its source, and what the source leaves open. All algorithms
-//! get the same votes and the same trusted voters.
+//! They follow the papers, in floating point. Each file names its source, and what the source leaves open. All
+//! algorithms get the same votes and the same trusted voters.
 
 pub mod agreement;
 pub mod beta;

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! There are two protocols ([`protocol`]). The attackers are in [`crate::attackers::ALL`], the algorithms in
-//! [`Algorithm::ALL`]. Everything is drawn from the seed by a named generator (ChaCha8), one stream per protocol, case and
-//! split. The same seed gives the same bytes on any number of threads.
+//! [`Algorithm::ALL`]. Everything is drawn from the seed by a named generator (ChaCha8), one stream per protocol, case
+//! and split. The same seed gives the same bytes on any number of threads.
 
 mod bound;
 mod course;
@@ -162,8 +162,8 @@ pub struct BoundRow {
 /// Reads votes and labels, measures, prints the tables and, if asked, writes the JSON.
 ///
 /// # Errors
-/// A file cannot be read or is not what [`Arguments`] says; the founder does not vote; there are too few labels; the JSON
-/// cannot be written; and, after the tables have been printed, an attacker got further than the bound allows.
+/// A file cannot be read or is not what [`Arguments`] says; the founder does not vote; there are too few labels; the
+/// JSON cannot be written; or, after the tables were printed, an attacker got further than the bound allows.
 pub fn run(arguments: &Arguments) -> Result<Report> {
     let mut names = Names::default();
     let mut votes = votes::read_votes(&arguments.votes, &mut names)?;

@@ -2,11 +2,11 @@
 //!
 //! All votes of the lists up to a date are folded into the production engine, from the viewpoint of one list: it is a
 //! seed with full weight, and every other list is a seed with the share that the two have in common. The domains that
-//! other lists block and this one does not are ranked by score, the worst first. The domains that the list adds within the
-//! next weeks show how good the ranking was. The ranking uses no votes after the date.
+//! other lists block and this one does not are ranked by score, the worst first. The domains that the list adds within
+//! the next weeks show how good the ranking was. The ranking uses no votes after the date.
 //!
-//! There are two rankings to compare with: by the plain number of lists that block a domain, and by the engine with every
-//! list at full weight, which differs from the number only in what lineage (R6) takes from copied votes.
+//! There are two rankings to compare with: by the plain number of lists that block a domain, and by the engine with
+//! every list at full weight, which differs from the number only in what lineage (R6) takes from copied votes.
 
 mod history;
 mod predict;

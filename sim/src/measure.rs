@@ -7,8 +7,8 @@ use serde::Serialize;
 /// Probability that a random member of `higher` exceeds a random member of `lower`, ties counted half (Mann-Whitney
 /// U / nm). None if either is empty.
 ///
-/// Pairs are counted in whole numbers, so that nothing is rounded before the division, and the result does not depend on
-/// the order of the members. Values must not be NaN.
+/// Pairs are counted in whole numbers, so that nothing is rounded before the division, and the result does not depend
+/// on the order of the members. Values must not be NaN.
 pub fn auc(higher: &[f64], lower: &[f64]) -> Option<f64> {
     if higher.is_empty() || lower.is_empty() {
         return None;

@@ -1,7 +1,7 @@
 //! An HTTP client of a running node: checks and reports at the local listener, votes at the public listener.
 //!
-//! One connection is kept open and reused. A request without an answer is sent again *with the same id*, so that the node
-//! counts every message once.
+//! One connection is kept open and reused. A request without an answer is sent again *with the same id*, so that the
+//! node counts every message once.
 
 use std::time::{Duration, Instant};
 
@@ -76,8 +76,8 @@ pub struct CheckAnswer {
     pub confidence: i64,
     /// The sum of the log-odds of all the message's subjects, in thousandths of a nat. Higher is better.
     pub standing: i64,
-    /// Set if the node could not decide, and answered with the verdict that its operator chose for that case. Nothing was
-    /// recorded, and another request may get a decision.
+    /// Set if the node could not decide, and answered with the verdict that its operator chose for that case. Nothing
+    /// was recorded, and another request may get a decision.
     #[serde(default)]
     degraded: Option<String>,
 }

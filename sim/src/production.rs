@@ -1,7 +1,7 @@
 //! The production engine on numbered votes.
 //!
-//! The votes are folded as if a ledger had received them in one batch at the time of the last vote. They decay from their
-//! own time, and one epoch at the end weighs them all.
+//! The votes are folded as if a ledger had received them in one batch at the time of the last vote. They decay from
+//! their own time, and one epoch at the end weighs them all.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ impl Engine {
         engine
     }
 
-    /// Plays votes, the oldest first, each received when it was cast. Epochs close as in production, and one more at the
-    /// end.
+    /// Plays votes, the oldest first, each received when it was cast. Epochs close as in production, and one more at
+    /// the end.
     pub fn play(&mut self, votes: &[Row]) {
         self.apply(votes, |row| row.time_ms);
     }

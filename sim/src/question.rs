@@ -5,8 +5,8 @@ use crate::votes::Row;
 /// The question to an algorithm: how trustworthy is every number, given these votes and these trusted voters?
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// The votes, the oldest first. Of a voter's votes about one subject the last one counts. Votes of a voter about itself
-    /// do not count.
+    /// The votes, the oldest first. Of a voter's votes about one subject the last one counts. Votes of a voter about
+    /// itself do not count.
     pub votes: &'a [Row],
     /// The trusted voters, without repetition.
     pub seeds: &'a [usize],

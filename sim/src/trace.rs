@@ -1,9 +1,9 @@
 //! Plays a labelled mail trace against a running node over HTTP, and measures the verdicts on spam and ham.
 //!
-//! Messages are sent one after the other in `seq` order, so that the node judges each by the messages before it. The peer
-//! of a message is the relay's network. Its other subjects are the relay's address, the envelope's domain and the
-//! envelope's sender. A share of the mail is reported by its recipient. Some recipients always report the opposite of the
-//! truth.
+//! Messages are sent one after the other in `seq` order, so that the node judges each by the messages before it. The
+//! peer of a message is the relay's network. Its other subjects are the relay's address, the envelope's domain and the
+//! envelope's sender. A share of the mail is reported by its recipient. Some recipients always report the opposite of
+//! the truth.
 
 mod play;
 mod reader;

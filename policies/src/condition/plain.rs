@@ -1,8 +1,8 @@
 //! Conditions that only compare whole numbers and flags, as most do. They are evaluated without the interpreter.
 //!
-//! The result is the same as with CEL, which the tests check. The evaluation cannot fail, because there is no arithmetic.
-//! The interpreter looks up each fact by its name and, in cel 0.15, formats the message of a type error before every
-//! comparison. Together that was more work than the rest of a decision.
+//! The result is the same as with CEL, which the tests check. The evaluation cannot fail, because there is no
+//! arithmetic. The interpreter looks up each fact by its name and, in cel 0.15, formats the message of a type error
+//! before every comparison. Together that was more work than the rest of a decision.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};

@@ -17,8 +17,8 @@ pub(super) enum PartType {
     List(Option<FactType>),
 }
 
-/// The smallest and the largest value of a number, or of a bool as 0 and 1. Means nothing for strings. For a list, the range
-/// of its elements.
+/// The smallest and the largest value of a number, or of a bool as 0 and 1. Means nothing for strings. For a list, the
+/// range of its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ValueRange {
     pub(super) lo: i128,

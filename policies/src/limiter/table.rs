@@ -14,8 +14,8 @@ use governor::{Quota, RateLimiter};
 
 use crate::rate::Rate;
 
-/// How many keys one limit keeps. At about 70 bytes each that is at most 10 MB per limit. A server that gets messages from
-/// more senders within one refill needs a limit with a coarser key.
+/// How many keys one limit keeps. At about 70 bytes each that is at most 10 MB per limit. A server that gets messages
+/// from more senders within one refill needs a limit with a coarser key.
 pub const KEYS_MAX: usize = 131_072;
 
 /// A time that is earlier than the latest by less than this comes from another thread that read the clock a little
@@ -56,27 +56,28 @@ pub(crate) enum Admission {
 }
 
 /// The counters of one limit, by key. All times are nanoseconds since 1970.
-pub(crate) struct Counters {
+pub(crate) struct LimitCounters {
     quota: Quota,
     keys_max: usize,
     /// Theoretical arrival times. A missing key is the same as a key whose time has passed: all cells are free.
     /// (The order of the map is never used, so that the same calls give the same results.)
     arrivals: HashMap<KeyDigest, u64>,
-    /// Every key once, under its arrival time or an earlier one. The earliest arrival is found by correcting the top. There is
-    /// at most one correction for each message that passed.
+    /// Every key once, under its arrival time or an earlier one. The earliest arrival is found by correcting the top.
+    /// There is at most one correction for each message that passed.
     earliest: BinaryHeap<Reverse<(u64, KeyDigest)>>,
     /// The latest time seen.
     latest_ns: u64,
 }
 
-impl Counters {
+impl LimitCounters {
     pub(crate) fn new(rate: Rate, burst: NonZeroU32, keys_max: usize) -> Self {
         let interval = Duration::from_nanos(rate.interval_ns());
         let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
         Self { quota, keys_max, arrivals: HashMap::new(), earliest: BinaryHeap::new(), latest_ns: 0 }
     }
 
-    /// Whether a message of `key` that takes `cells` passes at `now_ms`. The message counts only after [`Self::consume`].
+    /// Whether a message of `key` that takes `cells` passes at `now_ms`. The message counts only after
+    /// [`Self::consume`].
     pub(crate) fn ask(&mut self, key: &KeyDigest, cells: NonZeroU32, now_ms: u64) -> Admission {
         let now = self.observe(now_ms);
         let before = self.arrivals.get(key).copied();
@@ -98,7 +99,8 @@ impl Counters {
         match (limiter.check_n(cells), after.get()) {
             (Ok(Ok(())), Some(next)) => Admission::Pass(next),
             (Ok(Err(until)), _) => Admission::Refuse(self.level_at(before, now, until.earliest_possible().as_u64())),
-            // The limiter stores an arrival time for every message that passes. If it did not, the message must not pass.
+            // The limiter stores an arrival time for every message that passes. If it did not, the message must not
+            // pass.
             (Ok(Ok(())), None) => Admission::Refuse(self.level_at(before, now, now + self.interval_ns())),
             (Err(_), _) => Admission::Never(self.level_at(before, now, now)),
         }
@@ -109,7 +111,8 @@ impl Counters {
         let next = next.as_u64();
         if self.arrivals.insert(*key, next).is_none() {
             self.earliest.push(Reverse((next, *key)));
-            // Removes up to two keys for each new one, so that the table shrinks to the keys that matter without a full scan.
+            // Removes up to two keys for each new one, so that the table shrinks to the keys that matter without a full
+            // scan.
             let _ = self.evict(self.latest_ns) && self.evict(self.latest_ns);
         }
     }
@@ -141,8 +144,8 @@ impl Counters {
         self.quota.replenish_interval().as_nanos() as u64
     }
 
-    /// The time to use. If the clock is a little behind, this is the latest time. If the clock was set back, the counters are
-    /// set back too: no counter is then more than full, and none has more free cells than before.
+    /// The time to use. If the clock is a little behind, this is the latest time. If the clock was set back, the
+    /// counters are set back too: no counter is then more than full, and none has more free cells than before.
     fn observe(&mut self, now_ms: u64) -> u64 {
         let now = now_ms.min(TIME_MAX_MS) * NS_PER_MS;
         if now >= self.latest_ns.saturating_sub(CLOCK_SKEW_MAX_MS * NS_PER_MS) {
@@ -151,7 +154,8 @@ impl Counters {
         }
         let full = now + self.interval_ns() * u64::from(self.quota.burst_size().get());
         let latest = self.latest_ns;
-        // A key with all cells free stays so. Any other key has at most its old arrival time, or no cell free at the new time.
+        // A key with all cells free stays so. Any other key has at most its old arrival time, or no cell free at the
+        // new time.
         self.arrivals.retain(|_, arrival| *arrival > latest);
         for arrival in self.arrivals.values_mut() {
             *arrival = (*arrival).min(full);
@@ -202,7 +206,8 @@ impl Counters {
     }
 }
 
-/// The state store of `governor` for one key. It keeps the new arrival time aside, so that other limits can be asked first.
+/// The state store of `governor` for one key. It keeps the new arrival time aside, so that other limits can be asked
+/// first.
 struct HeldBack<'a> {
     before: Option<Nanos>,
     after: &'a Cell<Option<Nanos>>,

@@ -2,22 +2,22 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
-use super::table::{Admission, Counters, KeyDigest};
+use super::table::{Admission, KeyDigest, LimitCounters};
 use super::{Cause, Keys, Limiter, key_of};
 use crate::{FactValue, Policy, Rate};
 
 const NOW: u64 = 1_800_000_000_000;
 const ONE: NonZeroU32 = NonZeroU32::MIN;
 
-fn table(rate: &str, burst: u32, keys_max: usize) -> Counters {
-    Counters::new(Rate::parse(rate).unwrap(), NonZeroU32::new(burst).unwrap(), keys_max)
+fn table(rate: &str, burst: u32, keys_max: usize) -> LimitCounters {
+    LimitCounters::new(Rate::parse(rate).unwrap(), NonZeroU32::new(burst).unwrap(), keys_max)
 }
 
 fn key(number: u64) -> KeyDigest {
     key_of([FactValue::Int(number as i64)].into_iter())
 }
 
-fn take(table: &mut Counters, number: u64, now_ms: u64) -> Admission {
+fn take(table: &mut LimitCounters, number: u64, now_ms: u64) -> Admission {
     let answer = table.ask(&key(number), ONE, now_ms);
     if let Admission::Pass(next) = &answer {
         table.consume(&key(number), *next);

@@ -3,9 +3,9 @@
 //! Each pass over the votes reads something per voter and adds to something per subject, or the other way round. In the
 //! order of the subjects, every voter would be a jump through megabytes. So the numbers are cut into stripes of
 //! [`SPAN`], and the ballots into tiles, one for each stripe of subjects and stripe of voters. What a tile reads and
-//! adds to fits into a core's own cache, and a loop over a tile has no branch to predict. A sum per subject goes through
-//! the stripes of subjects one after the other, a sum per voter through the stripes of voters. Stripes share nothing, so
-//! each can be computed by another thread.
+//! adds to fits into a core's own cache, and a loop over a tile has no branch to predict. A sum per subject goes
+//! through the stripes of subjects one after the other, a sum per voter through the stripes of voters. Stripes share
+//! nothing, so each can be computed by another thread.
 
 use std::ops::Range;
 

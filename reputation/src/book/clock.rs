@@ -31,7 +31,8 @@ impl Clock {
         self.entries_since += 1;
         self.ledger_ms = before_ms.max(event.at_ms().unwrap_or(0));
         self.now_ms = self.now_ms.max(self.ledger_ms);
-        // The votes of a convicted peer counted until now, so the scores are corrected at once. This happens once per peer.
+        // The votes of a convicted peer counted until now, so the scores are corrected at once. This happens once per
+        // peer.
         matches!(event, Event::Convicted { .. } | Event::Expelled { .. })
             || self.entries_since >= (self.next_index / EPOCH_SHARE).max(1)
             || self.ledger_ms / EPOCH_MS != before_ms / EPOCH_MS

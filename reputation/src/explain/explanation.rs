@@ -41,8 +41,8 @@ pub struct Explanation {
     pub contributions: Vec<Contribution>,
     /// All other votes together.
     pub rest: Rest,
-    /// The tally of each category, in the order of the categories. A voter counts in each category in which it voted, so
-    /// these need not add up to P and N.
+    /// The tally of each category, in the order of the categories. A voter counts in each category in which it voted,
+    /// so these need not add up to P and N.
     pub categories: Vec<CategoryTally>,
     /// What would change the score.
     pub outlook: ScoreOutlook,

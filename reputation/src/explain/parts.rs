@@ -43,8 +43,8 @@ pub struct Contribution {
     pub follows: Option<Subject>,
     /// When the vote ends, unix ms; 0: never.
     pub expires_at_ms: u64,
-    /// The path of trust from a seed to the voter: of the shortest paths, at each step the peer that passes on the most.
-    /// Empty if no trust reaches the voter.
+    /// The path of trust from a seed to the voter: of the shortest paths, at each step the peer that passes on the
+    /// most. Empty if no trust reaches the voter.
     pub path: Vec<Subject>,
 }
 
@@ -72,8 +72,8 @@ pub struct Trust {
     pub consistency: u32,
     /// R3: live votes in millionths, each with its decay.
     pub votes: u64,
-    /// R6: the other voter that this peer nearly always repeats, if there is one. The credibility is then only what the peer
-    /// has beyond that voter.
+    /// R6: the other voter that this peer nearly always repeats, if there is one. The credibility is then only what the
+    /// peer has beyond that voter.
     pub follows: Option<Subject>,
 }
 

@@ -6,8 +6,8 @@ use crate::ids::{Pair, VoterId};
 use crate::r1_flow::UNREACHED;
 
 impl Explainer<'_> {
-    /// The path from a seed to a voter: of the shortest paths, at each step back the peer that passes on the most. Empty
-    /// if no trust reaches the voter, or if a vote on the path has ended since the last epoch.
+    /// The path from a seed to a voter: of the shortest paths, at each step back the peer that passes on the most.
+    /// Empty if no trust reaches the voter, or if a vote on the path has ended since the last epoch.
     pub(super) fn path_to(&self, voter: VoterId) -> Vec<VoterId> {
         let mut at = voter;
         let mut path = vec![at];

@@ -2,10 +2,10 @@
 //!
 //! The votes are in a public ledger, so who voted how is not secret. Which voters this node trusts, and how much, is
 //! secret. An outsider gets the score, its label, the votes in the order of the ledger, and how many votes would change
-//! the sign of the score. Everything that would reveal the weight of a single voter is left out: weights and their sums in
-//! nano-votes, the order by weight, tallies per category, when the next vote that counts ends, paths of trust, seeds, the
-//! subject's own trust, and other viewpoints. The reports of the operator's own users are left out too. (If only one vote
-//! counts, the score itself reveals its weight, to a thousandth, as every published score does.)
+//! the sign of the score. Everything that would reveal the weight of a single voter is left out: weights and their sums
+//! in nano-votes, the order by weight, tallies per category, when the next vote that counts ends, paths of trust,
+//! seeds, the subject's own trust, and other viewpoints. The reports of the operator's own users are left out too. (If
+//! only one vote counts, the score itself reveals its weight, to a thousandth, as every published score does.)
 
 use ostrakon_ledger::Subject;
 use serde::Serialize;

@@ -1,9 +1,9 @@
-//! The slot of a name, by its hash alone: a perfect hash function (CHD of Belazzougui, Botelho and Dietzfelbinger, 2009;
-//! PTHash of Pibiri and Trani, 2021).
+//! The slot of a name, by its hash alone: a perfect hash function (CHD of Belazzougui, Botelho and Dietzfelbinger,
+//! 2009; PTHash of Pibiri and Trani, 2021).
 //!
-//! The hashes are divided into small buckets. A bucket has a *pilot*, a number found by trial when the function is built:
-//! mixed with the pilot, each hash of the bucket gives a slot that no other hash gives. So there is one slot where a name
-//! can be. The pilots take less than a byte per name and stay in the processor's caches.
+//! The hashes are divided into small buckets. A bucket has a *pilot*, a number found by trial when the function is
+//! built: mixed with the pilot, each hash of the bucket gives a slot that no other hash gives. So there is one slot
+//! where a name can be. The pilots take less than a byte per name and stay in the processor's caches.
 
 use std::cmp::Reverse;
 

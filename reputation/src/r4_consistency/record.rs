@@ -22,7 +22,8 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    /// The agreement of a vote's sign with the [`judgement`] on its subject. `blame` is what a vote for this subject costs.
+    /// The agreement of a vote's sign with the [`judgement`] on its subject. `blame` is what a vote for this subject
+    /// costs.
     pub(super) fn of(positive: bool, judgement: i32, blame: Fraction) -> Self {
         let shared = if positive { judgement } else { -judgement };
         let (along, against) = (shared.max(0).cast_unsigned(), (-shared).max(0).cast_unsigned());

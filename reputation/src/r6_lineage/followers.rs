@@ -1,8 +1,8 @@
 //! Which voters repeat another voter without declaring it.
 //!
-//! Voter A follows voter B if two things hold: B cast nearly all of A's votes before, earlier in the ledger and with the
-//! same sign; and A cast most of B's votes. So A is a copy of B's list, kept up to date or not. If B follows C, then A
-//! follows C. The time is proportional to the votes and the memory to the names, whatever the votes are.
+//! Voter A follows voter B if two things hold: B cast nearly all of A's votes before, earlier in the ledger and with
+//! the same sign; and A cast most of B's votes. So A is a copy of B's list, kept up to date or not. If B follows C,
+//! then A follows C. The time is proportional to the votes and the memory to the names, whatever the votes are.
 
 use std::cmp::Reverse;
 
@@ -98,8 +98,8 @@ impl OpenerCounts {
         Self { voter, counters: [OpenerCount { opener: VoterId::NOBODY, count: 0 }; CANDIDATES], lowered: 0 }
     }
 
-    /// Counts one subject. At the end, every opener of more than a fifth of the subjects has a counter, which is at most
-    /// `lowered` too small.
+    /// Counts one subject. At the end, every opener of more than a fifth of the subjects has a counter, which is at
+    /// most `lowered` too small.
     fn count(&mut self, opener: VoterId) {
         if let Some(known) = self.counters.iter_mut().find(|it| it.opener == opener && it.count > 0) {
             known.count += 1;

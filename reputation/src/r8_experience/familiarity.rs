@@ -4,8 +4,8 @@ use ostrakon_ledger::Subject;
 
 use crate::fixed::{Fraction, ONE, ratio, scaled};
 
-/// `⌊log₂(1 + n)⌋` for a subject that n messages had before. It counts doublings, not messages, so that a sender soon gains
-/// nothing by sending more, and readers rarely need an update.
+/// `⌊log₂(1 + n)⌋` for a subject that n messages had before. It counts doublings, not messages, so that a sender soon
+/// gains nothing by sending more, and readers rarely need an update.
 pub(super) fn familiarity(sightings: u32) -> u32 {
     sightings.saturating_add(1).ilog2()
 }

@@ -12,8 +12,8 @@ use crate::fixed::Fraction;
 /// Most subjects of one message: peer, network, domain, account, content and one to spare.
 pub const SUBJECTS_MAX: usize = 6;
 
-/// The number of a subject in an [`Experience`](super::Experience). It shows in no answer. Numbers of forgotten subjects
-/// are used again.
+/// The number of a subject in an [`Experience`](super::Experience). It shows in no answer. Numbers of forgotten
+/// subjects are used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(super) struct SubjectNumber(u32);
@@ -205,8 +205,8 @@ impl KnownSubjects {
         self.messages.push_back(RememberedMessage { row, at_ms, subjects: numbers, next: [0; SUBJECTS_MAX] });
     }
 
-    /// Forgets the messages before row `first`, and the oldest messages while there are too many subjects. Calls `changed`
-    /// for each subject of a forgotten message.
+    /// Forgets the messages before row `first`, and the oldest messages while there are too many subjects. Calls
+    /// `changed` for each subject of a forgotten message.
     pub(super) fn forget(&mut self, first: u64, mut changed: impl FnMut(&KnownSubject)) {
         let surplus = |it: &Self| it.seen > it.seen_max;
         while self.messages.front().is_some_and(|oldest| oldest.row < first || surplus(self)) {

@@ -14,7 +14,7 @@ use crate::r4_consistency::{Population, TrackRecord, judgement};
 use crate::r5_decay::aged;
 
 /// [`super::ExperienceReport::message`].
-type MessageId = [u8; 32];
+type ReportedMessage = [u8; 32];
 
 /// The number of a reporter. Numbers of reporters without live reports are used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ impl ReporterNumber {
 /// A report about a message, as it is kept.
 #[derive(Debug, Clone)]
 pub(super) struct LiveReport {
-    pub(super) message: MessageId,
+    pub(super) message: ReportedMessage,
     pub(super) reporter: ReporterNumber,
     /// The message's subjects, each once.
     pub(super) subjects: Vec<SubjectShare>,
@@ -93,7 +93,7 @@ pub(super) struct Reporter {
 /// The live reports by their rows in the log, found by message and reporter, and the reporters.
 pub(super) struct Reports {
     live: BTreeMap<u64, LiveReport>,
-    by_message: HashMap<(MessageId, ReporterNumber), u64, RandomState>,
+    by_message: HashMap<(ReportedMessage, ReporterNumber), u64, RandomState>,
     reporters: Vec<Reporter>,
     numbers: HashMap<Subject, ReporterNumber, RandomState>,
     free: Vec<ReporterNumber>,
@@ -175,7 +175,7 @@ impl Reports {
     }
 
     /// Takes out a reporter's report about a message.
-    pub(super) fn take(&mut self, message: &MessageId, reporter: ReporterNumber) -> Option<LiveReport> {
+    pub(super) fn take(&mut self, message: &ReportedMessage, reporter: ReporterNumber) -> Option<LiveReport> {
         let row = self.by_message.remove(&(*message, reporter))?;
         self.reporters[reporter.index()].reports -= 1;
         self.live.remove(&row)
@@ -192,8 +192,8 @@ impl Reports {
     }
 
     /// Computes R3 and R4 anew, from the live reports alone. Trusted reporters judge with full weight, the others with
-    /// `own_judge` times their consistency in the round before. Each reporter's vote on a subject is judged by the votes
-    /// of the other reporters. The shares of subjects do not matter here. `subjects` is the number of subjects.
+    /// `own_judge` times their consistency in the round before. Each reporter's vote on a subject is judged by the
+    /// votes of the other reporters. The shares of subjects do not matter here. `subjects` is the number of subjects.
     pub(super) fn weigh_reporters(&mut self, votes: &ReporterVotes, subjects: usize, p: &Parameters) {
         let judge_base = from_millionths(p.own_judge);
         let k_c_nv = p.k_c_nv();

@@ -1,7 +1,7 @@
 //! Nearly all votes: rows of 24 bytes, ordered by subject, voter and category.
 //!
-//! The rows are in chunks, each for a fixed number of subjects. Changes are merged chunk by chunk, each into a new chunk,
-//! so that only one chunk at a time is in memory twice.
+//! The rows are in chunks, each for a fixed number of subjects. Changes are merged chunk by chunk, each into a new
+//! chunk, so that only one chunk at a time is in memory twice.
 
 use std::iter::Peekable;
 

@@ -38,7 +38,8 @@ impl ExpiryQueue {
         self.horizon_ms
     }
 
-    /// Moves the horizon beyond `now_ms`. Returns the span of time whose endings must now be added; the end is exclusive.
+    /// Moves the horizon beyond `now_ms`. Returns the span of time whose endings must now be added; the end is
+    /// exclusive.
     pub(super) fn advance_horizon(&mut self, now_ms: u64) -> (u64, u64) {
         let from_ms = self.horizon_ms;
         self.horizon_ms = now_ms.saturating_add(HORIZON_MS);

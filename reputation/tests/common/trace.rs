@@ -48,7 +48,8 @@ impl Trace {
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
         let path = data.join("mail-trace/trace.csv");
         if !path.exists() {
-            // Not with `println!`: the test runner keeps that to itself, and `scripts/test.sh` would count the test as passed.
+            // Not with `println!`: the test runner keeps that to itself, and `scripts/test.sh` would count the test as
+            // passed.
             let line = format!("skipped: {} is missing; OSTRAKON_DATA names the folder of the data\n", path.display());
             let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
             return None;
@@ -167,8 +168,8 @@ impl Judge for R8 {
     }
 }
 
-/// Every report counts one for each subject of its message: log-odds with ¼ pseudo-counts within ±3, a subject never seen
-/// counts −.5, one seen but never reported −.25 (the plain counts of the reference).
+/// Every report counts one for each subject of its message: log-odds with ¼ pseudo-counts within ±3, a subject never
+/// seen counts −.5, one seen but never reported −.25 (the plain counts of the reference).
 #[derive(Default)]
 struct PlainCounts {
     /// Reports for and against every subject seen.

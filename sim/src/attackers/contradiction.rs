@@ -1,5 +1,5 @@
-//! Uses R4 against honest voters, without slander. Honest voters for good targets or against bad targets are contradicted
-//! on subjects with few other votes, so that they look inconsistent and lose weight.
+//! Uses R4 against honest voters, without slander. Honest voters for good targets or against bad targets are
+//! contradicted on subjects with few other votes, so that they look inconsistent and lose weight.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -112,7 +112,8 @@ impl<'a> Plot<'a> {
         ranked.iter().take(some).map(|(voter, _)| *voter).collect()
     }
 
-    /// Well-known subjects: those with at least five votes and a clear mean, and the value of a vote that agrees with it.
+    /// Well-known subjects: those with at least five votes and a clear mean, and the value of a vote that agrees with
+    /// it.
     pub(super) fn established(&self) -> Vec<(usize, i8)> {
         let mut votes: BTreeMap<usize, (i32, i32)> = BTreeMap::new();
         for row in self.scene.votes {

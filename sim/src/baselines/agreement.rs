@@ -1,10 +1,10 @@
 //! Agreement weighting as in pygossip (Stuart Gathman, 2005–2007, the reputation service of pymilter).
 //!
 //! There, a node keeps the last hundred occasions on which a peer and it had an opinion on the same sender: agreed,
-//! disagreed, or unsure. The peer's own reputation is 200 · (1 / (1 + e^(−2·(a − d))) − ½) = 100 · tanh(a − d), where a and
-//! d are the shares of agreement and disagreement. A negative reputation reduces the confidence in the peer's opinions by
-//! that share; a positive reputation adds nothing. Opinions are averaged by confidence, without those that are more than
-//! three weighted standard deviations from the mean.
+//! disagreed, or unsure. The peer's own reputation is 200 · (1 / (1 + e^(−2·(a − d))) − ½) = 100 · tanh(a − d), where a
+//! and d are the shares of agreement and disagreement. A negative reputation reduces the confidence in the peer's
+//! opinions by that share; a positive reputation adds nothing. Opinions are averaged by confidence, without those that
+//! are more than three weighted standard deviations from the mean.
 //!
 //! Here, the seeds' votes together are the node's own opinion, with one unit of confidence each; any other vote has one
 //! before the reduction. Occasions are the peer's votes, and the node's opinion is the one it has in the end, which is

@@ -1,10 +1,10 @@
-//! Fairness and Goodness: S. Kumar, F. Spezzano, V. S. Subrahmanian and C. Faloutsos, *Edge Weight Prediction in Weighted
-//! Signed Networks*, ICDM 2016, algorithm 1.
+//! Fairness and Goodness: S. Kumar, F. Spezzano, V. S. Subrahmanian and C. Faloutsos, *Edge Weight Prediction in
+//! Weighted Signed Networks*, ICDM 2016, algorithm 1.
 //!
-//! g(v) is the mean over the votes about v of f(u) · x(u, v); f(u) is one less the mean over u's votes of |x(u, v) − g(v)| / 2.
-//! Both begin at 1 and are computed in turn until neither changes. The algorithm has no trusted voters. A subject without
-//! votes has goodness 0 here, because the paper's 1 would rank strangers above all others. A voter without votes keeps
-//! fairness 1.
+//! g(v) is the mean over the votes about v of f(u) · x(u, v); f(u) is one less the mean over u's votes of |x(u, v) −
+//! g(v)| / 2. Both begin at 1 and are computed in turn until neither changes. The algorithm has no trusted voters. A
+//! subject without votes has goodness 0 here, because the paper's 1 would rank strangers above all others. A voter
+//! without votes keeps fairness 1.
 
 use crate::question::Question;
 use crate::votes::Row;

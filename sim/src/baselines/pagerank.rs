@@ -1,5 +1,5 @@
-//! Personalised PageRank: L. Page, S. Brin, R. Motwani and T. Winograd, *The PageRank Citation Ranking: Bringing Order to
-//! the Web*, Stanford 1999, section 6.
+//! Personalised PageRank: L. Page, S. Brin, R. Motwani and T. Winograd, *The PageRank Citation Ranking: Bringing Order
+//! to the Web*, Stanford 1999, section 6.
 //!
 //! Every positive vote is a link, whatever its value; the walk restarts from the seeds with probability .15, and also
 //! from voters without links. Negative votes are ignored.

@@ -69,8 +69,8 @@ impl Actor {
     }
 }
 
-/// The honest servers, the spammer and the ring. Another seed gives other names, because a node binds every name it knows
-/// to one key.
+/// The honest servers, the spammer and the ring. Another seed gives other names, because a node binds every name it
+/// knows to one key.
 pub(crate) fn actors(seed: u64) -> Result<Vec<Actor>, Malformed> {
     let zone = if seed == 1 { "example".to_owned() } else { format!("seed-{seed}.example") };
     let honest = HONEST.iter().map(|name| (format!("{name}.{zone}"), Role::Honest));

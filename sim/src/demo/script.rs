@@ -157,8 +157,8 @@ impl Writer {
         mix[0].0
     }
 
-    /// Honest mail is small, from a few accounts, and sometimes reported as wanted. Spam is larger, has many links, comes
-    /// from many accounts, and is often reported.
+    /// Honest mail is small, from a few accounts, and sometimes reported as wanted. Spam is larger, has many links,
+    /// comes from many accounts, and is often reported.
     fn message(&mut self, from: usize) -> Sent {
         let honest = from < SPAMMER_AT;
         let (accounts, sizes, links, reported, report) = if honest {

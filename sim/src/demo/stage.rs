@@ -130,7 +130,9 @@ impl Stage {
         Ok(())
     }
 
-    /// 1. Asks for the end of the actor's sequence. 2. Admits its key if the node does not know it. 3. Continues the sequence.
+    /// 1. Asks for the end of the actor's sequence.
+    /// 2. Admits its key if the node does not know it.
+    /// 3. Continues the sequence.
     pub(crate) fn admit(&mut self, actor: usize) -> Result<(), DemoError> {
         let (name, key) = (self.actors[actor].name.clone(), self.actors[actor].key());
         match self.local.read::<AuthorHead>(&format!("/v1/peers/{name}")) {

@@ -1,11 +1,12 @@
 //! How far an attacker can get: the Sybil bound of docs/reputation.md, in weight and in subjects.
 //!
-//! Identities behind edges that carry flow φ weigh at most W = φ(1−α)/(ατ) together. A voter casts at most B votes at that
-//! weight, or more at less (R3), so all their votes together weigh at most B·W. To flip a subject takes more than
-//! the weight by which one side outweighs the other. So they flip at most as many subjects as the smallest such
-//! margins that fit into B·W, each no larger than W.
+//! Identities behind edges that carry flow φ weigh at most W = φ(1−α)/(ατ) together. A voter casts at most B votes at
+//! that weight, or more at less (R3), so all their votes together weigh at most B·W. To flip a subject takes more than
+//! the weight by which one side outweighs the other. So they flip at most as many subjects as the smallest such margins
+//! that fit into B·W, each no larger than W.
 //!
-//! Only subjects with a clear score count. Thousands of scores are near 0, and an attacker gains nothing by flipping them.
+//! Only subjects with a clear score count. Thousands of scores are near 0, and an attacker gains nothing by flipping
+//! them.
 
 use std::ops::Range;
 
@@ -37,8 +38,8 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// `before` and `after` are all scores without and with the attack. `engine` is the engine with the attack, and `live` are
-    /// the votes that count in it.
+    /// `before` and `after` are all scores without and with the attack. `engine` is the engine with the attack, and
+    /// `live` are the votes that count in it.
     pub(super) fn of(
         engine: &Engine,
         live: &[Row],
@@ -146,7 +147,8 @@ mod tests {
 
     #[test]
     fn phi_is_what_the_edges_carry() {
-        // Seed 0 gives 1 a full vote and 2 (false) .3 of one: its outflow is 1.3, below w_min. 1 gives 2 and 3 a full vote each.
+        // Seed 0 gives 1 a full vote and 2 (false) .3 of one: its outflow is 1.3, below w_min. 1 gives 2 and 3 a full
+        // vote each.
         let row = |voter, subject, value| Row { voter, subject, value, time_ms: 5 };
         let votes = [row(0, 1, 100), row(0, 2, 30), row(1, 2, 100), row(1, 3, 100), row(2, 3, 100)];
         let question = crate::question::Question { votes: &votes, seeds: &[0], count: 4 };

@@ -1,5 +1,5 @@
-//! How honest voters react to an attack: a voter that is contradicted by a stranger votes against the stranger, and a voter
-//! that was deceived replaces its vote for the stranger.
+//! How honest voters react to an attack: a voter that is contradicted by a stranger votes against the stranger, and a
+//! voter that was deceived replaces its vote for the stranger.
 
 use std::collections::BTreeMap;
 

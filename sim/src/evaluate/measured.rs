@@ -31,8 +31,8 @@ pub struct Row {
 /// The result of one algorithm in one case.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Cell {
-    /// Area under the ROC curve. For fraud, the interval is Student's t over the splits. For signs, the tested votes are the
-    /// same in every split, so they are resampled, and the interval has 95 % of the resamplings.
+    /// Area under the ROC curve. For fraud, the interval is Student's t over the splits. For signs, the tested votes
+    /// are the same in every split, so they are resampled, and the interval has 95 % of the resamplings.
     pub auc: Mean,
     /// How many subjects have a clear score without the attack and the other sign with it; if the scores have signs.
     pub flipped: Option<Mean>,

@@ -1,12 +1,13 @@
 //! Two tests of the quality of scores. Both remove the votes that would make the test easy.
 //!
-//! *Fraud* (needs labels): distinguish benign from fraudulent users. The labels were derived from the votes of benign users, so
-//! those about labelled users are removed. The founder and half of the benign users, drawn anew for every split, are the
-//! seeds; the other half is tested against all fraudulent ones. An attacker slanders 20 of the tested and praises 60
-//! of the fraudulent.
+//! *Fraud* (needs labels): distinguish benign from fraudulent users. The labels were derived from the votes of benign
+//! users, so their votes about labelled users are removed. The seeds are the founder and half of the benign users, drawn
+//! anew for every split. The other half is tested against all fraudulent users. An attacker slanders 20 of the tested
+//! users and praises 60 of the fraudulent users.
 //!
-//! *Sign*: predict the sign of the last fifth of the votes from the first four fifths. The seeds are the founder and
-//! whom it rated .3 or better. An attacker slanders 150 of those who will be voted for and praises 150 who will not.
+//! *Sign*: predict the sign of the last fifth of the votes from the first four fifths. The seeds are the founder and the
+//! users that the founder rated .3 or better. An attacker slanders 150 users that will get positive votes and praises 150
+//! that will get negative votes.
 
 use std::collections::BTreeSet;
 use std::fmt;

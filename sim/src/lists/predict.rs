@@ -117,7 +117,8 @@ mod tests {
         history.lists().find(|list| history.title(list) == title).unwrap()
     }
 
-    /// `like` shares two domains with `own`, `big` only one and is joined by `twin`; on day 10 `own` adds what `like` has.
+    /// `like` shares two domains with `own`, `big` only one and is joined by `twin`; on day 10 `own` adds what `like`
+    /// has.
     const WORLD: &str = "1,own,a,add 1,own,b,add 1,like,a,add 1,like,b,add 1,big,a,add 2,twin,a,add
         3,like,good-tip,add 3,big,other,add 3,big,x,add 4,twin,other,add 3,big,gone,add 4,big,gone,remove
         10,own,good-tip,add 11,own,new,add 40,own,other,add";

@@ -45,8 +45,8 @@ impl Draw {
         messages.iter().map(|message| rng.random_bool(self.feedback).then(|| report(message))).collect()
     }
 
-    /// The recipients that always lie. The recipient of the most mail is never one of them, because the result would then
-    /// depend on that one recipient.
+    /// The recipients that always lie. The recipient of the most mail is never one of them, because the result would
+    /// then depend on that one recipient.
     fn choose_liars<'a>(&self, messages: &'a [Message], rng: &mut ChaCha8Rng) -> BTreeSet<&'a str> {
         let mut mail: BTreeMap<&str, u64> = BTreeMap::new();
         for message in messages {

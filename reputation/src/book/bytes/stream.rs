@@ -82,7 +82,8 @@ impl<R: Read> BlockReader<R> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    /// A number of items that take at least `size` bytes each. An error if they do not fit into the bytes that are left.
+    /// A number of items that take at least `size` bytes each. An error if they do not fit into the bytes that are
+    /// left.
     pub(super) fn count(&mut self, size: u64) -> Result<usize, Unreadable> {
         let count = self.u64()?;
         let left = self.left + (self.block.len() - self.taken) as u64;

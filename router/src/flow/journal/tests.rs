@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ostrakon_ledger::{Batch, MemoryStore, Store, StoreError, Tag, store::Row};
 use ostrakon_policies::Verdict;
-use ostrakon_reputation::{Experience, Parameters, Retention};
+use ostrakon_reputation::{Experience, ExperienceLimits, Parameters};
 use proptest::prelude::*;
 
 use super::{
@@ -373,10 +373,10 @@ fn take(journal: &mut Journal, step: &Step, now_ms: &mut u64) {
 }
 
 /// Journals that halve what is older than ten days, trust one reporter and soon forget.
-fn open_forgetful(store: &Arc<MemoryStore>, memory: Retention) -> Journal {
+fn open_forgetful(store: &Arc<MemoryStore>, memory: ExperienceLimits) -> Journal {
     let parameters = Parameters { half_life_ms: Some(10 * DAY_MS), ..Parameters::default() };
     let trusted = BTreeSet::from(["peer:user0.example".parse().unwrap()]);
-    Journal::open(store.clone(), bounds(), Experience::with_retention(parameters, trusted, memory)).unwrap()
+    Journal::open(store.clone(), bounds(), Experience::with_limits(parameters, trusted, memory)).unwrap()
 }
 
 proptest! {
@@ -388,7 +388,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..60),
         (rows, subjects, reports) in (50u64..2000, 20usize..300, 2usize..40),
     ) {
-        let memory = Retention { rows, subjects, reports };
+        let memory = ExperienceLimits { rows, subjects, reports };
         let stores = [(); 2].map(|()| Arc::new(MemoryStore::new()));
         let [mut whole, mut cut] = [0, 1].map(|i| open_forgetful(&stores[i], memory));
         let (mut now_ms, mut now_too) = (0, 0);
