@@ -35,7 +35,7 @@ pub const ROTATIONS_MAX: usize = 256;
 
 /// What to do with a record that is not refused.
 #[expect(clippy::large_enum_variant, reason = "nearly all are appended, and none is kept")]
-pub(crate) enum Judgement {
+pub(crate) enum RecordJudgement {
     /// Append it.
     Append(PlannedEntry),
     /// It stands at this index already.
@@ -56,7 +56,7 @@ pub(crate) fn judge(
     signed: &SignedRecord,
     provenance: Option<&Provenance>,
     prefix: &mut impl Prefix,
-) -> Result<Judgement, NotAppended> {
+) -> Result<RecordJudgement, NotAppended> {
     let header = &signed.record().header;
     if header.network != ledger.network {
         return Err(Refusal::WrongNetwork { expected: ledger.network.clone() }.into());
@@ -93,7 +93,7 @@ pub(crate) fn judge(
     };
     // That a record commits to something is so whether or not it has an effect here.
     change.marks.extend(commitment_marks(body, &author, prefix)?);
-    Ok(Judgement::Append(PlannedEntry { author, change, effect }))
+    Ok(RecordJudgement::Append(PlannedEntry { author, change, effect }))
 }
 
 /// Judges an entry that stands in a ledger: the rules must take its record, with the effect that the entry says it has.
@@ -103,9 +103,9 @@ pub(crate) fn judge_entry(
     prefix: &mut impl Prefix,
 ) -> Result<PlannedEntry, EntryFault> {
     match judge(ledger, &entry.record, entry.provenance.as_ref(), prefix) {
-        Ok(Judgement::Append(planned)) if planned.effect == entry.effect => Ok(planned),
-        Ok(Judgement::Append(_)) => Err(EntryFault::Effect),
-        Ok(Judgement::Known(index)) => Err(EntryFault::Repeated(index)),
+        Ok(RecordJudgement::Append(planned)) if planned.effect == entry.effect => Ok(planned),
+        Ok(RecordJudgement::Append(_)) => Err(EntryFault::Effect),
+        Ok(RecordJudgement::Known(index)) => Err(EntryFault::Repeated(index)),
         Err(NotAppended::Refused(refusal)) => Err(EntryFault::Rule(refusal)),
         Err(NotAppended::Failed(error)) => Err(EntryFault::Ledger(error)),
     }
@@ -116,9 +116,9 @@ fn known_or_conflict(
     signed: &SignedRecord,
     author: &AuthorHead,
     prefix: &mut impl Prefix,
-) -> Result<Judgement, NotAppended> {
+) -> Result<RecordJudgement, NotAppended> {
     if let Some(index) = prefix.index_of(&signed.id())? {
-        return Ok(Judgement::Known(index));
+        return Ok(RecordJudgement::Known(index));
     }
     let header = &signed.record().header;
     let index = prefix.index_of_seq(author, header.seq)?.ok_or_else(|| LedgerError::Damaged {

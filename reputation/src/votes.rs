@@ -17,7 +17,7 @@ use ostrakon_ledger::Category;
 use crate::ids::{Pair, SubjectId, VoterId};
 pub(crate) use base::Base;
 use base::lay_over;
-use expiry::{Ending, ExpiryQueue};
+use expiry::{Expiring, ExpiryQueue};
 pub(crate) use row::VoteRow;
 
 /// This many changes may stay outside the base, plus an eighth of its size.
@@ -237,7 +237,7 @@ impl Votes {
         let mut note = |subject: SubjectId, row: &VoteRow| {
             let end_ms = row.end_ms();
             if end_ms >= from_ms && end_ms < to_ms {
-                soon.push(Ending { at_ms: end_ms, pair: Pair { voter: row.voter, subject } });
+                soon.push(Expiring { at_ms: end_ms, pair: Pair { voter: row.voter, subject } });
             }
         };
         if self.base.first_end_ms() < to_ms {

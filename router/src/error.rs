@@ -38,7 +38,7 @@ pub enum Error {
         /// The peer.
         peer: ostrakon_ledger::PeerName,
         /// The key it has here.
-        key: ostrakon_ledger::PublicKey,
+        key: String,
     },
     /// A key that is another peer's.
     #[error("this key is {0}'s, or was: a key is one peer's only (docs/protocol.md, 1)")]

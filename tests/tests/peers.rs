@@ -10,7 +10,7 @@ use std::{
 use ostrakon_ledger::{
     Body, Category, Erase, Evidence, LogFiles, RecordId, SecretKey, SignedRecord, Vote, tile::TilePath,
 };
-use ostrakon_router::server::{evidence::read::Question, remote::RemoteLog};
+use ostrakon_router::server::{evidence::read::EvidenceQuestion, remote::RemoteLog};
 use ostrakon_tests::{
     TestNode, TestPeer, Webhook,
     binary::{ostrakon, ostrakon_ok},
@@ -47,7 +47,7 @@ fn evidence_url(base: &str, id: &RecordId) -> String {
 /// A signed question of a peer for a record's evidence.
 fn read(node: &TestNode, peer: &TestPeer, id: RecordId) -> u16 {
     let domain = "node.example".parse().unwrap();
-    let question = Question { network: "ostrakon", node: &domain, record: id };
+    let question = EvidenceQuestion { network: "ostrakon", node: &domain, record: id };
     get_signed(&evidence_url(node.public(), &id), &question.sign(&peer.name, &peer.key, now_ms())).0
 }
 

@@ -80,7 +80,7 @@ fn who_asks_when_it_is_ready_is_judged() {
     for start in 0..8 {
         node.start(node.serve_command());
         let local = ostrakon_tests::hostile::address(node.local());
-        let answer = check(local, &format!("start {start}"));
+        let answer = check(local, &format!("start-{start}"));
         let degraded = &answer.body["degraded"];
         assert!(answer.status == 200 && (degraded.is_null() || degraded == "catching_up"), "{start}: {answer:?}");
         node.kill();

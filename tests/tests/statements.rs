@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use ostrakon_ledger::{Body, Category, Digest, Erase, Evidence, Rebut, RebuttalAnswer, RecordId, SecretKey, Vote};
-use ostrakon_router::server::evidence::read::Question;
+use ostrakon_router::server::evidence::read::EvidenceQuestion;
 use ostrakon_tests::{
     TestNode, TestPeer,
     binary::ostrakon,
@@ -85,7 +85,7 @@ fn evidence_is_kept_for_peers_until_it_is_erased_and_every_receipt_stays_good() 
     assert_eq!(node.get_bytes(&format!("/v1/records/{}/evidence", vote.id())), evidence.as_bytes());
     assert_eq!(node.run(&["evidence", &vote.id().to_string()]), "Received: from spam.example");
     let domain = "node.example".parse().unwrap();
-    let question = |record| Question { network: "ostrakon", node: &domain, record };
+    let question = |record| EvidenceQuestion { network: "ostrakon", node: &domain, record };
     let header = question(vote.id()).sign(&b.name, &b.key, now_ms());
     assert_eq!(get_signed(&url, &header), (200, evidence.as_bytes().to_vec()));
     let stranger = TestPeer::new("c.example");

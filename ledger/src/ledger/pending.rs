@@ -13,7 +13,7 @@ use crate::merkle::leaf_hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
 use crate::rules::{
-    self, Judgement, LedgerIdentity, Mark, NotAppended, PlannedEntry, Prefix, TargetRecord, ended_key_prefix,
+    self, LedgerIdentity, Mark, NotAppended, PlannedEntry, Prefix, RecordJudgement, TargetRecord, ended_key_prefix,
 };
 use crate::store::{Batch, Store};
 use crate::tables::{self, AUTHORS, ENTRIES, IDS, LedgerHead, MARKS, SEQUENCES};
@@ -93,8 +93,10 @@ impl<'a> Pending<'a> {
         provenance: Option<&Provenance>,
     ) -> Result<Sequenced, NotAppended> {
         Ok(match rules::judge(self.ledger, signed, provenance, self)? {
-            Judgement::Append(planned) => Sequenced::New(self.append(signed, &planned, received_at_ms, provenance)),
-            Judgement::Known(index) => Sequenced::Known(index),
+            RecordJudgement::Append(planned) => {
+                Sequenced::New(self.append(signed, &planned, received_at_ms, provenance))
+            }
+            RecordJudgement::Known(index) => Sequenced::Known(index),
         })
     }
 

@@ -13,7 +13,7 @@ const HORIZON_MS: u64 = 3_600_000;
 
 /// A moment at which a vote of a pair ends. Ordered by time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ending {
+pub(super) struct Expiring {
     /// Unix ms.
     pub(super) at_ms: u64,
     pub(super) pair: Pair,
@@ -22,7 +22,7 @@ pub(super) struct Ending {
 /// The pairs with a vote that ends before the horizon. May include pairs whose vote was replaced or retracted.
 #[derive(Debug)]
 pub(super) struct ExpiryQueue {
-    soon: BTreeSet<Ending>,
+    soon: BTreeSet<Expiring>,
     /// Every vote that ends before this moment, and after the last [`ExpiryQueue::take`], is in `soon`.
     horizon_ms: u64,
 }
@@ -49,7 +49,7 @@ impl ExpiryQueue {
     /// Adds a vote of a pair if it ends before the horizon. `expires_at_ms` is 0 for a vote that never ends.
     pub(super) fn note(&mut self, expires_at_ms: u64, pair: Pair) {
         if expires_at_ms != 0 && expires_at_ms < self.horizon_ms {
-            self.soon.insert(Ending { at_ms: expires_at_ms, pair });
+            self.soon.insert(Expiring { at_ms: expires_at_ms, pair });
         }
     }
 

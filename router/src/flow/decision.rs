@@ -202,7 +202,7 @@ impl Decision {
 
 /// What the caller of `POST /v1/check` gets.
 #[derive(Debug, Serialize)]
-pub struct Answer<'a> {
+pub struct CheckAnswer<'a> {
     decision_id: DecisionId,
     verdict: Verdict,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +222,7 @@ struct Proven {
     sender: bool,
 }
 
-impl<'a> From<&'a Decision> for Answer<'a> {
+impl<'a> From<&'a Decision> for CheckAnswer<'a> {
     fn from(decision: &'a Decision) -> Self {
         Self {
             decision_id: decision.decision_id,

@@ -12,11 +12,11 @@ use ostrakon_ledger::{
     SignedRecord, Verified,
 };
 
-use self::chain::{Chain, Draft};
+use self::chain::{Chain, RecordDraft};
 use crate::{error::Error, import::Sources};
 
-pub use import::{Imported, Receipt, Withdrawal, Withdrawn};
-pub use statement::{Ballot, Rebuttal, Statement};
+pub use import::{ImportReceipt, Imported, Withdrawal, Withdrawn};
+pub use statement::{OwnVote, Rebuttal, Statement};
 
 /// Owns the ledger and the node's key.
 pub struct Registrar {
@@ -97,7 +97,7 @@ impl Registrar {
             && head.key != peer_key
             && !head.expelled
         {
-            return Err(Error::OtherKey { peer, key: head.key });
+            return Err(Error::OtherKey { peer, key: head.key.to_string() });
         }
         if let Some(holder) = self.ledger.reader().holder_of(&peer_key)?.filter(|holder| *holder != peer) {
             return Err(Error::KeyTaken(holder));
@@ -179,7 +179,7 @@ impl Registrar {
         Chain::of(&self.ledger, &self.network, self.domain.clone(), self.voice.clone())
     }
 
-    fn append(&mut self, draft: Draft, now_ms: u64) -> Result<Appended, Error> {
+    fn append(&mut self, draft: RecordDraft, now_ms: u64) -> Result<Appended, Error> {
         let outcome = self.submit(vec![draft.sign()?], now_ms)?.pop();
         Ok(outcome.expect("one record has one outcome")?)
     }

@@ -19,7 +19,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use ostrakon_ledger::{Category, PeerName, RebuttalAnswer, RecordId};
 
-use self::subject::Named;
+use self::subject::SubjectArg;
 use crate::{
     error::{Blame, Error},
     flow::{
@@ -61,7 +61,7 @@ pub struct Cli {
 
 /// Where the node is.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub struct NodeArgs {
     /// The node's directory
     #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
     pub dir: PathBuf,
@@ -123,7 +123,7 @@ enum Command {
     )]
     Vote {
         /// Whom it is about
-        subject: Named,
+        subject: SubjectArg,
         /// −100 (as bad as it gets) to 100, not 0
         #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-100..=100))]
         value: i8,
@@ -137,7 +137,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         evidence: Option<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Take back a vote of this node's own
     #[command(after_help = "The id is what `ostrakon vote` printed.")]
@@ -145,7 +145,7 @@ enum Command {
         /// The vote's record id
         id: RecordId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Answer a vote about this node; the answer is shown beside the vote
     #[command(after_help = "Example:\n  ostrakon rebut 5b0c… --answer resolved --evidence what-we-did.txt")]
@@ -159,14 +159,14 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         evidence: Option<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Erase the evidence behind a vote or rebuttal; the record and every proof about it stay
     Erase {
         /// The record's id
         id: RecordId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Print the evidence behind a vote or rebuttal
     #[command(
@@ -179,12 +179,12 @@ enum Command {
         #[arg(long)]
         raw: bool,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Go on with a new key for this node's own records; the ledger keeps its own
     Rotate {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Take a score apart: who voted what, and why that counts
     #[command(
@@ -192,7 +192,7 @@ enum Command {
     )]
     Explain {
         /// Whom it is about
-        subject: Named,
+        subject: SubjectArg,
         /// Seen from this viewpoint of `[reputation.viewpoints]` instead of this node's own
         #[arg(long, value_name = "NAME")]
         viewpoint: Option<String>,
@@ -203,7 +203,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Print the subject that an address, network or other identifier in clear has in the ledger
     #[command(
@@ -213,7 +213,7 @@ enum Command {
         /// An address, a network, or kind:identifier
         identifier: String,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Import what others publish
     #[command(subcommand)]
@@ -248,11 +248,11 @@ enum LedgerCommand {
     /// Print the receipt of a record, or check one without any node
     #[command(after_help = "Examples:\n  ostrakon ledger proof 5b0c… > vote.tlog-proof\n  \
                             ostrakon ledger proof --verify vote.tlog-proof --vkey node.example/ostrakon+1c2d…")]
-    Proof(Box<proof::Options>),
+    Proof(Box<proof::ProofOptions>),
     /// Print the proof that a peer told two stories, or check one without any node
     #[command(after_help = "Examples:\n  ostrakon ledger fork liar.example > fork.json\n  \
                             ostrakon ledger fork --check fork.json")]
-    Fork(fork::Options),
+    Fork(fork::ForkOptions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -269,21 +269,21 @@ enum HoldCommand {
     /// List what waits for a person
     List {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Deliver a held message
     Release {
         /// The decision's id
         id: DecisionId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Drop a held message
     Reject {
         /// The decision's id
         id: DecisionId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
 }
 
@@ -310,9 +310,11 @@ impl Cli {
             }
             Command::Rebut { id, answer, evidence, place } => speak::rebut(&place, id, answer, evidence.as_deref()),
             Command::Erase { id, place } => speak::erase(&place, id),
-            Command::Evidence { id, raw, place } => {
-                evidence::print(&place, id, if raw { evidence::Form::Raw } else { evidence::Form::Shown })
-            }
+            Command::Evidence { id, raw, place } => evidence::print(
+                &place,
+                id,
+                if raw { evidence::EvidenceForm::Raw } else { evidence::EvidenceForm::Shown },
+            ),
             Command::Rotate { place } => speak::rotate(&place),
             Command::Retract { id, place } => speak::retract(&place, id),
             Command::Explain { subject, viewpoint, redacted, json, place } => {

@@ -7,7 +7,7 @@
 
 mod watch;
 
-pub use watch::{Event, LASTING_MS, Reading, TOLERANCE_MS, Time, UNUSUAL_MS, Watch};
+pub use watch::{ClockEvent, ClockReading, LASTING_MS, TOLERANCE_MS, Time, UNUSUAL_MS, Watch};
 
 use std::{
     sync::{
@@ -36,7 +36,7 @@ struct Clocks {
 
 static CLOCKS: LazyLock<Clocks> = LazyLock::new(|| {
     let begun = Instant::now();
-    let reading = Reading { wall_ms: wall_ms(), steady_ms: 0 };
+    let reading = ClockReading { wall_ms: wall_ms(), steady_ms: 0 };
     Clocks {
         begun,
         lead_ms: AtomicI64::new(NOT_STILL),
@@ -99,9 +99,9 @@ pub fn begin(newest_ms: u64) {
 }
 
 impl Clocks {
-    fn reading(&self) -> Reading {
+    fn reading(&self) -> ClockReading {
         let steady_ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Reading { wall_ms: wall_ms(), steady_ms }
+        ClockReading { wall_ms: wall_ms(), steady_ms }
     }
 
     fn settle(&self, watch: &Watch) {
@@ -120,10 +120,10 @@ fn wall_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn tell(event: &Event) {
+fn tell(event: &ClockEvent) {
     let minutes = LASTING_MS / 60_000;
     match event {
-        Event::Jumped { by_ms } => {
+        ClockEvent::Jumped { by_ms } => {
             metrics::counter!("ostrakon_clock_jumps_total").increment(1);
             tracing::error!(
                 by_ms,
@@ -131,19 +131,19 @@ fn tell(event: &Event) {
                  expires by it"
             );
         }
-        Event::Behind { by_ms } => {
+        ClockEvent::Behind { by_ms } => {
             metrics::counter!("ostrakon_clock_jumps_total").increment(1);
             tracing::error!(
                 by_ms,
                 "the wall clock is behind what is on record here: for {minutes} minutes the ledger takes nothing; is it wrong?"
             );
         }
-        Event::Ahead { by_ms } => tracing::warn!(
+        ClockEvent::Ahead { by_ms } => tracing::warn!(
             by_ms,
             "the wall clock is far ahead of what is on record here: for {minutes} minutes nothing expires by it and the \
              ledger takes nothing (503 clock_in_doubt); if it is right, `ostrakon serve --clock-is-right` spares that"
         ),
-        Event::Returned => tracing::warn!("the wall clock is right again"),
-        Event::Believed { by_ms } => tracing::warn!(by_ms, "the wall clock's time has lasted; it is believed now"),
+        ClockEvent::Returned => tracing::warn!("the wall clock is right again"),
+        ClockEvent::Believed { by_ms } => tracing::warn!(by_ms, "the wall clock's time has lasted; it is believed now"),
     }
 }

@@ -3,12 +3,12 @@
 
 use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-use Kind::{Counter, Gauge, Histogram};
+use MetricKind::{Counter, Gauge, Histogram};
 use Unit::{Count, Seconds};
 
 /// How a metric moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Up only, since the start.
     Counter,
     /// Up and down.
@@ -23,7 +23,7 @@ pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// How it moves.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// What it counts in.
     pub unit: Unit,
     /// What it says.

@@ -29,7 +29,7 @@ use crate::{
 
 /// How much waits and how much is written at once.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct BatchLimits {
     /// Jobs that may wait.
     pub pool_max: usize,
     /// Records in one commit, at most the ledger's own limit.
@@ -44,7 +44,7 @@ const FOR_EVER: Duration = Duration::from_secs(3600);
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-enum Job {
+enum LedgerJob {
     Submit(Box<Verified<SignedRecord>>, Reply<Appended>),
     Admit(PeerName, PublicKey, Reply<Appended>),
     Say(Statement, Reply<Appended>),
@@ -62,7 +62,7 @@ type Copied = Vec<(Verified<SignedRecord>, Provenance)>;
 /// ledger's store, with [`Error::RolledBack`] after [`Sequencer::stop_signing`], and with whatever the registrar refuses.
 #[derive(Clone)]
 pub struct Sequencer {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<LedgerJob>,
     stopped: Outage,
     /// Why nothing may be signed until a restart, once that is proven.
     rolled_back: Arc<ArcSwapOption<String>>,
@@ -76,7 +76,7 @@ impl Sequencer {
     /// When the system gives no thread.
     pub fn start(
         registrar: Registrar,
-        limits: Limits,
+        limits: BatchLimits,
         committed: impl Fn() + Send + 'static,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(limits.pool_max);
@@ -92,38 +92,38 @@ impl Sequencer {
 
     /// Takes in a record that someone else signed.
     pub async fn submit(&self, record: Verified<SignedRecord>) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Submit(Box::new(record), reply)).await
+        self.ask(|reply| LedgerJob::Submit(Box::new(record), reply)).await
     }
 
     /// See [`Registrar::admit`].
     pub async fn admit(&self, peer: PeerName, key: PublicKey) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Admit(peer, key, reply)).await
+        self.ask(|reply| LedgerJob::Admit(peer, key, reply)).await
     }
 
     /// See [`Registrar::say`].
     pub async fn say(&self, statement: Statement) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Say(statement, reply)).await
+        self.ask(|reply| LedgerJob::Say(statement, reply)).await
     }
 
     /// See [`Registrar::import`].
     pub async fn import(&self, rows: Vec<SourceVote>) -> Result<Imported, Error> {
-        self.ask(|reply| Job::Import(rows, reply)).await
+        self.ask(|reply| LedgerJob::Import(rows, reply)).await
     }
 
     /// See [`Registrar::withdraw`].
     pub async fn withdraw(&self, what: Withdrawal) -> Result<Withdrawn, Error> {
-        self.ask(|reply| Job::Withdraw(what, reply)).await
+        self.ask(|reply| LedgerJob::Withdraw(what, reply)).await
     }
 
     /// See [`Registrar::copy`]. Waits: for threads that serve nobody else.
     pub fn copy_blocking(&self, records: Copied) -> Result<Vec<Result<Appended, Refusal>>, Error> {
-        let answer = self.enqueue(|reply| Job::Copy(records, reply))?;
+        let answer = self.enqueue(|reply| LedgerJob::Copy(records, reply))?;
         answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
     /// See [`Registrar::say`]. Waits: for threads that serve nobody else.
     pub fn say_blocking(&self, statement: Statement) -> Result<Appended, Error> {
-        let answer = self.enqueue(|reply| Job::Say(statement, reply))?;
+        let answer = self.enqueue(|reply| LedgerJob::Say(statement, reply))?;
         answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
@@ -143,11 +143,14 @@ impl Sequencer {
         self.rolled_back.load_full()
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> LedgerJob) -> Result<T, Error> {
         self.enqueue(job)?.await.unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
-    fn enqueue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+    fn enqueue<T>(
+        &self,
+        job: impl FnOnce(Reply<T>) -> LedgerJob,
+    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
         dated_ms()?;
         if self.stopped().is_some() {
             return Err(self.stopped_error());
@@ -170,8 +173,8 @@ impl Sequencer {
 
 fn run(
     mut registrar: Registrar,
-    limits: Limits,
-    inbox: &Receiver<Job>,
+    limits: BatchLimits,
+    inbox: &Receiver<LedgerJob>,
     (outage, rolled_back): (&Outage, &ArcSwapOption<String>),
     committed: &dyn Fn(),
 ) {
@@ -182,17 +185,17 @@ fn run(
             continue;
         }
         let done = match job {
-            Job::Submit(record, reply) => {
+            LedgerJob::Submit(record, reply) => {
                 let since = begun.map_or(Duration::MAX, |at: Instant| at.elapsed());
                 let batch = collect((*record, reply), limits, since, inbox, &mut next);
                 begun = Some(Instant::now());
                 submit(&mut registrar, batch, outage)
             }
-            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, settled_ms()), outage),
-            Job::Say(statement, reply) => answer(reply, registrar.say(statement, settled_ms()), outage),
-            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, settled_ms()), outage),
-            Job::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, settled_ms()), outage),
-            Job::Copy(records, reply) => answer(reply, registrar.copy(records, settled_ms()), outage),
+            LedgerJob::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, settled_ms()), outage),
+            LedgerJob::Say(statement, reply) => answer(reply, registrar.say(statement, settled_ms()), outage),
+            LedgerJob::Import(rows, reply) => answer(reply, registrar.import(&rows, settled_ms()), outage),
+            LedgerJob::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, settled_ms()), outage),
+            LedgerJob::Copy(records, reply) => answer(reply, registrar.copy(records, settled_ms()), outage),
         };
         if let Err(reopening) = done
             && recover(&mut registrar, reopening, next.take(), inbox, outage).is_break()
@@ -210,8 +213,8 @@ fn run(
 fn recover(
     registrar: &mut Registrar,
     mut reopening: Reopening<'_>,
-    next: Option<Job>,
-    inbox: &Receiver<Job>,
+    next: Option<LedgerJob>,
+    inbox: &Receiver<LedgerJob>,
     outage: &Outage,
 ) -> ControlFlow<()> {
     next.into_iter().for_each(|job| job.refuse(outage.error("ledger")));
@@ -231,7 +234,7 @@ fn recover(
     }
 }
 
-impl Job {
+impl LedgerJob {
     fn refuse(self, error: Error) {
         match self {
             Self::Submit(_, reply) | Self::Admit(_, _, reply) | Self::Say(_, reply) => drop(reply.send(Err(error))),
@@ -242,23 +245,23 @@ impl Job {
     }
 }
 
-type Waiting = (Verified<SignedRecord>, Reply<Appended>);
+type PendingRecord = (Verified<SignedRecord>, Reply<Appended>);
 
 /// The submissions that wait behind `first`, up to the first job of another kind, which is left in `next`. If they do not
 /// fill a commit, also those that come until the window has passed, `since` the last commit began: nobody is woken for
 /// each of them.
 fn collect(
-    first: Waiting,
-    limits: Limits,
+    first: PendingRecord,
+    limits: BatchLimits,
     since: Duration,
-    inbox: &Receiver<Job>,
-    next: &mut Option<Job>,
-) -> Vec<Waiting> {
+    inbox: &Receiver<LedgerJob>,
+    next: &mut Option<LedgerJob>,
+) -> Vec<PendingRecord> {
     let mut batch = vec![first];
     let mut gather = || {
         while next.is_none() && batch.len() < limits.batch_max {
             match inbox.try_recv() {
-                Ok(Job::Submit(record, reply)) => batch.push((*record, reply)),
+                Ok(LedgerJob::Submit(record, reply)) => batch.push((*record, reply)),
                 Ok(other) => *next = Some(other),
                 Err(_) => return true,
             }
@@ -274,7 +277,7 @@ fn collect(
 }
 
 /// Fails when the ledger did. Everyone is told so, and before that it is known to whoever asks.
-fn submit<'a>(registrar: &mut Registrar, batch: Vec<Waiting>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
+fn submit<'a>(registrar: &mut Registrar, batch: Vec<PendingRecord>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
     let (records, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
     metrics::histogram!("ostrakon_ledger_batch_size").record(f64::from(u32::try_from(records.len()).unwrap_or(0)));
     let start = Instant::now();

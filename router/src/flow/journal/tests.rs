@@ -331,7 +331,7 @@ fn mail(n: u8, at_ms: u64) -> Arc<Decision> {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum TestStep {
     Mail(u8),
     Mails(usize),
     Report { mail: u8, reporter: u8, value: i8 },
@@ -339,36 +339,36 @@ enum Step {
     Restart,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = TestStep> {
     prop_oneof![
-        4 => any::<u8>().prop_map(Step::Mail),
-        1 => (100usize..400).prop_map(Step::Mails),
+        4 => any::<u8>().prop_map(TestStep::Mail),
+        1 => (100usize..400).prop_map(TestStep::Mails),
         6 => (any::<u8>(), 0u8..4, prop_oneof![Just(-100i8), Just(100)])
-            .prop_map(|(mail, reporter, value)| Step::Report { mail, reporter, value }),
-        2 => prop_oneof![0u64..30, Just(26), 200u64..260].prop_map(|hours| Step::Wait { hours }),
-        2 => Just(Step::Restart),
+            .prop_map(|(mail, reporter, value)| TestStep::Report { mail, reporter, value }),
+        2 => prop_oneof![0u64..30, Just(26), 200u64..260].prop_map(|hours| TestStep::Wait { hours }),
+        2 => Just(TestStep::Restart),
     ]
 }
 
-fn take(journal: &mut Journal, step: &Step, now_ms: &mut u64) {
+fn take(journal: &mut Journal, step: &TestStep, now_ms: &mut u64) {
     let decide = |n: u8, at_ms: u64| Command::decide(mail(n, at_ms), None).unwrap();
     *now_ms += 1;
     match step {
-        Step::Mail(n) => drop(journal.handle(vec![decide(*n, *now_ms)]).unwrap()),
-        Step::Mails(count) => {
+        TestStep::Mail(n) => drop(journal.handle(vec![decide(*n, *now_ms)]).unwrap()),
+        TestStep::Mails(count) => {
             drop(journal.handle((0..*count).map(|n| decide(n as u8, *now_ms)).collect()).unwrap());
         }
-        Step::Report { mail: n, reporter, value } => {
+        TestStep::Report { mail: n, reporter, value } => {
             let Decision { decision_id, subjects, .. } = (*mail(*n, 0)).clone();
             let reporter = format!("peer:user{reporter}.example").parse().unwrap();
             let report = Report { decision_id, reporter, subjects, value: *value, at_ms: *now_ms };
             drop(journal.handle(vec![Command::Report(report)]).unwrap());
         }
-        Step::Wait { hours } => {
+        TestStep::Wait { hours } => {
             *now_ms += hours * HOUR_MS;
             while journal.expire(*now_ms).unwrap().more {}
         }
-        Step::Restart => {}
+        TestStep::Restart => {}
     }
 }
 
@@ -395,7 +395,7 @@ proptest! {
         for step in &steps {
             take(&mut whole, step, &mut now_ms);
             take(&mut cut, step, &mut now_too);
-            if matches!(step, Step::Restart) {
+            if matches!(step, TestStep::Restart) {
                 drop(cut);
                 cut = open_forgetful(&stores[1], memory);
                 for n in 0..=255 {

@@ -20,22 +20,22 @@ use crate::{error::Error, flow::decision::DecisionId};
 const CHUNK: usize = 1024;
 
 /// The place of a message in the queue: when it is due, Unix milliseconds, and which it is.
-pub type Place = (u64, DecisionId);
+pub type QueueKey = (u64, DecisionId);
 
 /// The messages that wait, by the name of their route. A row that cannot be read waits under the empty name.
 #[derive(Debug, Default)]
-pub struct Waiting {
-    routes: Mutex<BTreeMap<String, BTreeSet<Place>>>,
+pub struct WaitingMessages {
+    routes: Mutex<BTreeMap<String, BTreeSet<QueueKey>>>,
 }
 
 /// One change of the queue.
 #[derive(Debug)]
 pub(super) enum Change {
-    Added(String, Place),
-    Removed(Place),
+    Added(String, QueueKey),
+    Removed(QueueKey),
 }
 
-impl Waiting {
+impl WaitingMessages {
     /// What waits in `store`, and how many rows that are.
     ///
     /// # Errors
@@ -68,8 +68,8 @@ impl Waiting {
         now_ms: u64,
         ahead_max_ms: u64,
         count: usize,
-        is_taken: impl Fn(&Place) -> bool,
-    ) -> Vec<Place> {
+        is_taken: impl Fn(&QueueKey) -> bool,
+    ) -> Vec<QueueKey> {
         let routes = self.locked();
         let Some(places) = routes.get(route) else { return Vec::new() };
         let past = places.iter().take_while(|(due_ms, _)| *due_ms <= now_ms);
@@ -84,12 +84,12 @@ impl Waiting {
     }
 
     /// Whether the queue has a row at `place`.
-    pub fn has(&self, place: &Place) -> bool {
+    pub fn has(&self, place: &QueueKey) -> bool {
         self.locked().values().any(|places| places.contains(place))
     }
 
     /// Where the message `id` waits. Reads over all places.
-    pub(super) fn places(&self, id: DecisionId) -> Vec<Place> {
+    pub(super) fn places(&self, id: DecisionId) -> Vec<QueueKey> {
         self.locked().values().flatten().filter(|(_, waits)| *waits == id).copied().collect()
     }
 
@@ -112,7 +112,7 @@ impl Waiting {
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<Place>>> {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<QueueKey>>> {
         // A map of sets is whole between any two statements that change it.
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }

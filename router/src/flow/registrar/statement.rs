@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A vote as its caster states it; the ledger adds the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ballot {
+pub struct OwnVote {
     /// Who is voted on.
     pub subject: Subject,
     /// −100…100, not 0.
@@ -41,7 +41,7 @@ pub struct Rebuttal {
 #[derive(Debug, Clone)]
 pub enum Statement {
     /// Casts a vote.
-    Vote(Ballot),
+    Vote(OwnVote),
     /// Takes back a vote of its own.
     Retract(RecordId),
     /// Answers a vote about itself.
@@ -63,7 +63,7 @@ impl Statement {
     pub(super) fn body(self, header: &Header, now_ms: u64) -> Body {
         match self {
             Self::Vote(ballot) => {
-                let Ballot { subject, value, category, expires_at_ms, commitment } = ballot;
+                let OwnVote { subject, value, category, expires_at_ms, commitment } = ballot;
                 Body::Vote(Vote { expires_at_ms, commitment, ..Vote::plain(subject, value, category, now_ms) })
             }
             Self::Retract(target) => Body::Retract(Retract { target }),

@@ -26,7 +26,7 @@ use warp::{
 };
 
 use self::routes::needs;
-pub use self::routes::{Needs, ROUTES, Route};
+pub use self::routes::{Needs, ROUTES, RouteRule};
 use super::problem::Refused;
 use crate::{
     config::{HostName, ListenSection, Token},

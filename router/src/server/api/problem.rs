@@ -31,19 +31,19 @@ struct Detail<'a> {
     message: String,
     blame: Blame,
     #[serde(flatten)]
-    place: Option<Place>,
+    place: Option<Hint>,
 }
 
 /// What stands in the place of what was refused: enough to go on from.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Place {
+enum Hint {
     Next { expected_seq: u64, expected_prev: String },
     Taken { index: u64 },
     Decided { decision_id: String },
 }
 
-impl Place {
+impl Hint {
     fn of(error: &Error) -> Option<Self> {
         match error {
             Error::Refused(Refusal::OutOfSequence { expected_seq, expected_prev }) => {
@@ -118,7 +118,7 @@ pub fn problem(error: &Error) -> Response {
         tracing::warn!(code = error.code(), %error, answers, "answered with an error of ours");
     }
     let detail =
-        Detail { code: error.code(), message: error.to_string(), blame: error.blame(), place: Place::of(error) };
+        Detail { code: error.code(), message: error.to_string(), blame: error.blame(), place: Hint::of(error) };
     let mut answer = json(status, &Problem { error: detail });
     if let Error::Quota { wait_ms, .. } = error {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000)));

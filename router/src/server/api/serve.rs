@@ -27,7 +27,7 @@ use warp::{Filter, Reply, http::Method, hyper::body::Bytes, reply::Response};
 use super::{
     answering::answering,
     caller::Caller,
-    connections::{Connections, Phase, Place},
+    connections::{ConnectionPlace, Connections, Phase},
     listener::Listener,
     watched::Watched,
 };
@@ -142,7 +142,7 @@ async fn next<L: Listener>(
 }
 
 /// A place for the connection. Adapters wait for one; strangers are told by a closed connection.
-async fn place(connections: &Arc<Connections>, from: Option<IpAddr>) -> Option<Place> {
+async fn place(connections: &Arc<Connections>, from: Option<IpAddr>) -> Option<ConnectionPlace> {
     let wait = if connections.has_strangers() { Duration::ZERO } else { PLACE_WAIT.0 };
     let start = Instant::now();
     loop {
@@ -164,7 +164,7 @@ async fn sweep(connections: Arc<Connections>) {
 
 struct Connection<S> {
     stream: S,
-    place: Place,
+    place: ConnectionPlace,
     slot: Option<OwnedSemaphorePermit>,
 }
 

@@ -6,11 +6,11 @@ use ostrakon_ledger::{Appended, Evidence, PeerName, PublicKey, Reason, RecordId}
 use serde_json::{Value, json};
 
 pub(super) use self::served::ServedNode;
-use super::Place;
+use super::NodeArgs;
 use crate::{
     config::Config,
     error::Error,
-    flow::registrar::{Ballot, Imported, Rebuttal, Registrar, Statement, Withdrawal, Withdrawn},
+    flow::registrar::{Imported, OwnVote, Rebuttal, Registrar, Statement, Withdrawal, Withdrawn},
     import::SourceVote,
     server::{
         clock::now_ms,
@@ -36,7 +36,7 @@ pub(super) struct ClosedNode {
 
 impl NodeClient {
     /// The node at `place`: at the address if one is given, else the node that serves the directory, else the directory.
-    pub(super) fn open(place: &Place) -> Result<Self, Error> {
+    pub(super) fn open(place: &NodeArgs) -> Result<Self, Error> {
         if let Some(url) = &place.node {
             return ServedNode::at(url.trim_end_matches('/'), place.token.clone()).map(Self::Served);
         }
@@ -59,7 +59,7 @@ impl NodeClient {
     }
 
     /// The node at `place`, which must be served.
-    pub(super) fn served(place: &Place) -> Result<ServedNode, Error> {
+    pub(super) fn served(place: &NodeArgs) -> Result<ServedNode, Error> {
         match Self::open(place)? {
             Self::Served(remote) => Ok(remote),
             Self::Closed(_) => Err(Error::NotServed(place.dir.display().to_string())),
@@ -87,7 +87,7 @@ impl NodeClient {
         }
     }
 
-    pub(super) fn cast(&mut self, ballot: Ballot) -> Result<Value, Error> {
+    pub(super) fn cast(&mut self, ballot: OwnVote) -> Result<Value, Error> {
         match self {
             Self::Closed(node) => node.say(Statement::Vote(ballot)),
             Self::Served(node) => node.post("/v1/own/votes", &ballot),

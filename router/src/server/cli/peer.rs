@@ -8,7 +8,7 @@ use clap::Subcommand;
 use ostrakon_ledger::{Malformed, PeerName, PublicKey, Reason, checkpoint::origin, note::NoteKey};
 use serde_json::{Value, json};
 
-use super::{Place, client::NodeClient};
+use super::{NodeArgs, client::NodeClient};
 use crate::{config::WebhookUrl, error::Error, out, output::OutputError, server::node::Standing};
 
 #[derive(Debug, Subcommand)]
@@ -27,7 +27,7 @@ pub(super) enum Command {
         #[arg(value_parser = key)]
         key: Key,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// End a peer's admission: its votes, messages and questions are refused, and what it said counts no longer
     #[command(
@@ -43,7 +43,7 @@ pub(super) enum Command {
         #[arg(long)]
         reason: Reason,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Keep a verified copy of a peer's ledger: what admitted authors say there counts here, and two histories convict it
     #[command(
@@ -60,7 +60,7 @@ pub(super) enum Command {
         #[arg(value_parser = WebhookUrl::parse)]
         url: Option<WebhookUrl>,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Follow a peer's ledger no longer; the copy stays on disk, and what entered this ledger stays in it
     #[command(after_help = "Example:\n  ostrakon peer unfollow mail.example")]
@@ -69,12 +69,12 @@ pub(super) enum Command {
         #[arg(value_parser = PeerName::parse)]
         name: PeerName,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// List the peers that were admitted, and how following them goes
     List {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
 }
 
@@ -112,7 +112,7 @@ impl Key {
     }
 }
 
-fn admit(place: &Place, name: PeerName, key: &Key) -> Result<ExitCode, Error> {
+fn admit(place: &NodeArgs, name: PeerName, key: &Key) -> Result<ExitCode, Error> {
     let key = key.of(&name)?;
     let answer = NodeClient::open(place)?.admit(name.clone(), key)?;
     let is_new = answer["new"] != Value::Bool(false);
@@ -124,14 +124,14 @@ fn admit(place: &Place, name: PeerName, key: &Key) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn expel(place: &Place, name: &PeerName, reason: Reason) -> Result<ExitCode, Error> {
+fn expel(place: &NodeArgs, name: &PeerName, reason: Reason) -> Result<ExitCode, Error> {
     let answer = NodeClient::open(place)?.expel(name, reason)?;
     out!("{name} expelled at index {}, record {}", answer["index"], text(&answer["id"]))?;
     out!("  its ledger is not followed; to admit it again does not follow it again")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn follow(place: &Place, name: &PeerName, url: Option<&WebhookUrl>) -> Result<ExitCode, Error> {
+fn follow(place: &NodeArgs, name: &PeerName, url: Option<&WebhookUrl>) -> Result<ExitCode, Error> {
     let url = url.map_or_else(|| format!("https://{name}"), |url| url.as_str().to_owned());
     let client = NodeClient::open(place)?;
     client.follow(name, &url)?;
@@ -140,13 +140,13 @@ fn follow(place: &Place, name: &PeerName, url: Option<&WebhookUrl>) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-fn unfollow(place: &Place, name: &PeerName) -> Result<ExitCode, Error> {
+fn unfollow(place: &NodeArgs, name: &PeerName) -> Result<ExitCode, Error> {
     NodeClient::open(place)?.unfollow(name)?;
     out!("{name}: not followed any more; mirrors/{name} keeps the copy and what was seen signed")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(place: &Place) -> Result<ExitCode, Error> {
+fn list(place: &NodeArgs) -> Result<ExitCode, Error> {
     match NodeClient::open(place)? {
         NodeClient::Closed(here) => {
             let mirrors = here.mirrors();

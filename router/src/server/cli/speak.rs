@@ -5,13 +5,13 @@ use std::{path::Path, process::ExitCode};
 use ostrakon_ledger::{Category, RebuttalAnswer, RecordId, Subject};
 use serde_json::Value;
 
-use super::{Place, client::NodeClient, evidence};
+use super::{NodeArgs, client::NodeClient, evidence};
 use crate::{
     error::Error,
     flow::{
         decision::DecisionId,
         journal::Ruling,
-        registrar::{Ballot, Rebuttal},
+        registrar::{OwnVote, Rebuttal},
     },
     out,
     server::{clock::now_ms, policy_file},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 pub(super) fn vote(
-    place: &Place,
+    place: &NodeArgs,
     subject: Subject,
     value: i8,
     category: Category,
@@ -29,19 +29,19 @@ pub(super) fn vote(
     let expires_at_ms = expires.map_or(0, |span| now_ms().saturating_add(span.ms()));
     let mut client = NodeClient::open(place)?;
     let commitment = evidence::keep(&mut client, evidence)?;
-    let answer = client.cast(Ballot { subject, value, category, expires_at_ms, commitment })?;
+    let answer = client.cast(OwnVote { subject, value, category, expires_at_ms, commitment })?;
     out!("voted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn retract(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
+pub(super) fn retract(place: &NodeArgs, id: RecordId) -> Result<ExitCode, Error> {
     let answer = NodeClient::open(place)?.retract(id)?;
     out!("retracted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn rebut(
-    place: &Place,
+    place: &NodeArgs,
     id: RecordId,
     answer: RebuttalAnswer,
     file: Option<&Path>,
@@ -53,13 +53,13 @@ pub(super) fn rebut(
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn erase(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
+pub(super) fn erase(place: &NodeArgs, id: RecordId) -> Result<ExitCode, Error> {
     let said = NodeClient::open(place)?.erase(id)?;
     out!("erased; said so at index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn rotate(place: &Place) -> Result<ExitCode, Error> {
+pub(super) fn rotate(place: &NodeArgs) -> Result<ExitCode, Error> {
     let said = NodeClient::open(place)?.rotate()?;
     out!("a new key is in force since index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
@@ -80,7 +80,7 @@ pub(super) fn check_policy(file: &Path) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
+pub(super) fn list_holds(place: &NodeArgs) -> Result<ExitCode, Error> {
     let remote = NodeClient::served(place)?;
     let answer = remote.get("/v1/holds")?;
     for hold in answer["holds"].as_array().into_iter().flatten() {
@@ -89,7 +89,7 @@ pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn rule(place: &Place, id: DecisionId, ruling: Ruling) -> Result<ExitCode, Error> {
+pub(super) fn rule(place: &NodeArgs, id: DecisionId, ruling: Ruling) -> Result<ExitCode, Error> {
     let remote = NodeClient::served(place)?;
     let word = match ruling {
         Ruling::Release => "release",

@@ -8,7 +8,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Line, Target};
+use super::{Line, WitnessTarget};
 use crate::error::with_causes;
 
 /// How long a witness may take.
@@ -37,7 +37,7 @@ impl Partner {
     }
 
     /// Has each new target cosigned. After a failure it rests, then goes on with what is the target by then.
-    pub(super) async fn run(mut self, mut aim: watch::Receiver<Option<Arc<Target>>>, told: mpsc::Sender<Line>) {
+    pub(super) async fn run(mut self, mut aim: watch::Receiver<Option<Arc<WitnessTarget>>>, told: mpsc::Sender<Line>) {
         let mut pause = PAUSE_FIRST;
         let mut done = None;
         loop {
@@ -67,7 +67,7 @@ impl Partner {
         }
     }
 
-    async fn cosignature(&mut self, target: &Target) -> Result<NoteSignature, String> {
+    async fn cosignature(&mut self, target: &WitnessTarget) -> Result<NoteSignature, String> {
         for _ in 0..TRIES_MAX {
             let proof = self.reader.consistency(self.size, target.tree_size).map_err(|error| error.to_string())?;
             let proof = proof.ok_or_else(|| format!("it has cosigned {} entries, more than there are", self.size))?;
@@ -100,7 +100,7 @@ impl Partner {
     }
 
     /// Of the lines of an answer, the one by the key that this witness is trusted for, checked.
-    fn own_line(&self, answer: &str, target: &Target) -> Result<NoteSignature, String> {
+    fn own_line(&self, answer: &str, target: &WitnessTarget) -> Result<NoteSignature, String> {
         let key = std::slice::from_ref(&self.witness.key);
         let lines = answer.lines().filter_map(|line| line.parse::<NoteSignature>().ok());
         for line in lines {

@@ -9,10 +9,10 @@ use ostrakon_ledger::{
 use rayon::{ThreadPool, prelude::*};
 
 use super::{
-    Ours,
+    OwnLedger,
     copy::Copy,
     notes::{Addresses, Turn},
-    view::{FollowView, State},
+    view::{FollowState, FollowView},
 };
 use crate::{
     error::Error,
@@ -36,7 +36,7 @@ const OFFER_RECORDS: usize = 256;
 /// The thread's own state.
 pub(super) struct Rounds {
     copy: Arc<Copy>,
-    ours: Ours,
+    ours: OwnLedger,
     workers: Arc<ThreadPool>,
     /// The client, and the address it was made for.
     remote: Option<(String, RemoteLog)>,
@@ -51,7 +51,7 @@ pub(super) struct Rounds {
 impl Rounds {
     pub(super) fn new(
         copy: Arc<Copy>,
-        ours: Ours,
+        ours: OwnLedger,
         workers: Arc<ThreadPool>,
         addresses: Arc<Addresses>,
         budget: Budget,
@@ -97,7 +97,7 @@ impl Rounds {
         let taken_in = self.take_in(outcome.as_ref().ok());
         self.copy.change(|view| {
             view.entries = self.copy.served();
-            view.note(State::of(&outcome, self.ours.entries_max), &outcome, now_ms());
+            view.note(FollowState::of(&outcome, self.ours.entries_max), &outcome, now_ms());
             if let Err(error) = &taken_in {
                 view.fail(error);
             }
@@ -110,8 +110,8 @@ impl Rounds {
             tracing::info!(peer = %self.copy.peer, state = view.state.as_str(), reason, "following its ledger");
         }
         match view.state {
-            State::Copying => Duration::ZERO,
-            State::Current | State::Behind => {
+            FollowState::Copying => Duration::ZERO,
+            FollowState::Current | FollowState::Behind => {
                 self.pause = PAUSE_FIRST;
                 PERIOD
             }
@@ -192,7 +192,7 @@ impl Rounds {
 
     /// Offers our ledger what the copy has and it has not, a few records at a time.
     fn compare(&self, copied: &LedgerReader) -> Result<(), Error> {
-        let Ours { owner, reader, .. } = &self.ours;
+        let OwnLedger { owner, reader, .. } = &self.ours;
         let peer = &self.copy.peer;
         let mut missing = match self.compared {
             Some(from) => Missing::since(from, reader, copied, peer, owner)?,
@@ -299,7 +299,7 @@ fn measure(peer: String, view: &FollowView) {
     let lag = view.seen.saturating_sub(view.entries);
     metrics::counter!("ostrakon_mirror_rounds_total", "peer" => peer.clone(), "state" => view.state.as_str())
         .increment(1);
-    let forked = f64::from(u8::from(view.state == State::Forked));
+    let forked = f64::from(u8::from(view.state == FollowState::Forked));
     metrics::gauge!("ostrakon_mirror_forked", "peer" => peer.clone()).set(forked);
     metrics::gauge!("ostrakon_mirror_entries", "peer" => peer.clone()).set(view.entries as f64);
     metrics::gauge!("ostrakon_mirror_forgotten_records", "peer" => peer.clone()).set(view.forgotten as f64);

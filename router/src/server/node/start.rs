@@ -38,7 +38,7 @@ use crate::{
         intake::Intake,
         journal::JournalHandle,
         metrics::describe,
-        mirrors::{Mirrors, Ours},
+        mirrors::{Mirrors, OwnLedger},
         quotas::Quotas,
         scorebook::Outlook,
         sequencer::{self, Sequencer},
@@ -89,8 +89,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let local_access = LocalAccess::prepare(&home)?;
     let messages: Arc<dyn Store> = home.open_messages()?;
     let (policy, policy_file) = policy_watch::load(&home)?;
-    let reader = registrar.ledger().reader();
-    let vkey = registrar.ledger().vkey();
+    let (reader, vkey) = (registrar.ledger().reader(), registrar.ledger().vkey());
     name_strange_seeds(&config, &reader)?;
     let evidence = Arc::new(home.open_evidence(&reader, &config)?);
     let (witness, witness_thread) = start_witness(&home, &config, &secrets)?;
@@ -99,19 +98,19 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let journal = Journal::open(messages.clone(), bounds(&config), experience(&config, &secrets))?;
     clock::begin(newest_ms(&reader, &journal));
-    let published = journal.published();
     let outlook = Outlook { categories: categories(&policy), ..outlook(&config) };
     let (follower, scores, book_thread) = Follower::start(outlook, home.book_file(), reader.clone())?;
     let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool(&config), notifying(&follower))?;
     let in_flight_max = config.limits.decisions_in_flight_max;
+    let decided = journal.published();
     let (journal, journal_thread) = JournalHandle::start(journal, in_flight_max, Handle::current())?;
 
-    let gate = Arc::new(Gate::new(&secrets, Judge::new(policy, None), scores, published));
+    let gate = Arc::new(Gate::new(&secrets, Judge::new(policy, None), scores, decided));
     let intake =
         Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std(), in_flight_max);
     let wake = Arc::new(Notify::new());
     let (public, local) = listening.addresses()?;
-    let announced = announce(&home, public, local, local_access.socket.as_ref())?;
+    let _announced = announce(&home, public, local, local_access.socket.as_ref())?;
     let delivery = deliverer(&config, &messages, &journal, &wake)?;
     let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence, listening.mirrors_max())?;
     let node = Arc::new(Node {
@@ -122,7 +121,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         reader,
         sequencer,
         follower,
-        gate: gate.clone(),
+        gate,
         intake,
         journal,
         wake,
@@ -142,7 +141,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tasks.spawn(starting.end().await);
-    let (runtime, socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
+    let (_runtime, _socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
     tasks.spawn(delivery.run(stop.clone()));
     if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
         tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
@@ -152,7 +151,6 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let policy_due = Arc::new(Notify::new());
     tasks.spawn(policy_file.run(node.clone(), policy_due.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
-    let (_runtime, _announced, _socket) = (runtime, announced, socket);
     Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime, _announced, _socket })
 }
 
@@ -238,7 +236,7 @@ fn start_mirrors(
     evidence: &Arc<EvidenceStore>,
     followed_max: usize,
 ) -> Result<Arc<Mirrors>, Error> {
-    let ours = Ours {
+    let ours = OwnLedger {
         owner: config.node.domain.clone(),
         reader: reader.clone(),
         sequencer: sequencer.clone(),
@@ -293,9 +291,9 @@ pub fn outlook(config: &Config) -> Outlook {
 }
 
 /// How much waits for the ledger, and how long for company.
-fn pool(config: &Config) -> sequencer::Limits {
+fn pool(config: &Config) -> sequencer::BatchLimits {
     let StoreSection { batch_max, batch_window } = config.store;
-    sequencer::Limits { pool_max: config.limits.pool_max, batch_max, batch_window: batch_window.as_std() }
+    sequencer::BatchLimits { pool_max: config.limits.pool_max, batch_max, batch_window: batch_window.as_std() }
 }
 
 fn bounds(config: &Config) -> Bounds {
