@@ -26,7 +26,7 @@ bench-reputation: setup ## the score engine at a million peers and ten million v
 bench-long: setup ## five million decisions, ten million ledger entries; 40 minutes, 8 GB in the temporary folder
 	@scripts/bench.sh long
 
-soak: setup ## 200 cycles of kill -9 during an import; five to ten minutes
+soak: setup ## ten million signatures, 200 cycles of kill -9 during an import; half an hour
 	@scripts/soak.sh
 
 check: setup ## formatting and lints, as CI asks for them

@@ -48,7 +48,7 @@ pub fn export(
         progress(tree.tree_size(), published.tree_size);
     }
     if tree.root() != published.root {
-        return Err(LedgerError::Damaged { index: 0, what: "the entries do not have the root that was signed".into() });
+        return Err(LedgerError::Inconsistent("the entries do not have the root that was signed".into()));
     }
     written(out.flush())?;
     Ok(published.tree_size)

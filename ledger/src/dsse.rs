@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::error::Refusal;
 use crate::keys::{PublicKey, SecretKey, Signature};
 use crate::malformed::Malformed;
-use crate::record::{Body, EQUIVOCATE_BYTES_MAX, Record, RecordId, RecordType};
+use crate::record::{EQUIVOCATE_BYTES_MAX, Record, RecordId, RecordType};
 use crate::text::with_hex;
 
 /// Longest payload type that an envelope may name.
@@ -25,16 +25,17 @@ const PAYLOAD_TYPE_BYTES_MAX: usize = 128;
 
 /// How large an envelope may be. Checked before anything is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct EnvelopeLimits {
     /// Longest envelope, in bytes of JSON.
     pub envelope_bytes_max: usize,
     /// Longest payload, in bytes after base64.
     pub payload_bytes_max: usize,
 }
 
-impl Limits {
+impl EnvelopeLimits {
     /// The limits of records: the longest payload there is, and an envelope that has room for it and some white space.
-    pub const RECORD: Limits = Limits { envelope_bytes_max: 24 << 10, payload_bytes_max: EQUIVOCATE_BYTES_MAX };
+    pub const RECORD: EnvelopeLimits =
+        EnvelopeLimits { envelope_bytes_max: 24 << 10, payload_bytes_max: EQUIVOCATE_BYTES_MAX };
 }
 
 /// The bytes that are signed.
@@ -86,7 +87,7 @@ impl Signed {
     ///
     /// # Errors
     /// [`Malformed`]
-    pub fn parse(json: &[u8], limits: &Limits) -> Result<Self, Malformed> {
+    pub fn parse(json: &[u8], limits: &EnvelopeLimits) -> Result<Self, Malformed> {
         within("envelope", json.len(), limits.envelope_bytes_max)?;
         let wire: EnvelopeWire<'_> = serde_json::from_slice(json)
             .map_err(|error| Malformed::Json { what: "envelope", detail: error.to_string() })?;
@@ -189,7 +190,7 @@ impl SignedRecord {
     /// # Errors
     /// [`Malformed`]
     pub fn parse_envelope(json: &[u8]) -> Result<Self, Malformed> {
-        let signed = Signed::parse(json, &Limits::RECORD)?;
+        let signed = Signed::parse(json, &EnvelopeLimits::RECORD)?;
         let Some(kind) = RecordType::from_payload_type(&signed.payload_type) else {
             return Err(Malformed::value("payload type", &signed.payload_type, "is not a record type in use"));
         };
@@ -265,11 +266,8 @@ impl Verified<SignedRecord> {
         let message = pre_authentication_encoding(signed.kind().payload_type(), &signed.payload);
         let (key, signature) = (signed.record.header.key, signed.signature);
         let this = Self::new(signed, &key, &message, &signature)?;
-        match &this.record.body {
-            Body::Rotate(rotate) if !rotate.is_signed(&this.record.header) => Err(Refusal::BadSignature),
-            Body::Equivocate(equivocate) => equivocate.check().map(|()| this).map_err(Refusal::Unproven),
-            _ => Ok(this),
-        }
+        this.record.body.check_signatures(&this.record.header)?;
+        Ok(this)
     }
 
     /// Whether the key in a record's header signed it; what it carries within is not looked at.

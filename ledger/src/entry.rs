@@ -8,6 +8,8 @@
 //! Version 1 came from its author, version 2 from the copy of another peer's ledger. Payload and signature are the same bytes
 //! in both.
 
+pub(crate) mod checked;
+
 use crate::dsse::SignedRecord;
 use crate::keys::Signature;
 use crate::malformed::Malformed;

@@ -57,7 +57,8 @@ pub enum Unproven {
 }
 
 /// Who has to change something for the request to succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Blame {
     /// The peer that signed or sent it.
     Peer,
@@ -120,7 +121,10 @@ pub enum Refusal {
         expected_prev: RecordId,
     },
     /// Another record with the same author and `seq` is in the ledger: the author told two stories.
-    #[error("another record with this author and seq stands at index {index}")]
+    #[error(
+        "another record with this author and seq stands at index {index}: two different records with one seq convict their \
+         author for good"
+    )]
     Conflict {
         /// Where the first one stands.
         index: u64,
@@ -257,7 +261,10 @@ pub enum LedgerError {
         signed_size: u64,
     },
     /// Ours: the store holds entries, the signed state is gone.
-    #[error("the store holds {store_size} entries but the signed state is missing: restore it before signing again")]
+    #[error(
+        "the store holds {store_size} entries but the signed state is missing: put back the newest copy there is \
+         (docs/backup.md)"
+    )]
     SignedStateMissing {
         /// Entries in the store.
         store_size: u64,
@@ -270,6 +277,9 @@ pub enum LedgerError {
         /// What is wrong.
         what: String,
     },
+    /// Ours: rows that are stored contradict each other or cannot be read, and nothing says from which entry on.
+    #[error("damaged: {0}")]
+    Inconsistent(String),
     /// Ours: the store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -292,6 +302,7 @@ impl LedgerError {
             LedgerError::Behind { .. }
             | LedgerError::SignedStateMissing { .. }
             | LedgerError::Damaged { .. }
+            | LedgerError::Inconsistent(_)
             | LedgerError::Store(_)
             | LedgerError::Poisoned(_) => Blame::Us,
         }

@@ -22,7 +22,7 @@ pub use self::heal::{Healed, heal};
 pub use self::mirror::{Followed, Mirror, MirrorError};
 pub use self::missing::Missing;
 use self::pending::{Heads, Pending, Sequenced};
-pub use self::reader::{LedgerReader, Published};
+pub use self::reader::{LedgerReader, PublishedHead};
 pub use self::restore::{Preview, RESTORE_ENTRIES_MAX, Restorer};
 use self::tree::Tree;
 use crate::author::AuthorHead;
@@ -31,14 +31,13 @@ use crate::dsse::{SignedRecord, Verified};
 use crate::entry::Provenance;
 use crate::error::{LedgerError, Refusal};
 use crate::keys::{PublicKey, SecretKey};
-use crate::malformed::Malformed;
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
 use crate::record::{Admit, Body, Header, Record, RecordId};
-use crate::rules::Home;
+use crate::rules::{LedgerIdentity, NotAppended};
 use crate::signed_state::SignedState;
 use crate::store::Store;
-use crate::tables::{HEAD_KEY, Head, META};
+use crate::tables::{HEAD_KEY, LedgerHead, META};
 
 /// Most records in one batch: what one sync to disk and one signature are shared by.
 pub const BATCH_RECORDS_MAX: usize = 1024;
@@ -79,12 +78,12 @@ pub struct Conflict {
 pub struct Ledger {
     store: Arc<dyn Store>,
     state: Box<dyn SignedState>,
-    home: Home,
+    identity: LedgerIdentity,
     key: SecretKey,
-    head: Head,
+    head: LedgerHead,
     tree: Tree,
     heads: Heads,
-    published: Arc<ArcSwap<Published>>,
+    published: Arc<ArcSwap<PublishedHead>>,
     stopped: Option<String>,
     conflicts: Vec<Conflict>,
 }
@@ -107,7 +106,7 @@ impl Ledger {
             return Err(LedgerError::AlreadyExists);
         }
         let public = key.public();
-        let home = Home { owner: owner.clone(), network: network.to_owned(), key: public };
+        let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: public };
         let genesis = Record {
             header: Header {
                 network: network.to_owned(),
@@ -118,17 +117,18 @@ impl Ledger {
             },
             body: Body::Admit(Admit { peer: owner.clone(), peer_key: public, imported: false }),
         };
-        let genesis = Verified::check(SignedRecord::sign(genesis, &key)?)
-            .map_err(|_| Malformed::value("key", &public.to_string(), "does not verify its own signature"))?;
-        let head = Head::empty();
+        let genesis = Verified::check(SignedRecord::sign(genesis, &key)?).expect("a key verifies its own signature");
+        let head = LedgerHead::empty();
         let published = Arc::new(ArcSwap::from_pointee(published(head, String::new())));
         let (tree, heads) = (Tree::new(), Heads::default());
         let mut ledger =
-            Self { store, state, home, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
-        match ledger.submit(vec![(genesis, now_ms)])?.pop() {
-            Some(Ok(_)) => Ok(ledger),
-            _ => Err(LedgerError::OtherLedger("the first entry was refused".into())),
-        }
+            Self { store, state, identity, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
+        let answers = ledger.append(vec![(genesis, now_ms)])?;
+        assert!(
+            matches!(answers.as_slice(), [Ok(Appended { index: 0, .. })]),
+            "an owner can admit itself: {answers:?}"
+        );
+        Ok(ledger)
     }
 
     /// Opens a ledger. Reads a handful of rows, however long it is; one whose marks are of an older version is read whole, once.
@@ -146,14 +146,18 @@ impl Ledger {
         network: &str,
         key: SecretKey,
     ) -> Result<Self, LedgerError> {
-        let home = Home { owner: owner.clone(), network: network.to_owned(), key: key.public() };
-        let found = recover::inspect(&*store, &*state, &home)?;
+        let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: key.public() };
+        let found = recover::inspect(&*store, &*state, &identity)?;
         upgrade::upgrade(&*store)?;
         let (head, tree, heads) = (found.head, found.tree, Heads::default());
-        let note = found.note.clone().unwrap_or_default();
-        let published = Arc::new(ArcSwap::from_pointee(published(head, note)));
+        // What was committed and not signed is published when it is signed.
+        let signed = match &found.note {
+            Some(note) if found.signed_size == head.tree_size => published(head, note.clone()),
+            _ => published(LedgerHead::empty(), String::new()),
+        };
+        let published = Arc::new(ArcSwap::from_pointee(signed));
         let mut ledger =
-            Self { store, state, home, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
+            Self { store, state, identity, key, head, tree, heads, published, stopped: None, conflicts: Vec::new() };
         if found.signed_size < head.tree_size {
             ledger.sign_and_publish(found.note.as_deref(), head)?;
         }
@@ -171,7 +175,7 @@ impl Ledger {
     /// As [`Ledger::open`], and the store's; the ledger stays stopped.
     pub fn reopen(&mut self) -> Result<(), LedgerError> {
         self.store.reopen()?;
-        let found = recover::inspect(&*self.store, &*self.state, &self.home)?;
+        let found = recover::inspect(&*self.store, &*self.state, &self.identity)?;
         if found.signed_size < self.published.load().tree_size {
             return Err(LedgerError::Behind {
                 store_size: found.signed_size,
@@ -182,7 +186,8 @@ impl Ledger {
         if found.signed_size < self.head.tree_size {
             self.sign_and_publish(found.note.as_deref(), self.head)?;
         } else {
-            self.published.store(Arc::new(published(self.head, found.note.unwrap_or_default())));
+            let note = found.note.expect("a ledger has an entry, and a signed size above 0 comes from a note");
+            self.published.store(Arc::new(published(self.head, note)));
         }
         self.stopped = None;
         Ok(())
@@ -203,29 +208,29 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::BatchTooLarge`]. After any other error it is unknown what the store holds: the ledger answers
     /// [`LedgerError::Poisoned`] from then on and has to be reopened.
-    pub fn submit(
+    pub fn append(
         &mut self,
         batch: Vec<(Verified<SignedRecord>, u64)>,
     ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         let first_hand = |(record, received_at_ms)| Incoming { record, received_at_ms, provenance: None };
-        self.take(batch.into_iter().map(first_hand).collect())
+        self.append_batch(batch.into_iter().map(first_hand).collect())
     }
 
-    /// As [`Ledger::submit`], for records that were found in the ledgers of others: each author's in its order. What such a
+    /// As [`Ledger::append`], for records that were found in the ledgers of others: each author's in its order. What such a
     /// record says about the ledger it was made for, and cannot say about this one, stands here as history without effect.
     ///
     /// # Errors
-    /// As [`Ledger::submit`].
-    pub fn submit_copied(
+    /// As [`Ledger::append`].
+    pub fn append_copied(
         &mut self,
         batch: Vec<(Verified<SignedRecord>, Provenance)>,
         received_at_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         let copied = |(record, provenance)| Incoming { record, received_at_ms, provenance: Some(provenance) };
-        self.take(batch.into_iter().map(copied).collect())
+        self.append_batch(batch.into_iter().map(copied).collect())
     }
 
-    fn take(&mut self, batch: Vec<Incoming>) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
+    fn append_batch(&mut self, batch: Vec<Incoming>) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         if let Some(reason) = &self.stopped {
             return Err(LedgerError::Poisoned(reason.clone()));
         }
@@ -237,13 +242,16 @@ impl Ledger {
 
     fn sequence_and_commit(&mut self, batch: &[Incoming]) -> Result<Vec<Result<Appended, Refusal>>, LedgerError> {
         // 1. Sequence.
-        let mut pending = Pending::new(&self.home, &*self.store, &mut self.heads, &mut self.tree, self.head);
-        let sequence = |Incoming { record, received_at_ms, provenance }: &Incoming| {
-            let sequenced = pending.add(record, *received_at_ms, provenance.as_ref())?;
-            Ok(sequenced.map(|sequenced| match sequenced {
-                Sequenced::New(index, _) => Appended { index, id: record.id(), new: true },
-                Sequenced::Known(index) => Appended { index, id: record.id(), new: false },
-            }))
+        let mut pending = Pending::new(&self.identity, &*self.store, &mut self.heads, &mut self.tree, self.head);
+        let sequence = |Incoming { record, received_at_ms, provenance }: &Incoming| match pending.add(
+            record,
+            *received_at_ms,
+            provenance.as_ref(),
+        ) {
+            Ok(Sequenced::New(index)) => Ok(Ok(Appended { index, id: record.id(), new: true })),
+            Ok(Sequenced::Known(index)) => Ok(Ok(Appended { index, id: record.id(), new: false })),
+            Err(NotAppended::Refused(refusal)) => Ok(Err(refusal)),
+            Err(NotAppended::Failed(error)) => Err(error),
         };
         let answers = batch.iter().map(sequence).collect::<Result<Vec<_>, LedgerError>>()?;
         let finished = pending.finish();
@@ -266,10 +274,21 @@ impl Ledger {
     }
 
     /// Signs a committed head, makes the signature the signed state, and only then shows it to readers.
-    fn sign_and_publish(&mut self, signed: Option<&str>, head: Head) -> Result<(), LedgerError> {
-        let origin = origin(&self.home.owner);
+    ///
+    /// # Panics
+    /// If the head is not that of the tree in memory, or not ahead of what is published. A signature cannot be taken back.
+    fn sign_and_publish(&mut self, signed: Option<&str>, head: LedgerHead) -> Result<(), LedgerError> {
+        assert_eq!(
+            (self.tree.tree_size(), self.tree.root()),
+            (head.tree_size, head.root),
+            "the committed tree is signed"
+        );
+        let published_size = self.published.load().tree_size;
+        assert!(head.tree_size > published_size, "{} entries after {published_size} were signed", head.tree_size);
+        let origin = origin(&self.identity.owner);
         let text = Checkpoint { origin: origin.clone(), tree_size: head.tree_size, root: head.root }.to_string();
-        let note = Note::sign(&text, &origin, &self.key)?.to_string();
+        let note = Note::sign(&text, &origin, &self.key);
+        let note = note.expect("a checkpoint ends with a newline, and its origin can name a key").to_string();
         self.state.compare_and_swap(signed, &note)?;
         self.head = head;
         self.published.store(Arc::new(published(head, note)));
@@ -283,12 +302,12 @@ impl Ledger {
 
     /// The owner.
     pub fn owner(&self) -> &PeerName {
-        &self.home.owner
+        &self.identity.owner
     }
 
     /// The network that records must be made for.
     pub fn network(&self) -> &str {
-        &self.home.network
+        &self.identity.network
     }
 
     /// An admitted peer and its last record.
@@ -314,19 +333,16 @@ impl Ledger {
 
     /// The key that checks this ledger's checkpoints, as a C2SP vkey.
     pub fn vkey(&self) -> String {
-        vkey(&self.home.owner, self.home.key).map(|key| key.to_string()).unwrap_or_default()
+        vkey(&self.identity.owner, self.identity.key).to_string()
     }
 }
 
 /// The verifier key of a peer's ledger.
-///
-/// # Errors
-/// None in practice: a peer's name is a key name.
-pub fn vkey(owner: &PeerName, key: PublicKey) -> Result<NoteKey, Malformed> {
-    NoteKey::new(&origin(owner), key)
+pub fn vkey(owner: &PeerName, key: PublicKey) -> NoteKey {
+    NoteKey::new(&origin(owner), key).expect("a peer's name has neither white space nor `+`, so it can name a key")
 }
 
-fn published(head: Head, checkpoint: String) -> Published {
-    let Head { tree_size, chain, received_at_ms, root } = head;
-    Published { tree_size, root, chain_head: chain, received_at_ms, checkpoint }
+fn published(head: LedgerHead, checkpoint: String) -> PublishedHead {
+    let LedgerHead { tree_size, chain, received_at_ms, root } = head;
+    PublishedHead { tree_size, root, chain_head: chain, received_at_ms, checkpoint }
 }

@@ -1,12 +1,13 @@
 //! Signed records in an append-only, hash-chained Merkle log.
 //!
 //! ```text
-//! bytes → dsse::Signed / SignedRecord::parse_envelope → Verified::check → Ledger::submit → Store::commit → LedgerReader
+//! bytes → dsse::Signed / SignedRecord::parse_envelope → Verified::check → Ledger::append → Store::commit → LedgerReader
 //! ```
 //!
 //! *In scope*: identities ([`PeerName`], [`PublicKey`]), subjects and their tags, signed records and their
 //! envelopes, the entry frame and its BLAKE3 chain, the RFC 6962 tree with C2SP tiles, checkpoints and signed
-//! notes, the signed state, the store (memory and RocksDB), recomputing all of it ([`verify`]).
+//! notes, the signed state, the store (in memory, and in RocksDB with the feature `rocksdb`), recomputing all of it
+//! ([`verify`]).
 //!
 //! *Out of scope*: what a vote is worth, messages, HTTP, clocks and randomness (time and seeds are arguments).
 #![doc(test(attr(deny(warnings))))]
@@ -50,20 +51,19 @@ pub use files::{FetchError, LogFiles};
 pub use keys::{PublicKey, SecretKey, Signature};
 pub use ledger::{
     Appended, BATCH_RECORDS_MAX, Conflict, Followed, Healed, Ledger, LedgerReader, Mirror, MirrorError, Missing,
-    Preview, Published, RESTORE_ENTRIES_MAX, Restorer, heal,
+    Preview, PublishedHead, RESTORE_ENTRIES_MAX, Restorer, heal,
 };
 pub use malformed::Malformed;
 pub use name::PeerName;
 pub use quorum::Quorum;
 pub use receipt::Receipt;
-pub use record::{
-    Admit, Answer, Body, Category, Contradiction, Digest, Equivocate, Erase, Expel, Header, Policy, Reason, Rebut,
-    Record, RecordId, RecordType, Retract, Rotate, Vote,
-};
+pub use record::*;
 pub use rules::ROTATIONS_MAX;
 pub use signed_state::{FileState, MemoryState, SignedState};
-pub use store::{Batch, MemoryStore, ReopeningStore, RocksStore, Store, StoreError, Table};
+#[cfg(feature = "rocksdb")]
+pub use store::RocksStore;
+pub use store::{Batch, MemoryStore, ReopeningStore, Store, StoreError, Table};
 pub use subject::{Pepper, Subject, SubjectKind, Tag};
 pub use tables::TABLES;
-pub use verify::{Damage, Disagreement, FilesReport, LedgerReport, Report};
+pub use verify::{Damage, Disagreement, FilesReport, LedgerReport, StoreReport};
 pub use witness::{AddCheckpoint, Witness, WitnessRefusal};

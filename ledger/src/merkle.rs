@@ -2,7 +2,7 @@
 
 mod prove;
 
-pub use prove::{Node, prefix_root, prove_consistency, prove_inclusion};
+pub use prove::{Subtree, prefix_root, prove_consistency, prove_inclusion};
 use sha2::{Digest, Sha256};
 
 /// A hash of the tree.

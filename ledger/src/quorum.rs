@@ -97,7 +97,7 @@ impl Quorum {
         }
     }
 
-    fn line(&mut self, line: &str, names: &mut Names) -> Result<(), &'static str> {
+    fn line(&mut self, line: &str, names: &mut DefinedNames) -> Result<(), &'static str> {
         let mut words = line.split_ascii_whitespace();
         let verb = words.next().unwrap_or_default();
         let words: Vec<&str> = words.collect();
@@ -154,13 +154,13 @@ impl Quorum {
 
 /// What the lines so far have named.
 #[derive(Default)]
-struct Names {
+struct DefinedNames {
     defined: BTreeSet<String>,
     grouped: BTreeSet<String>,
     quorum_seen: bool,
 }
 
-impl Names {
+impl DefinedNames {
     fn define(&mut self, name: &str) -> Result<(), &'static str> {
         if name == NONE {
             return Err("takes the name `none`, which has a meaning");
@@ -183,7 +183,7 @@ impl FromStr for Quorum {
         if text.len() > QUORUM_BYTES_MAX {
             return Err(Malformed::TooLong { what: "trust file", len_bytes: text.len(), max_bytes: QUORUM_BYTES_MAX });
         }
-        let (mut this, mut names) = (Self::default(), Names::default());
+        let (mut this, mut names) = (Self::default(), DefinedNames::default());
         for line in text.lines() {
             let content = line.split('#').next().unwrap_or_default().trim();
             if !content.is_empty() {

@@ -22,18 +22,34 @@
 //! | `policy` | `active_from_ms`, `digest` |
 //! | `peer.expel` | `peer`, `reason` |
 
-mod canonical;
+#[macro_use]
+mod types;
+mod admit;
 mod equivocate;
-mod peer;
+mod erase;
+mod expel;
+mod policy;
+mod rebut;
+mod retract;
+mod rotate;
 mod vote;
 mod wire;
 
+pub use self::admit::Admit;
 pub use self::equivocate::{Contradiction, Equivocate};
-pub use self::peer::{Admit, Expel, Reason, Rotate};
-pub use self::vote::{Answer, Category, Erase, Policy, Rebut, Retract, Vote};
+pub use self::erase::Erase;
+pub use self::expel::{Expel, Reason};
+pub use self::policy::PolicyInForce;
+pub use self::rebut::{Rebut, RebuttalAnswer};
+pub use self::retract::Retract;
+pub use self::rotate::Rotate;
+use self::types::RecordBody;
+pub use self::vote::{Category, Vote};
+use crate::error::Refusal;
 use crate::keys::PublicKey;
 use crate::malformed::Malformed;
 use crate::name::PeerName;
+use crate::rules::{NextRecord, NotAppended, Prefix, StateChange};
 
 /// Longest payload of all record types but one.
 pub const PAYLOAD_BYTES_MAX: usize = 2048;
@@ -45,8 +61,6 @@ pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 pub const DERIVED_FROM_MAX: usize = 8;
 /// Longest network name in bytes.
 pub const NETWORK_BYTES_MAX: usize = 64;
-const PAYLOAD_TYPE_PREFIX: &str = "application/vnd.ostrakon.";
-const PAYLOAD_TYPE_SUFFIX: &str = ".v1+json";
 /// Context of the BLAKE3 `derive_key` hash that names records.
 const RECORD_ID_CONTEXT: &str = "ostrakon record id v1";
 
@@ -93,67 +107,20 @@ pub struct Header {
     pub prev: RecordId,
 }
 
-/// What a record says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
-    /// `peer.admit`
-    Admit(Admit),
-    /// `peer.rotate`
-    Rotate(Rotate),
-    /// `vote`
-    Vote(Vote),
-    /// `retract`
-    Retract(Retract),
-    /// `rebut`
-    Rebut(Rebut),
-    /// `equivocate`
-    Equivocate(Box<Equivocate>),
-    /// `erase`
-    Erase(Erase),
-    /// `policy`
-    Policy(Policy),
-    /// `peer.expel`
-    Expel(Expel),
-}
-
-/// The record types.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum RecordType {
-    /// `peer.admit`
-    Admit = 1,
-    /// `peer.rotate`
-    Rotate = 2,
-    /// `vote`
-    Vote = 3,
-    /// `retract`
-    Retract = 4,
-    /// `rebut`
-    Rebut = 5,
-    /// `equivocate`
-    Equivocate = 6,
-    /// `erase`
-    Erase = 7,
-    /// `policy`
-    Policy = 8,
-    /// `peer.expel`
-    Expel = 9,
+// Codes are never used again.
+record_types! {
+    Admit(Admit) = 1, "peer.admit";
+    Rotate(Rotate) = 2, "peer.rotate";
+    Vote(Vote) = 3, "vote";
+    Retract(Retract) = 4, "retract";
+    Rebut(Rebut) = 5, "rebut";
+    Equivocate(Box<Equivocate>) = 6, "equivocate";
+    Erase(Erase) = 7, "erase";
+    Policy(PolicyInForce) = 8, "policy";
+    Expel(Expel) = 9, "peer.expel";
 }
 
 impl RecordType {
-    /// All of them.
-    pub const ALL: [RecordType; 9] = [
-        RecordType::Admit,
-        RecordType::Rotate,
-        RecordType::Vote,
-        RecordType::Retract,
-        RecordType::Rebut,
-        RecordType::Equivocate,
-        RecordType::Erase,
-        RecordType::Policy,
-        RecordType::Expel,
-    ];
-
     /// The byte in an entry's frame.
     pub fn code(self) -> u8 {
         self as u8
@@ -164,36 +131,9 @@ impl RecordType {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// `peer.admit`, `vote` and so on.
-    pub fn as_str(self) -> &'static str {
-        // What stands between `application/vnd.ostrakon.` and `.v1+json`.
-        let name = self.payload_type().strip_prefix(PAYLOAD_TYPE_PREFIX);
-        name.and_then(|name| name.strip_suffix(PAYLOAD_TYPE_SUFFIX)).unwrap_or_default()
-    }
-
-    /// The DSSE payload type.
-    pub fn payload_type(self) -> &'static str {
-        match self {
-            RecordType::Admit => "application/vnd.ostrakon.peer.admit.v1+json",
-            RecordType::Rotate => "application/vnd.ostrakon.peer.rotate.v1+json",
-            RecordType::Vote => "application/vnd.ostrakon.vote.v1+json",
-            RecordType::Retract => "application/vnd.ostrakon.retract.v1+json",
-            RecordType::Rebut => "application/vnd.ostrakon.rebut.v1+json",
-            RecordType::Equivocate => "application/vnd.ostrakon.equivocate.v1+json",
-            RecordType::Erase => "application/vnd.ostrakon.erase.v1+json",
-            RecordType::Policy => "application/vnd.ostrakon.policy.v1+json",
-            RecordType::Expel => "application/vnd.ostrakon.peer.expel.v1+json",
-        }
-    }
-
     /// The type with this DSSE payload type.
     pub fn from_payload_type(payload_type: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.payload_type() == payload_type)
-    }
-
-    /// Longest payload.
-    pub fn payload_bytes_max(self) -> usize {
-        if self == RecordType::Equivocate { EQUIVOCATE_BYTES_MAX } else { PAYLOAD_BYTES_MAX }
     }
 }
 
@@ -207,7 +147,8 @@ impl Record {
         if payload.len() > max_bytes {
             return Err(Malformed::TooLong { what: "record payload", len_bytes: payload.len(), max_bytes });
         }
-        let record = wire::decode(kind, payload)?;
+        let (header, body) = Body::decode(kind, payload)?;
+        let record = Record { header, body };
         if record.payload() != payload {
             return Err(Malformed::NotCanonical { what: "record payload" });
         }
@@ -216,7 +157,7 @@ impl Record {
 
     /// The canonical bytes.
     pub fn payload(&self) -> Vec<u8> {
-        canonical::encode(self)
+        self.body.encode(&self.header)
     }
 
     /// The id of [`Record::payload`].
@@ -226,16 +167,6 @@ impl Record {
 
     /// The type of the body.
     pub fn kind(&self) -> RecordType {
-        match self.body {
-            Body::Admit(_) => RecordType::Admit,
-            Body::Vote(_) => RecordType::Vote,
-            Body::Retract(_) => RecordType::Retract,
-            Body::Rotate(_) => RecordType::Rotate,
-            Body::Rebut(_) => RecordType::Rebut,
-            Body::Equivocate(_) => RecordType::Equivocate,
-            Body::Erase(_) => RecordType::Erase,
-            Body::Policy(_) => RecordType::Policy,
-            Body::Expel(_) => RecordType::Expel,
-        }
+        self.body.kind()
     }
 }

@@ -4,14 +4,16 @@
 //! that a ledger cannot take back, so that what was signed is remembered in another place.
 
 mod halves;
+mod replace;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use self::halves::{Halves, Write};
+pub use self::replace::{TEMPORARY, rename_durably, replace_file, sync_folder};
 use crate::store::StoreError;
 
 /// A durable cell with the last signed checkpoint note.
@@ -64,20 +66,6 @@ impl FileState {
         file.sync_data()
     }
 
-    /// Writes a whole file beside it and renames it over it.
-    fn replace(&self, bytes: &[u8]) -> std::io::Result<()> {
-        let beside = self.path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        let directory = match self.path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        File::open(directory)?.sync_all()
-    }
-
     fn failed(&self, error: &std::io::Error) -> StoreError {
         StoreError::Failed(format!("{}: {error}", self.path.display()))
     }
@@ -98,7 +86,7 @@ impl SignedState for FileState {
         let write = halves.map_or_else(|| Write::Anew(halves::first(new)), |halves| halves.replacing(new));
         let written = match write {
             Write::At(at, half) => self.write_at(at, &half),
-            Write::Anew(bytes) => self.replace(&bytes),
+            Write::Anew(bytes) => replace_file(&self.path, 0o600, |file| file.write_all(&bytes)),
         };
         written.map_err(|error| self.failed(&error))
     }

@@ -10,10 +10,12 @@
 
 mod memory;
 mod reopening;
+#[cfg(feature = "rocksdb")]
 mod rocks;
 
 pub use memory::MemoryStore;
 pub use reopening::ReopeningStore;
+#[cfg(feature = "rocksdb")]
 pub use rocks::{OPEN_FILES_MAX, RocksStore, SMALL_OPEN_FILES_MAX};
 
 /// A named table. In RocksDB a column family.

@@ -197,8 +197,8 @@ impl serde::Serialize for Subject {
 
 impl<'de> serde::Deserialize<'de> for Subject {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
+        struct SubjectVisitor;
+        impl serde::de::Visitor<'_> for SubjectVisitor {
             type Value = Subject;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -214,13 +214,17 @@ impl<'de> serde::Deserialize<'de> for Subject {
             }
         }
         if deserializer.is_human_readable() {
-            deserializer.deserialize_str(Visitor)
+            deserializer.deserialize_str(SubjectVisitor)
         } else {
-            deserializer.deserialize_bytes(Visitor)
+            deserializer.deserialize_bytes(SubjectVisitor)
         }
     }
 }
 serde_as_text!(SubjectKind);
+
+/// Derivation context of a pepper's fingerprint.
+const FINGERPRINT: &str = "ostrakon federation pepper fingerprint v1";
+const FINGERPRINT_BYTES: usize = 8;
 
 /// The secret that a federation shares so that its members' tags match. Used for subject tags and nothing else.
 #[derive(Clone)]
@@ -230,6 +234,12 @@ impl Pepper {
     /// Takes 32 secret bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// What members of a federation compare to see that they have one pepper: 64 bits in hexadecimal digits, from which it
+    /// does not follow.
+    pub fn fingerprint(&self) -> String {
+        hex::encode(&blake3::derive_key(FINGERPRINT, &self.0)[..FINGERPRINT_BYTES])
     }
 
     /// The tag of an identifier: BLAKE3 keyed with the pepper over `kind ‖ 0 ‖ identifier`.

@@ -5,8 +5,7 @@ use crate::entry::Chain;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::merkle::{Hash, empty_root};
-use crate::record::{RecordId, RecordType};
-use crate::rules::Mark;
+use crate::record::RecordId;
 use crate::store::Table;
 
 /// `u64 index` → entry bytes.
@@ -19,7 +18,7 @@ pub const IDS: Table = Table("ids");
 pub const AUTHORS: Table = Table("authors");
 /// `u64 index of the author's admission ‖ u64 seq` → `u64 index`.
 pub const SEQUENCES: Table = Table("sequences");
-/// `u8 record type ‖ what it is about` → `u64 index`, or the key that ended; see [`mark_row`].
+/// `u8 record type ‖ what it is about` → `u64 index`, a count, or the key that ended: see `rules/mark.rs`.
 pub const MARKS: Table = Table("marks");
 /// [`HEAD_KEY`] → tree size, chain head, time of the last entry and root; `marks` → version of [`MARKS`].
 pub const META: Table = Table("meta");
@@ -42,7 +41,7 @@ pub(crate) const MARKS_VERSION: &[u8] = &[2];
 
 /// Where the ledger ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct LedgerHead {
     pub(crate) tree_size: u64,
     /// The link that the next entry will carry.
     pub(crate) chain: Chain,
@@ -50,7 +49,7 @@ pub(crate) struct Head {
     pub(crate) root: Hash,
 }
 
-impl Head {
+impl LedgerHead {
     /// Before the first entry.
     pub(crate) fn empty() -> Self {
         Self { tree_size: 0, chain: Chain::ZERO, received_at_ms: 0, root: empty_root() }
@@ -104,7 +103,7 @@ pub(crate) fn author_parse(bytes: &[u8]) -> Result<AuthorHead, LedgerError> {
         };
         fields.end().then_some(this)
     };
-    parsed().ok_or_else(|| LedgerError::Damaged { index: 0, what: "a row of the authors table is unreadable".into() })
+    parsed().ok_or_else(|| LedgerError::Inconsistent("a row of the authors table is unreadable".into()))
 }
 
 pub(crate) fn index_key(index: u64) -> [u8; 8] {
@@ -126,46 +125,6 @@ pub(crate) fn sequence_key(admitted_at_index: u64, seq: u64) -> [u8; 16] {
     key[..8].copy_from_slice(&admitted_at_index.to_be_bytes());
     key[8..].copy_from_slice(&seq.to_be_bytes());
     key
-}
-
-/// The row of a mark that is set at an index:
-///
-/// | key | value |
-/// |---|---|
-/// | `2 ‖ u64 index of the peer's admission ‖ u64 index of the rotation` | the key before it |
-/// | `3 ‖ commitment` | `u64 index` of the first record that commits to it |
-/// | `3 ‖ commitment ‖ u64 index of a peer's admission` | `u64` records of the peer that commit to it and are not erased |
-/// | `4 ‖ vote`, `5 ‖ vote` | `u64 index` of the retraction, of the rebuttal |
-/// | `6 ‖ name` | `u64 index` of the conviction |
-/// | `7 ‖ record` | `u64 index` of the erasure |
-/// | `8` | `u64 index` of the latest policy |
-/// | `9 ‖ name` | `u64 index` of the latest expulsion |
-pub(crate) fn mark_row(mark: &Mark, index: u64) -> (Vec<u8>, Vec<u8>) {
-    let row = |kind: RecordType, about: &[u8]| ([&[kind.code()], about].concat(), index_key(index).to_vec());
-    match mark {
-        Mark::Rotated(admitted_at_index, key) => {
-            let at = [former_key_prefix(*admitted_at_index).as_slice(), &index_key(index)].concat();
-            (at, key.as_bytes().to_vec())
-        }
-        Mark::Retracted(id) => row(RecordType::Retract, id.as_bytes()),
-        Mark::Rebutted(id) => row(RecordType::Rebut, id.as_bytes()),
-        Mark::Convicted(name) => row(RecordType::Equivocate, name.as_str().as_bytes()),
-        Mark::Erased(id) => row(RecordType::Erase, id.as_bytes()),
-        Mark::Committed(commitment) => row(RecordType::Vote, commitment.as_bytes()),
-        Mark::Unerased(commitment, admitted_at_index, count) => {
-            let about = [commitment.as_bytes().as_slice(), &index_key(*admitted_at_index)].concat();
-            (row(RecordType::Vote, &about).0, index_key(*count).to_vec())
-        }
-        Mark::Expelled(name) => row(RecordType::Expel, name.as_str().as_bytes()),
-        Mark::Policy => row(RecordType::Policy, &[]),
-    }
-}
-
-/// What the rows with the former keys of a peer begin with.
-pub(crate) fn former_key_prefix(admitted_at_index: u64) -> [u8; 9] {
-    let mut prefix = [RecordType::Rotate.code(); 9];
-    prefix[1..].copy_from_slice(&admitted_at_index.to_be_bytes());
-    prefix
 }
 
 /// Reads fixed-width fields from the front.

@@ -36,9 +36,8 @@ pub(crate) fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Resul
 /// The 64 digits of 32 bytes, handed to `take` as text.
 pub(crate) fn with_hex<T>(bytes: &[u8; 32], take: impl FnOnce(&str) -> T) -> T {
     let mut digits = [0; 64];
-    // The lengths match, so that encoding cannot fail and the digits are ASCII.
-    let _ = hex::encode_to_slice(bytes, &mut digits);
-    take(std::str::from_utf8(&digits).unwrap_or_default())
+    hex::encode_to_slice(bytes, &mut digits).expect("64 digits are those of 32 bytes");
+    take(std::str::from_utf8(&digits).expect("hexadecimal digits are ASCII"))
 }
 
 /// Implements serde for a type with `Display` and `FromStr`, as a string.

@@ -10,11 +10,11 @@ mod replay;
 use rayon::prelude::*;
 
 pub use self::files::{FilesReport, LedgerReport, run_files};
-use self::past::Tables;
+use self::past::StoredEntries;
 use self::replay::Replay;
 use crate::checkpoint::Checkpoint;
-use crate::dsse::{SignedRecord, Verified};
-use crate::entry::{Chain, Entry};
+use crate::entry::Chain;
+use crate::entry::checked::{CheckedEntry, EntryFault};
 use crate::error::{LedgerError, Refusal};
 use crate::files::FetchError;
 use crate::keys::PublicKey;
@@ -23,12 +23,12 @@ use crate::ledger::stored::{author_name, for_each_row};
 use crate::ledger::tree::Tree;
 use crate::ledger::upgrade::is_current;
 use crate::malformed::Malformed;
-use crate::merkle::{Hash, leaf_hash};
+use crate::merkle::Hash;
 use crate::name::PeerName;
-use crate::rules::Home;
+use crate::rules::LedgerIdentity;
 use crate::signed_state::SignedState;
 use crate::store::{Row, Store, StoreError, Table};
-use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, MARKS, SEQUENCES, TILES};
+use crate::tables::{self, AUTHORS, ENTRIES, IDS, LedgerHead, MARKS, SEQUENCES, TILES};
 use crate::tile::{HASH_BYTES, TILE_HEIGHT, TILE_WIDTH};
 
 /// Entries checked together: whole tiles, enough to keep all cores busy, a few MB.
@@ -36,7 +36,7 @@ const CHUNK_ENTRIES: u64 = 16 * TILE_WIDTH as u64;
 
 /// What a verified ledger is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
+pub struct StoreReport {
     /// Number of entries.
     pub tree_size: u64,
     /// Root of the tree.
@@ -141,6 +141,21 @@ pub enum Disagreement {
     },
 }
 
+impl From<EntryFault> for Disagreement {
+    fn from(fault: EntryFault) -> Self {
+        match fault {
+            EntryFault::Frame(fault) => Self::Frame(fault),
+            EntryFault::Chain => Self::Chain,
+            EntryFault::Clock => Self::Clock,
+            EntryFault::Signature(_) => Self::Signature,
+            EntryFault::Rule(refusal) => Self::Rule(refusal),
+            EntryFault::Effect => Self::Effect,
+            EntryFault::Repeated(index) => Self::Repeated(index),
+            EntryFault::Ledger(error) => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
 fn damage(index: u64, what: Disagreement) -> Damage {
     Damage { index, what }
 }
@@ -153,6 +168,7 @@ fn unreadable(index: u64) -> impl Fn(StoreError) -> Damage {
 fn seen(index: u64, error: LedgerError) -> Damage {
     match error {
         LedgerError::Damaged { index, what } => damage(index, Disagreement::Unreadable(what)),
+        LedgerError::Inconsistent(what) => damage(index, Disagreement::Unreadable(what)),
         error => damage(index, Disagreement::Unreadable(error.to_string())),
     }
 }
@@ -169,10 +185,10 @@ pub fn run(
     network: &str,
     key: &PublicKey,
     progress: &mut dyn FnMut(u64, u64),
-) -> Result<Report, Damage> {
-    let home = Home { owner: owner.clone(), network: network.to_owned(), key: *key };
+) -> Result<StoreReport, Damage> {
+    let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: *key };
     let note = state.load().map_err(unreadable(0))?;
-    let signed = note.as_deref().map(|note| open_checkpoint(note, &home)).transpose();
+    let signed = note.as_deref().map(|note| open_checkpoint(note, &identity)).transpose();
     let signed = signed.map_err(|error| damage(0, Disagreement::Signed(error.to_string())))?;
     let head = load_head(store).map_err(|error| seen(0, error))?;
     let (head, signed_size) = match (head, signed.as_ref().map_or(0, |signed| signed.tree_size)) {
@@ -187,8 +203,7 @@ pub fn run(
         let fault = "is of an older version; it is renewed when the node is next started";
         return Err(damage(0, Disagreement::Row { table: MARKS.0, fault }));
     }
-    let mut walk =
-        Walk { store, signed, tree: Tree::new(), replay: Replay::new(home, Tables(store)), chain: Chain::ZERO };
+    let mut walk = StoreWalk { store, signed, tree: Tree::new(), replay: Replay::new(identity, StoredEntries(store)) };
     progress(0, head.tree_size);
     while walk.replay.next < head.tree_size {
         let limit = (head.tree_size - walk.replay.next).min(CHUNK_ENTRIES);
@@ -196,35 +211,29 @@ pub fn run(
         progress(walk.replay.next, head.tree_size);
     }
     walk.end(head)?;
-    Ok(Report { tree_size: head.tree_size, root: head.root, chain_head: head.chain, signed_size })
+    Ok(StoreReport { tree_size: head.tree_size, root: head.root, chain_head: head.chain, signed_size })
 }
 
-/// What one entry tells by itself, found out on any core.
-struct Checked {
-    entry: Entry,
-    leaf: Hash,
-    next_chain: Chain,
-    signature: Result<Verified<SignedRecord>, Refusal>,
+/// An entry with the row that its id has, found out on any core.
+struct StoredEntry {
+    entry: CheckedEntry,
     id_row: Result<Option<Vec<u8>>, StoreError>,
 }
 
-fn check(store: &dyn Store, index: u64, bytes: &[u8]) -> Result<Checked, Malformed> {
-    let entry = Entry::parse(index, bytes)?;
-    let id_row = store.get(IDS, entry.record.id().as_bytes());
-    let signature = Verified::check(entry.record.clone());
-    Ok(Checked { leaf: leaf_hash(bytes), next_chain: Chain::after(bytes), signature, id_row, entry })
+fn check(store: &dyn Store, index: u64, bytes: &[u8]) -> Result<StoredEntry, Malformed> {
+    let entry = CheckedEntry::of(index, bytes)?;
+    let id_row = store.get(IDS, entry.id.as_bytes());
+    Ok(StoredEntry { entry, id_row })
 }
 
-struct Walk<'a> {
+struct StoreWalk<'a> {
     store: &'a dyn Store,
     signed: Option<Checkpoint>,
     tree: Tree,
-    replay: Replay<Tables<'a>>,
-    /// The link that the next entry must carry.
-    chain: Chain,
+    replay: Replay<StoredEntries<'a>>,
 }
 
-impl Walk<'_> {
+impl StoreWalk<'_> {
     fn chunk(&mut self, limit: usize) -> Result<(), Damage> {
         let from = self.replay.next;
         let rows = match self.store.scan(ENTRIES, &tables::index_key(from), limit) {
@@ -249,7 +258,7 @@ impl Walk<'_> {
             }
             let at = (index % u64::from(TILE_WIDTH)) as usize * HASH_BYTES;
             let stored = tile.as_ref().and_then(|tile| tile.get(at..at + HASH_BYTES));
-            if stored != Some(&checked.leaf) {
+            if stored != Some(&checked.entry.leaf) {
                 return Err(damage(index, Disagreement::Leaf));
             }
             self.step(index, checked)?;
@@ -268,18 +277,14 @@ impl Walk<'_> {
             .collect()
     }
 
-    fn step(&mut self, index: u64, checked: Checked) -> Result<(), Damage> {
-        let Checked { entry, leaf, next_chain, signature, id_row } = checked;
-        if entry.chain != self.chain {
-            return Err(damage(index, Disagreement::Chain));
-        }
-        let signed = signature.map_err(|_| damage(index, Disagreement::Signature))?;
-        self.replay.step(&signed, &entry).map_err(|what| damage(index, what))?;
+    fn step(&mut self, index: u64, stored: StoredEntry) -> Result<(), Damage> {
+        let StoredEntry { entry, id_row } = stored;
+        let leaf = entry.leaf;
+        self.replay.step(entry).map_err(|what| damage(index, what))?;
         if id_row.map_err(unreadable(index))?.as_deref() != Some(&tables::index_key(index)) {
             let fault = "does not point to the entry";
             return Err(damage(index, Disagreement::Row { table: IDS.0, fault }));
         }
-        self.chain = next_chain;
         self.tree.push(leaf);
         if let Some(signed) = &self.signed
             && signed.tree_size == index + 1
@@ -307,15 +312,15 @@ impl Walk<'_> {
     }
 
     /// The end of the ledger, and that no table holds more than the entries give.
-    fn end(mut self, head: Head) -> Result<(), Damage> {
+    fn end(mut self, head: LedgerHead) -> Result<(), Damage> {
         let size = self.tree.tree_size();
         let behind = self.store.scan(ENTRIES, &tables::index_key(size), 1).map_err(unreadable(size))?;
         if !behind.is_empty() {
             return Err(damage(size, Disagreement::ExtraEntry));
         }
         self.compare_tiles(false)?;
-        let received_at_ms = self.replay.received_at_ms;
-        if head != (Head { tree_size: size, chain: self.chain, received_at_ms, root: self.tree.root() }) {
+        let Replay { chain, received_at_ms, .. } = self.replay;
+        if head != (LedgerHead { tree_size: size, chain, received_at_ms, root: self.tree.root() }) {
             return Err(damage(size, Disagreement::Head));
         }
         let store = self.store;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-pub use self::request::{AddCheckpoint, Checked, REQUEST_BYTES_MAX};
+pub use self::request::{AddCheckpoint, CheckedRequest, REQUEST_BYTES_MAX};
 use crate::checkpoint::Checkpoint;
 use crate::error::Unproven;
 use crate::keys::SecretKey;
@@ -96,12 +96,12 @@ pub struct Witness {
     key: SecretKey,
     store: Arc<dyn Store>,
     /// The last head cosigned of each log that was asked about.
-    heads: BTreeMap<String, Head>,
+    heads: BTreeMap<String, CosignedHead>,
 }
 
 /// Where a log stood when it was last cosigned.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Head {
+struct CosignedHead {
     tree_size: u64,
     root: Hash,
     /// As it was cosigned; `None` for the empty tree that every log begins with.
@@ -132,7 +132,7 @@ impl Witness {
     /// made anew.
     pub fn cosign(
         &mut self,
-        requests: &[Checked],
+        requests: &[CheckedRequest],
         now_s: u64,
     ) -> Result<Vec<Result<NoteSignature, WitnessRefusal>>, StoreError> {
         let mut batch = Batch::new();
@@ -161,27 +161,32 @@ impl Witness {
         Ok(())
     }
 
-    fn sign(&mut self, request: &Checked, now_s: u64, batch: &mut Batch) -> Result<NoteSignature, WitnessRefusal> {
+    fn sign(
+        &mut self,
+        request: &CheckedRequest,
+        now_s: u64,
+        batch: &mut Batch,
+    ) -> Result<NoteSignature, WitnessRefusal> {
         let Checkpoint { origin, tree_size, root } = request.checkpoint();
         let line = NoteSignature::cosign(request.note().text(), &self.name, &self.key, now_s)?;
         let note = request.note().signed_only_by(origin).with_signature(line.clone());
         batch.put(WITNESSED, log_id(origin), note.to_string());
-        self.heads.insert(origin.clone(), Head { tree_size: *tree_size, root: *root, note: Some(note) });
+        self.heads.insert(origin.clone(), CosignedHead { tree_size: *tree_size, root: *root, note: Some(note) });
         Ok(line)
     }
 
     /// The last head of a log; the empty tree for one that was never cosigned.
-    fn head(&mut self, origin: &str) -> Result<Head, StoreError> {
+    fn head(&mut self, origin: &str) -> Result<CosignedHead, StoreError> {
         if let Some(head) = self.heads.get(origin) {
             return Ok(head.clone());
         }
         let head = match last_cosigned(&*self.store, &log_id(origin))? {
-            None => Head { tree_size: 0, root: empty_root(), note: None },
+            None => CosignedHead { tree_size: 0, root: empty_root(), note: None },
             Some(note) => {
                 let damaged = || StoreError::Corrupt(format!("the state of `{origin}` is unreadable"));
                 let note = Note::parse(&note).map_err(|_| damaged())?;
                 let Checkpoint { tree_size, root, .. } = note.text().parse().map_err(|_| damaged())?;
-                Head { tree_size, root, note: Some(note) }
+                CosignedHead { tree_size, root, note: Some(note) }
             }
         };
         self.heads.insert(origin.to_owned(), head.clone());
@@ -204,7 +209,7 @@ pub fn log_id(origin: &str) -> [u8; 32] {
 }
 
 /// Whether a request, whose signature was checked, extends a head.
-fn judge(request: &Checked, head: &Head) -> Result<(), WitnessRefusal> {
+fn judge(request: &CheckedRequest, head: &CosignedHead) -> Result<(), WitnessRefusal> {
     let Checkpoint { tree_size, root, .. } = request.checkpoint();
     if request.old_size() != head.tree_size {
         return Err(WitnessRefusal::OtherSize(head.tree_size));

@@ -10,9 +10,9 @@ use ostrakon_ledger::dsse::pre_authentication_encoding;
 use ostrakon_ledger::merkle::leaf_hash;
 use ostrakon_ledger::note::{NoteKey, NoteSignature};
 use ostrakon_ledger::{
-    Admit, Answer, Body, Category, Digest, Entry, Equivocate, Erase, Evidence, Expel, Header, Ledger, MemoryState,
-    MemoryStore, PeerName, Pepper, Policy, Provenance, Reason, Rebut, Record, RecordId, Retract, Rotate, SecretKey,
-    SignedRecord, Subject, Verified, Vote,
+    Admit, Body, Category, Digest, Entry, Equivocate, Erase, Evidence, Expel, Header, Ledger, MemoryState, MemoryStore,
+    PeerName, Pepper, PolicyInForce, Provenance, Reason, Rebut, RebuttalAnswer, Record, RecordId, Retract, Rotate,
+    SecretKey, SignedRecord, Subject, Verified, Vote,
 };
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol.md");
@@ -47,16 +47,16 @@ impl Example {
         let vote = Vote::plain(Subject::Peer(name("b.example")), -80, Category::Spam, START_MS);
         let vote = Vote { expires_at_ms: START_MS + 7_776_000_000, commitment: evidence().commitment(), ..vote };
         let vote = this.say("a.example", &key(2), Body::Vote(vote));
-        let rebut = Rebut { target: vote, answer: Answer::Resolved, commitment: Digest::ZERO };
+        let rebut = Rebut { target: vote, answer: RebuttalAnswer::Resolved, commitment: Digest::ZERO };
         let rebut = this.say("b.example", &key(3), Body::Rebut(rebut));
         let header = this.header("a.example", &key(2));
         this.take(SignedRecord::sign(Rotate::record(header, &key(4)), &key(2)).unwrap());
         this.say("a.example", &key(4), Body::Retract(Retract { target: vote }));
         this.say("a.example", &key(4), Body::Erase(Erase { target: vote }));
-        let policy = Policy { digest: Digest([5; 32]), active_from_ms: START_MS };
+        let policy = PolicyInForce { digest: Digest([5; 32]), active_from_ms: START_MS };
         this.say("owner.example", &key(1), Body::Policy(policy));
         let first = this.records.iter().find(|record| record.id() == rebut).unwrap().clone();
-        let second = Rebut { target: vote, answer: Answer::Denied, commitment: Digest::ZERO };
+        let second = Rebut { target: vote, answer: RebuttalAnswer::Denied, commitment: Digest::ZERO };
         let header = Header { seq: 1, prev: RecordId::ZERO, ..this.header("b.example", &key(3)) };
         let second = SignedRecord::sign(Record { header, body: Body::Rebut(second) }, &key(3)).unwrap();
         let equivocate = Equivocate::of_records(first, second);
@@ -77,7 +77,7 @@ impl Example {
     fn take(&mut self, record: SignedRecord) -> RecordId {
         let at_ms = START_MS + self.records.len() as u64 * 1000;
         let verified = Verified::check(record.clone()).unwrap();
-        self.ledger.submit(vec![(verified, at_ms)]).unwrap().pop().unwrap().unwrap();
+        self.ledger.append(vec![(verified, at_ms)]).unwrap().pop().unwrap().unwrap();
         self.records.push(record);
         self.records.last().unwrap().id()
     }
@@ -96,12 +96,12 @@ fn copied(example: &Example) -> Vec<Entry> {
     let header = Header { network: NETWORK.into(), author: owner, key: key(3).public(), seq: 2, prev };
     let admit = Admit { peer: other.clone(), peer_key: key(1).public(), imported: false };
     let admit = SignedRecord::sign(Record { header, body: Body::Admit(admit) }, &key(3)).unwrap();
-    ledger.submit(vec![(Verified::check(admit).unwrap(), START_MS)]).unwrap().pop().unwrap().unwrap();
+    ledger.append(vec![(Verified::check(admit).unwrap(), START_MS)]).unwrap().pop().unwrap().unwrap();
     let found = |(record, index)| {
         (Verified::check(SignedRecord::clone(record)).unwrap(), Provenance { ledger: other.clone(), index })
     };
     let batch = example.records.iter().zip(0..).take(2).map(found).collect();
-    assert!(ledger.submit_copied(batch, START_MS + 60_000).unwrap().iter().all(Result::is_ok));
+    assert!(ledger.append_copied(batch, START_MS + 60_000).unwrap().iter().all(Result::is_ok));
     ledger.reader().entries(2, 2).unwrap()
 }
 

@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 
 use ostrakon_ledger::merkle::{
-    CompactRange, Hash, Node, empty_root, leaf_hash, node_hash, prove_consistency, prove_inclusion, verify_consistency,
-    verify_inclusion,
+    CompactRange, Hash, Subtree, empty_root, leaf_hash, node_hash, prove_consistency, prove_inclusion,
+    verify_consistency, verify_inclusion,
 };
 
 /// The recursive definition (RFC 6962 §2.1).
@@ -82,12 +82,12 @@ fn subtrees(leaves: &[Hash]) -> Vec<Vec<Hash>> {
 }
 
 fn made_inclusion(index: usize, size: usize, rows: &[Vec<Hash>]) -> Vec<Hash> {
-    let hash = |node: Node| Ok::<_, Infallible>(rows[node.height as usize][node.n as usize]);
+    let hash = |node: Subtree| Ok::<_, Infallible>(rows[node.height as usize][node.n as usize]);
     prove_inclusion(index as u64, size as u64, hash).unwrap()
 }
 
 fn made_consistency(old: usize, new: usize, rows: &[Vec<Hash>]) -> Vec<Hash> {
-    let hash = |node: Node| Ok::<_, Infallible>(rows[node.height as usize][node.n as usize]);
+    let hash = |node: Subtree| Ok::<_, Infallible>(rows[node.height as usize][node.n as usize]);
     prove_consistency(old as u64, new as u64, hash).unwrap()
 }
 

@@ -1,11 +1,11 @@
 //! Records and envelopes: one spelling, strict decoding, signatures over the bytes as received.
 #![allow(clippy::unwrap_used)]
 
-use ostrakon_ledger::dsse::{self, Limits, pre_authentication_encoding};
+use ostrakon_ledger::dsse::{self, EnvelopeLimits, pre_authentication_encoding};
 use ostrakon_ledger::{
-    Admit, Answer, Body, Category, Digest, Effect, Entry, Equivocate, Erase, Expel, Header, Malformed, PeerName,
-    Pepper, Policy, Provenance, Reason, Rebut, Record, RecordId, RecordType, Refusal, Retract, Rotate, SecretKey,
-    Signed, SignedRecord, Subject, SubjectKind, Tag, Verified, Vote,
+    Admit, Body, Category, Digest, Effect, Entry, Equivocate, Erase, Expel, Header, Malformed, PeerName, Pepper,
+    PolicyInForce, Provenance, Reason, Rebut, RebuttalAnswer, Record, RecordId, RecordType, Refusal, Retract, Rotate,
+    SecretKey, Signed, SignedRecord, Subject, SubjectKind, Tag, Verified, Vote,
 };
 use proptest::prelude::*;
 
@@ -252,7 +252,7 @@ fn any_flipped_bit_of_an_envelope_is_refused() {
 
 #[test]
 fn other_envelopes_are_checked_with_the_key_that_the_caller_trusts() {
-    let limits = Limits { envelope_bytes_max: 1000, payload_bytes_max: 100 };
+    let limits = EnvelopeLimits { envelope_bytes_max: 1000, payload_bytes_max: 100 };
     let signed = dsse::sign("application/x", b"{\"a\":1}", &key());
     let again = Signed::parse(&signed.to_json(), &limits).unwrap();
     assert_eq!(again, signed);
@@ -382,11 +382,11 @@ fn bodies() -> impl Strategy<Value = Body> {
     let retracts = any::<[u8; 32]>().prop_map(|id| Body::Retract(Retract { target: RecordId(id) }));
     let id = || any::<[u8; 32]>().prop_map(RecordId);
     let erases = id().prop_map(|target| Body::Erase(Erase { target }));
-    let answer = prop::sample::select(Answer::ALL.to_vec());
+    let answer = prop::sample::select(RebuttalAnswer::ALL.to_vec());
     let rebuts = (id(), answer, any::<[u8; 32]>())
         .prop_map(|(target, answer, body)| Body::Rebut(Rebut { target, answer, commitment: Digest(body) }));
     let policies = (any::<[u8; 32]>(), 0..1u64 << 53)
-        .prop_map(|(digest, active_from_ms)| Body::Policy(Policy { digest: Digest(digest), active_from_ms }));
+        .prop_map(|(digest, active_from_ms)| Body::Policy(PolicyInForce { digest: Digest(digest), active_from_ms }));
     let expels = (names(), prop::sample::select(Reason::ALL.to_vec()))
         .prop_map(|(peer, reason)| Body::Expel(Expel { peer, reason }));
     prop_oneof![admits, votes(), retracts, erases, rebuts, policies, expels]

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ostrakon_ledger::checkpoint::Checkpoint;
 use ostrakon_ledger::cosignature;
-use ostrakon_ledger::merkle::{CompactRange, Hash, Node, leaf_hash, node_hash, prove_consistency};
+use ostrakon_ledger::merkle::{CompactRange, Hash, Subtree, leaf_hash, node_hash, prove_consistency};
 use ostrakon_ledger::note::{KeyKind, Note, NoteKey, NoteSignature};
 use ostrakon_ledger::store::Row;
-use ostrakon_ledger::witness::{Checked, REQUEST_BYTES_MAX, WatchedLogs, last_cosigned, log_id};
+use ostrakon_ledger::witness::{CheckedRequest, REQUEST_BYTES_MAX, WatchedLogs, last_cosigned, log_id};
 use ostrakon_ledger::{
     AddCheckpoint, Batch, Malformed, MemoryStore, Quorum, SecretKey, Store, StoreError, Table, Unproven, Witness,
     WitnessRefusal,
@@ -36,7 +36,7 @@ impl Log {
         Self((0..size).map(|n| leaf_hash(format!("{story} {n}").as_bytes())).collect())
     }
 
-    fn hash(&self, node: Node) -> Hash {
+    fn hash(&self, node: Subtree) -> Hash {
         let (first, len) = ((node.n << node.height) as usize, 1 << node.height);
         let mut row = self.0[first..first + len].to_vec();
         while row.len() > 1 {
@@ -63,7 +63,7 @@ fn watched() -> WatchedLogs {
     WatchedLogs::of(&format!("log {vkey}\n").parse().unwrap())
 }
 
-fn checked(request: AddCheckpoint) -> Checked {
+fn checked(request: AddCheckpoint) -> CheckedRequest {
     AddCheckpoint::parse(request.to_body().as_bytes()).unwrap().check(&watched()).unwrap()
 }
 

@@ -13,7 +13,7 @@ use cel::{Context, Program, Value};
 use self::plain::Plain;
 use crate::facts::{Fact, Facts};
 
-/// Longer conditions belong into several rules.
+/// The longest condition. A longer one should become several rules.
 const CONDITION_LEN_BYTES_MAX: usize = 4096;
 
 /// A condition over [`crate::FACTS`] that yields a bool.
@@ -29,17 +29,17 @@ pub(crate) struct Condition {
 
 /// Why a condition was refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Problem {
-    /// Line within the condition, from 1.
+pub(crate) struct ConditionError {
+    /// The line within the condition, from 1.
     pub(crate) line: usize,
-    /// It is not CEL, or it is CEL that does not fit.
+    /// Whether it is a syntax error. If not, the condition is CEL, but a name or a type is wrong.
     pub(crate) syntax: bool,
     pub(crate) message: String,
 }
 
 impl Condition {
-    pub(crate) fn parse(source: &str) -> Result<Self, Problem> {
-        let problem = |line, syntax, message| Problem { line, syntax, message };
+    pub(crate) fn parse(source: &str) -> Result<Self, ConditionError> {
+        let problem = |line, syntax, message| ConditionError { line, syntax, message };
         if source.len() > CONDITION_LEN_BYTES_MAX {
             return Err(problem(1, true, format!("a condition has at most {CONDITION_LEN_BYTES_MAX} bytes")));
         }
@@ -81,30 +81,31 @@ impl Condition {
         })
     }
 
-    /// As written.
+    /// The condition as it was written.
     pub(crate) fn source(&self) -> &str {
         &self.source
     }
 
-    /// The only value it can have, if it has only one.
+    /// The value of the condition, if it is always the same.
     pub(crate) fn constant(&self) -> Option<bool> {
         self.constant
     }
 
-    /// What may go wrong when it is evaluated.
+    /// Warnings about its evaluation.
     pub(crate) fn cautions(&self) -> &[String] {
         &self.cautions
     }
 
-    /// Whether it looks at the fact of this name.
+    /// Whether it uses the fact with this name.
     pub(crate) fn mentions(&self, fact: &str) -> bool {
         self.program.references().has_variable(fact)
     }
 
-    /// Whether it holds of `facts` at `now_ms`; `scope` has the same as [`crate::facts::Variables`].
+    /// Whether the condition is true for `facts` at `now_ms`. `scope` has the same facts as
+    /// [`crate::facts::Variables`].
     ///
     /// # Errors
-    /// What the interpreter says, when a number overflows or a divisor is zero.
+    /// The message of the interpreter, if a number overflows or a divisor is zero.
     pub(crate) fn holds(&self, facts: &Facts, now_ms: u64, scope: &Context<'_, '_>) -> Result<bool, String> {
         if let Some(plain) = &self.plain {
             return Ok(plain.holds(facts, now_ms));
@@ -113,9 +114,9 @@ impl Condition {
         as_bool(value).ok_or_else(|| "the condition did not yield a bool".to_owned())
     }
 
-    /// The numeric and boolean facts that it looks at, by name and value.
+    /// The numeric and boolean facts that it uses, by name and value.
     pub(crate) fn numbers<'a>(&'a self, facts: &'a Facts, now_ms: u64) -> impl Iterator<Item = (String, i64)> + 'a {
-        let value = move |name: &'static str| facts.value(name, now_ms).and_then(crate::Value::number);
+        let value = move |name: &'static str| facts.value(name, now_ms).and_then(crate::FactValue::number);
         self.numbers.iter().filter_map(move |name| value(name).map(|number| ((*name).to_owned(), number)))
     }
 }

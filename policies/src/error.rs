@@ -1,41 +1,41 @@
-//! The errors of this crate, by who has to act.
+//! The errors of this crate, grouped by who must act.
 
 use std::fmt;
 
-/// Why a policy or a command about it was refused. A refused *message* is a decision, not an error.
+/// Why a policy, or a command about it, was refused. A refused *message* is a judgement, not an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     // The author of the file has to act.
     /// The file is larger than [`crate::POLICY_LEN_BYTES_MAX`].
     #[error("{file}: {len_bytes} bytes, but a policy has at most {max_bytes}")]
     TooLarge {
-        /// As given to `parse`.
+        /// The name given to `parse`.
         file: String,
-        /// What it has.
+        /// The length of the file.
         len_bytes: usize,
-        /// What it may have.
+        /// The largest length.
         max_bytes: usize,
     },
-    /// It is no text, or a part of one: the whole file, from its start to a line end, has to be there.
+    /// The file is not text, or not whole.
     #[error("{file}: {problem}")]
     NotWhole {
-        /// As given to `load_policy`.
+        /// The name given to `load_policy`.
         file: String,
         /// What is wrong, and what is expected.
         problem: String,
     },
-    /// It is not TOML, or a condition is not CEL.
+    /// The file is not TOML, or a condition is not CEL.
     #[error("{at}: {problem}")]
     Syntax {
-        /// Where.
+        /// The place in the file.
         at: At,
-        /// What the parser says.
+        /// The message of the parser.
         problem: String,
     },
     /// A key is unknown or missing, or a name is given twice.
     #[error("{at}: {problem}")]
     Key {
-        /// Where.
+        /// The place in the file.
         at: At,
         /// What is wrong, and what may have been meant.
         problem: String,
@@ -43,7 +43,7 @@ pub enum PolicyError {
     /// The value of a key has the wrong type or is out of range.
     #[error("{at}: `{key}` {problem}")]
     Value {
-        /// Where.
+        /// The place in the file.
         at: At,
         /// The key.
         key: &'static str,
@@ -53,7 +53,7 @@ pub enum PolicyError {
     /// A condition is CEL, but uses something that does not exist or does not fit.
     #[error("{at}: {problem}")]
     Condition {
-        /// Where.
+        /// The place in the file.
         at: At,
         /// What is wrong, and what may have been meant.
         problem: String,
@@ -61,19 +61,19 @@ pub enum PolicyError {
     /// An `explain` text has a placeholder that cannot be filled.
     #[error("{at}: `explain` {problem}")]
     Explain {
-        /// Where.
+        /// The place in the file.
         at: At,
         /// What is wrong, and what may have been meant.
         problem: String,
     },
 
     // The caller has to act.
-    /// There is no limit of this name.
+    /// There is no limit with this name.
     #[error("no limit is called \"{name}\"; {known}")]
     UnknownLimit {
-        /// As asked for.
+        /// The name that was asked for.
         name: String,
-        /// What there is instead.
+        /// The names that exist.
         known: String,
     },
     /// The key does not fit the limit.
@@ -106,9 +106,9 @@ impl PolicyError {
 /// A place in a policy file: `policy.toml:12: rule "bad standing"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At {
-    /// As given to `parse`.
+    /// The name given to `parse`.
     pub file: String,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
     /// `rule "bad standing"`, `rule 3` while it has no name, empty outside of limits and rules.
     pub item: String,

@@ -1,28 +1,28 @@
-//! Facts in, decision out.
+//! Judges a message: from its facts to a judgement.
 
 use std::collections::BTreeMap;
 
 use cel::Context;
 
-use crate::decision::{Decision, Opinion, Verdict};
+use crate::decision::{Judgement, Opinion, Verdict};
 use crate::error::PolicyError;
-use crate::facts::{Fact, FactType, Facts, Value, Variables};
-use crate::limiter::{Cause, KEYS_MAX, Keys, Level, Limiter, Refusal, key_in, key_of};
+use crate::facts::{Fact, FactType, FactValue, Facts, Variables};
+use crate::limiter::{Cause, KEYS_MAX, Keys, Level, LimitObjection, Limiter, key_in, key_of};
 use crate::policy::{DEFAULT_RULE, LIMITS_MAX, Limit, Mode, Policy, Rule};
 use crate::source::list;
 use crate::template::Filled;
 
-/// A policy at work, with the counters of its limits. Many threads may ask it at once.
+/// A policy in force, with the counters of its limits. Many threads may use it at once.
 pub struct Judge {
     policy: Policy,
     limiter: Limiter,
-    /// The interpreter's functions; made once, because that takes longer than many decisions.
+    /// The interpreter's functions. Created once, because that takes longer than many decisions.
     root: Context<'static, 'static>,
 }
 
 impl Judge {
-    /// Puts `policy` to work. Limits that `previous` has in the same form (name, key, rate, burst, condition, mode)
-    /// go on with its counters, also while both are still asked; all others start empty.
+    /// A judge for `policy`. A limit that `previous` has too, with the same name, key, rate, burst, condition and mode,
+    /// continues with its counters, and both judges may be used at the same time. All other limits start empty.
     pub fn new(policy: Policy, previous: Option<&Judge>) -> Self {
         let previous = previous.map(|judge| (judge.policy.limits(), &judge.limiter));
         let limiter = Limiter::new(policy.limits(), KEYS_MAX, previous);
@@ -31,11 +31,11 @@ impl Judge {
 
     /// Judges a message that arrived with `facts` at `now_ms` (milliseconds since 1970, UTC), and counts it:
     ///
-    /// 1. The limits whose `when` holds are asked together. If all enforced ones let the message pass, it counts in
-    ///    each of them, whatever the rules then say; otherwise in none.
+    /// 1. The limits whose `when` is true are asked together. If all enforced limits let the message pass, it counts in
+    ///    each of them, whatever the verdict of the rules is. Otherwise it counts in none.
     /// 2. All rules are asked.
-    /// 3. The worst verdict of what is enforced wins; everything said is kept.
-    pub fn decide(&self, facts: &Facts, now_ms: u64) -> Decision {
+    /// 3. The worst verdict of the enforced opinions wins. All opinions are kept.
+    pub fn decide(&self, facts: &Facts, now_ms: u64) -> Judgement {
         let variables = Variables::new(facts, now_ms);
         let mut scope = self.root.new_inner_scope();
         scope.set_variable_resolver(&variables);
@@ -44,15 +44,14 @@ impl Judge {
         // 1.
         let mut keys: Keys = [None; LIMITS_MAX];
         for (limit, key) in self.policy.limits().iter().zip(&mut keys) {
-            // A limit whose condition cannot be evaluated applies: that is the safe side.
+            // A limit whose condition cannot be evaluated applies, which is the safe choice.
             if limit.when.as_ref().is_none_or(|when| when.holds(facts, now_ms, &scope).unwrap_or(true)) {
                 *key = Some((key_in(limit, facts, now_ms), limit.cost.cells(facts)));
             }
         }
-        let refusals = self.limiter.take(&keys, now_ms);
-        let about =
-            |refusal: &Refusal| self.policy.limits().get(refusal.limit).map(|limit| case.of_limit(limit, refusal));
-        let mut reasons: Vec<Opinion> = refusals.iter().filter_map(about).collect();
+        let objections = self.limiter.take(&keys, now_ms);
+        let about = |it: &LimitObjection| self.policy.limits().get(it.limit).map(|limit| case.of_limit(limit, it));
+        let mut reasons: Vec<Opinion> = objections.iter().filter_map(about).collect();
 
         // 2.
         reasons.extend(self.ask_rules(case, &scope));
@@ -60,11 +59,11 @@ impl Judge {
         // 3.
         let worst = reasons.iter().filter(|opinion| !opinion.shadow).map(|opinion| opinion.verdict).max();
         if worst.is_none() {
-            reasons.push(nothing_said());
+            reasons.push(no_objection());
         }
         let verdict = worst.unwrap_or(Verdict::Accept);
-        let retry_after_ms = if verdict == Verdict::Defer { self.retry_after_ms(&refusals, now_ms) } else { None };
-        Decision { verdict, retry_after_ms, reasons }
+        let retry_after_ms = if verdict == Verdict::Defer { self.retry_after_ms(&objections, now_ms) } else { None };
+        Judgement { verdict, retry_after_ms, reasons }
     }
 
     /// What the rules alone say of a message with `facts` at `now_ms`. Counts nothing in any limit.
@@ -83,13 +82,13 @@ impl Judge {
         })
     }
 
-    /// The policy at work.
+    /// The policy in force.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Forgets what `limit` counted for `key`, the values of its key facts in the order of the policy. Returns whether
-    /// there was something to forget.
+    /// Forgets what `limit` counted for `key`, which has the values of the limit's key facts in the order of the
+    /// policy. Returns whether the key was counted.
     ///
     /// # Errors
     /// [`PolicyError::UnknownLimit`], [`PolicyError::WrongKey`].
@@ -108,14 +107,13 @@ impl Judge {
         level.ok_or_else(|| self.unknown(limit))
     }
 
-    /// When the last of the enforced limits that refused lets the message pass.
-    fn retry_after_ms(&self, refusals: &[Refusal], now_ms: u64) -> Option<u64> {
-        let enforced = |refusal: &&Refusal| {
-            self.policy.limits().get(refusal.limit).is_some_and(|limit| limit.mode == Mode::Enforce)
-        };
-        let wait = |refusal: &Refusal| refusal.level.next_at_ms.saturating_sub(now_ms);
-        // (A refusal for good is not a deferral, so its time is never asked for.)
-        refusals.iter().filter(enforced).map(wait).max()
+    /// When the last of the enforced limits that object lets the message pass.
+    fn retry_after_ms(&self, objections: &[LimitObjection], now_ms: u64) -> Option<u64> {
+        let enforced =
+            |it: &&LimitObjection| self.policy.limits().get(it.limit).is_some_and(|limit| limit.mode == Mode::Enforce);
+        let wait = |it: &LimitObjection| it.level.next_at_ms.saturating_sub(now_ms);
+        // A limit that never lets the message pass has no such time, but then the verdict is not `defer`.
+        objections.iter().filter(enforced).map(wait).max()
     }
 
     fn find(&self, name: &str) -> Result<(usize, &Limit), PolicyError> {
@@ -129,17 +127,17 @@ impl Judge {
     }
 }
 
-/// The values of a limit's key facts, from words.
-fn parse_key<'a>(limit: &Limit, words: &[&'a str]) -> Result<Vec<Value<'a>>, PolicyError> {
+/// Parses the values of a limit's key facts.
+fn parse_key<'a>(limit: &Limit, words: &[&'a str]) -> Result<Vec<FactValue<'a>>, PolicyError> {
     let wrong = |problem: String| PolicyError::WrongKey { limit: limit.name.clone(), problem };
     if words.len() != limit.key.len() {
         let names: Vec<&str> = limit.key().collect();
         return Err(wrong(format!("has a key of {} values: {}", names.len(), names.join(", "))));
     }
     let value = |(fact, word): (&&'static Fact, &&'a str)| match fact.kind {
-        FactType::Text => Some(Value::Text(word)),
-        FactType::Int => word.parse().ok().map(Value::Int),
-        FactType::Bool => word.parse().ok().map(Value::Bool),
+        FactType::Text => Some(FactValue::Text(word)),
+        FactType::Int => word.parse().ok().map(FactValue::Int),
+        FactType::Bool => word.parse().ok().map(FactValue::Bool),
     };
     limit
         .key
@@ -151,7 +149,7 @@ fn parse_key<'a>(limit: &Limit, words: &[&'a str]) -> Result<Vec<Value<'a>>, Pol
         .collect()
 }
 
-/// What is judged.
+/// The message that is judged.
 #[derive(Clone, Copy)]
 struct Case<'a> {
     facts: &'a Facts,
@@ -159,9 +157,9 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn of_limit(self, limit: &Limit, refusal: &Refusal) -> Opinion {
+    fn of_limit(self, limit: &Limit, objection: &LimitObjection) -> Opinion {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let Level { used, burst, next_at_ms } = refusal.level;
+        let Level { used, burst, next_at_ms } = objection.level;
         let retry_after_ms = signed(next_at_ms.saturating_sub(self.now_ms));
         let number = |name: &str| match name {
             "used" => Some(i64::from(used)),
@@ -176,11 +174,11 @@ impl Case<'_> {
         }
         numbers
             .extend(crate::template::LIMIT_NUMBERS.iter().filter_map(|name| Some(((*name).to_owned(), number(name)?))));
-        let (verdict, filled) = match refusal.cause {
+        let (verdict, filled) = match objection.cause {
             Cause::Used => (limit.verdict, limit.explain.fill(self.facts, self.now_ms, &number)),
-            // Nobody is refused for good because of what others sent.
+            // A message must not be rejected for good because of the messages of others.
             Cause::Full => (Verdict::Defer, limit.no_room.fill(self.facts, self.now_ms, &number)),
-            // Who is told to try again would do so for ever.
+            // With a deferral, the sender would try again for ever.
             Cause::TooMany { cells } => {
                 numbers.retain(|name, _| !["retry_after_ms", "next_at_ms"].contains(&name.as_str()));
                 let text = format!(
@@ -200,7 +198,7 @@ impl Case<'_> {
         self.about(rule, rule.verdict, text.text)
     }
 
-    /// A rule that cannot be evaluated has not cleared the message: it waits until the policy is mended.
+    /// A rule that cannot be evaluated defers the message, until the policy is corrected.
     fn of_broken_rule(self, rule: &Rule, problem: &str) -> Opinion {
         self.about(rule, Verdict::Defer, format!("\"{}\" could not be evaluated: {problem}", rule.name))
     }
@@ -211,7 +209,7 @@ impl Case<'_> {
     }
 }
 
-fn nothing_said() -> Opinion {
+fn no_objection() -> Opinion {
     Opinion {
         rule: DEFAULT_RULE.to_owned(),
         verdict: Verdict::Accept,

@@ -1,12 +1,12 @@
-//! Facts about a message go through limits and rules and become a decision with its reasons.
+//! Judges a message: from its facts, through limits and rules, to a verdict with reasons.
 //!
 //! ```text
-//! policy.toml → load_policy → Judge::new → decide(&Facts, now_ms) → Decision { verdict, reasons }
+//! policy.toml → load_policy → Judge::new → decide(&Facts, now_ms) → Judgement { verdict, reasons }
 //! ```
 //!
 //! Limits are GCRA (`governor`'s), conditions are CEL (`cel`'s), compiled and type-checked when the file is read.
-//! The worst verdict wins (`accept < defer < hold < reject`), every opinion is kept with the numbers that made it, and
-//! what is in shadow mode is judged and recorded but changes nothing. The operator's view is `docs/policies.md`.
+//! The worst verdict wins (`accept < defer < hold < reject`). Every opinion is kept with the numbers that led to it. An
+//! opinion in shadow mode is recorded but changes nothing. `docs/policies.md` describes this for operators.
 //!
 //! *In scope*: the policy file, its checks and its errors; limits and their bounded memory; rules; decisions.
 //!
@@ -24,14 +24,14 @@ mod rate;
 mod source;
 mod template;
 
-pub use decision::{Decision, Opinion, Verdict};
+pub use decision::{Judgement, Opinion, Verdict};
 pub use error::{At, PolicyError};
-pub use facts::{FACTS, Fact, FactType, Facts, Form, Value, facts_table};
+pub use facts::{FACTS, Fact, FactType, FactValue, Facts, TextForm, facts_table};
 pub use judge::Judge;
 pub use limiter::{KEYS_MAX, Level};
 pub use load::load_policy;
 pub use policy::{Cost, LIMITS_MAX, Limit, Mode, POLICY_LEN_BYTES_MAX, Policy, RULES_MAX, Rule, Warning};
 pub use rate::Rate;
 
-/// The policy a new node starts with: sensible for a small server, commented for its operator.
+/// The policy of a new node. It suits a small server and has comments for its operator.
 pub const DEFAULT_POLICY: &str = include_str!("default.toml");

@@ -1,22 +1,22 @@
-//! From the bytes of a file to a policy that may take force: every reader goes this one way.
+//! Loads a policy from the bytes of a file. This is the only way to a policy that takes force.
 
 use crate::error::PolicyError;
 use crate::facts::Facts;
 use crate::judge::Judge;
 use crate::policy::{POLICY_LEN_BYTES_MAX, Policy};
 
-/// Longest text that a fact has, in bytes: an address.
+/// The longest text of a fact, in bytes: an address.
 const TEXT_BYTES_MAX: usize = 320;
-/// Times at which a policy is tried: the first, one of these years, the last.
+/// The times at which a policy is tried: the first, one in our time, and the last.
 const TRIAL_TIMES_MS: [u64; 3] = [0, 1_800_000_000_000, u64::MAX];
 
-/// Reads a policy file of these bytes and tries it.
+/// Reads a policy file and tries it.
 ///
-/// 1. The file has to be whole: text, without byte order mark and NUL, that ends with a line end. A copy that was cut
-///    off mostly does not.
+/// 1. The file must be whole: text without byte order mark and NUL, which ends with a line end. Most files that were
+///    cut off do not.
 /// 2. [`Policy::parse`], which refuses a policy without limits and rules.
-/// 3. Every condition, key and text is evaluated once, with usual and with extreme facts. Give the thread that calls
-///    this no more stack than the threads that serve have.
+/// 3. Every condition, key and text is evaluated with usual and with extreme facts. Call this on a thread with no more
+///    stack than the threads that serve.
 ///
 /// `file_name` is only used in errors and warnings.
 ///
@@ -50,9 +50,8 @@ pub fn load_policy(file_name: &str, bytes: &[u8]) -> Result<Policy, PolicyError>
     Ok(policy)
 }
 
-/// Evaluates all of `policy`. What fails when it is evaluated (a division by zero) is an opinion like others; what
-/// overflows the stack ends the process here, before the policy is kept or takes force. The bounds of conditions are
-/// there to prevent that.
+/// Evaluates all of `policy`. A failure, such as a division by zero, is an opinion like others. A stack overflow would
+/// end the process here, before the policy is kept or takes force; the limits on conditions prevent it.
 fn try_out(policy: &Policy) {
     let judge = Judge::new(policy.clone(), None);
     let long = "x".repeat(TEXT_BYTES_MAX);

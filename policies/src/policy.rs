@@ -1,4 +1,4 @@
-//! A policy file, parsed: what cannot be meant is refused here, with the line and a suggestion.
+//! A policy file, parsed. Mistakes are refused here, with the line and a suggestion.
 
 mod read;
 
@@ -11,24 +11,24 @@ use crate::decision::Verdict;
 use crate::error::{At, PolicyError};
 use crate::facts::{Fact, Facts};
 use crate::rate::Rate;
-use crate::source::{Section, Source};
+use crate::source::{PolicyText, Section};
 use crate::template::Template;
-use read::{LIMIT_KEYS, RULE_KEYS, Reader, accept_everything, appeal_url, nothing_enforced};
+use read::{LIMIT_KEYS, PolicyReader, RULE_KEYS, accept_everything, appeal_url, nothing_enforced};
 
-/// Far above what people write; keeps a mistaken path to a large file from being parsed.
+/// Far more than people write. It prevents parsing a large file that was given by mistake.
 pub const POLICY_LEN_BYTES_MAX: usize = 256 * 1024;
-/// Every limit that applies is locked at once, so they are few.
+/// All limits that apply are locked at once, so there must be few.
 pub const LIMITS_MAX: usize = 16;
-/// Every rule is evaluated for every message.
+/// Every rule is evaluated for every message, so there must not be too many.
 pub const RULES_MAX: usize = 256;
 
 const DIGEST_CONTEXT: &str = "ostrakon 2026-11 policy digest v1";
-/// The name of the opinion that is given when nothing else speaks.
+/// The name of the opinion if no limit and no rule has one.
 pub(crate) const DEFAULT_RULE: &str = "default";
 
 const TOP_KEYS: [&str; 4] = ["appeal_url", "accept_everything", "limit", "rule"];
 
-/// A checked policy. Two policies of one digest decide alike.
+/// A checked policy. Two policies with the same digest decide alike.
 #[derive(Debug, Clone)]
 pub struct Policy {
     limits: Vec<Limit>,
@@ -38,12 +38,12 @@ pub struct Policy {
     digest: [u8; 32],
 }
 
-/// Whether an opinion counts.
+/// Whether an opinion counts for the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// It does.
+    /// It counts.
     Enforce,
-    /// It is recorded only.
+    /// It is only recorded.
     Shadow,
 }
 
@@ -57,7 +57,7 @@ pub enum Cost {
 }
 
 impl Cost {
-    /// The cells that a message with `facts` takes; at least one, so that nothing passes uncounted.
+    /// The cells that a message with `facts` takes: at least one, so that every message is counted.
     pub(crate) fn cells(self, facts: &Facts) -> NonZeroU32 {
         let cells = match self {
             Cost::Message => 1,
@@ -67,8 +67,8 @@ impl Cost {
     }
 }
 
-/// How many messages of one kind pass: GCRA with `burst` cells that come back at `rate`, one counter for every value
-/// of the facts in `key`.
+/// How many messages pass in a time: GCRA with `burst` cells that become free at `rate`. There is one counter for every
+/// combination of values of the facts in `key`.
 #[derive(Debug, Clone)]
 pub struct Limit {
     pub(crate) name: String,
@@ -83,7 +83,7 @@ pub struct Limit {
     pub(crate) explain: Template,
 }
 
-/// What messages for which a condition holds deserve.
+/// The verdict on messages for which a condition is true.
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub(crate) name: String,
@@ -93,12 +93,12 @@ pub struct Rule {
     pub(crate) explain: Template,
 }
 
-/// What is allowed but can hardly be meant: `policy.toml:12: rule "x": never holds: …`.
+/// Something that is allowed but is probably a mistake: `policy.toml:12: rule "x": never applies: …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// Where.
+    /// The place in the file.
     pub at: At,
-    /// What.
+    /// What is probably wrong.
     pub message: String,
 }
 
@@ -112,19 +112,20 @@ impl Policy {
     /// Reads the text of a policy file. `file_name` is only used in errors and warnings.
     ///
     /// # Errors
-    /// The first thing that is wrong with the file.
+    /// The first mistake in the file.
     pub fn parse(file_name: &str, text: &str) -> Result<Self, PolicyError> {
         if text.len() > POLICY_LEN_BYTES_MAX {
             let (len_bytes, max_bytes) = (text.len(), POLICY_LEN_BYTES_MAX);
             return Err(PolicyError::TooLarge { file: file_name.to_owned(), len_bytes, max_bytes });
         }
-        let source = Source { file: file_name, text };
+        let source = PolicyText { file: file_name, text };
         let table = source.parse()?;
         let top = Section::new(source, &table, 0, String::new(), &TOP_KEYS)?;
         let appeal_url = appeal_url(&top)?;
-        let mut reader = Reader { source, appeal_url: appeal_url.as_deref(), names: BTreeSet::new(), warnings: vec![] };
-        let limits = reader.all(&top, "limit", LIMITS_MAX, &LIMIT_KEYS, Reader::limit)?;
-        let rules = reader.all(&top, "rule", RULES_MAX, &RULE_KEYS, Reader::rule)?;
+        let mut reader =
+            PolicyReader { source, appeal_url: appeal_url.as_deref(), names: BTreeSet::new(), warnings: vec![] };
+        let limits = reader.all(&top, "limit", LIMITS_MAX, &LIMIT_KEYS, PolicyReader::limit)?;
+        let rules = reader.all(&top, "rule", RULES_MAX, &RULE_KEYS, PolicyReader::rule)?;
         accept_everything(&top, limits.is_empty() && rules.is_empty())?;
         let mut warnings = reader.warnings;
         warnings.extend(nothing_enforced(source, &limits, &rules));
@@ -139,22 +140,22 @@ impl Policy {
         self.digest
     }
 
-    /// What can hardly be meant, in the order of the file.
+    /// The warnings, in the order of the file.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 
-    /// In the order of the file.
+    /// The limits, in the order of the file.
     pub fn limits(&self) -> &[Limit] {
         &self.limits
     }
 
-    /// In the order of the file.
+    /// The rules, in the order of the file.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// Whether a condition, key or text of this policy names a fact. What it does not name need not be found out.
+    /// Whether a condition, key or text of this policy uses a fact. Facts that are not used need not be computed.
     pub fn mentions(&self, fact: &str) -> bool {
         let in_limit = |limit: &Limit| {
             limit.when.as_ref().is_some_and(|when| when.mentions(fact))
@@ -165,29 +166,29 @@ impl Policy {
         self.limits.iter().any(in_limit) || self.rules.iter().any(in_rule)
     }
 
-    /// Where those who were refused can turn to.
+    /// Where senders of refused messages can object.
     pub fn appeal_url(&self) -> Option<&str> {
         self.appeal_url.as_deref()
     }
 }
 
 impl Limit {
-    /// Unique within the policy.
+    /// The name, which is unique within the policy.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The names of the facts whose values share a counter; empty if all messages do.
+    /// The names of the key facts. Messages with the same values share a counter. Empty if all messages share one.
     pub fn key(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.key.iter().map(|fact| fact.name)
     }
 
-    /// The condition, as written; without one the limit applies to every message.
+    /// The condition, as written. `None`: the limit applies to every message.
     pub fn when(&self) -> Option<&str> {
         self.when.as_ref().map(Condition::source)
     }
 
-    /// How fast capacity comes back.
+    /// How fast cells become free.
     pub fn rate(&self) -> Rate {
         self.rate
     }
@@ -202,17 +203,17 @@ impl Limit {
         self.cost
     }
 
-    /// What messages beyond it get.
+    /// The verdict on messages beyond the limit.
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }
 
-    /// Whether that counts.
+    /// Whether the verdict counts.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Whether counters of `other` mean the same in this limit.
+    /// Whether this limit can continue with the counters of `other`.
     pub(crate) fn counts_like(&self, other: &Limit) -> bool {
         self.name == other.name
             && self.key == other.key
@@ -225,7 +226,7 @@ impl Limit {
 }
 
 impl Rule {
-    /// Unique within the policy.
+    /// The name, which is unique within the policy.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -235,12 +236,12 @@ impl Rule {
         self.when.source()
     }
 
-    /// What messages get for which it holds.
+    /// The verdict on messages for which the condition is true.
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }
 
-    /// Whether that counts.
+    /// Whether the verdict counts.
     pub fn mode(&self) -> Mode {
         self.mode
     }

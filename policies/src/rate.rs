@@ -1,8 +1,8 @@
-//! `60/min`: how fast a limit gives capacity back.
+//! `60/min`: how fast the cells of a limit become free.
 
 use std::fmt;
 
-/// Messages per time, as written in a policy.
+/// Messages per period, as written in a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     count: u64,
@@ -20,7 +20,7 @@ enum Period {
 const PERIODS: [(&str, Period); 4] =
     [("s", Period::Second), ("min", Period::Minute), ("hour", Period::Hour), ("day", Period::Day)];
 
-/// More per period than any server handles; keeps the interval above a nanosecond.
+/// More messages per period than any server handles. It keeps the interval above a nanosecond.
 const COUNT_MAX: u64 = 1_000_000;
 
 impl Rate {
@@ -42,7 +42,8 @@ impl Rate {
         }
     }
 
-    /// Nanoseconds in which one message's capacity comes back, rounded up so that never more than the rate passes.
+    /// The nanoseconds in which one cell becomes free, rounded up so that never more messages pass than the rate
+    /// allows.
     pub fn interval_ns(self) -> u64 {
         let period_s: u64 = match self.per {
             Period::Second => 1,

@@ -1,4 +1,4 @@
-//! A policy file on its way from text to values: every value knows its line, every error says it.
+//! Reads values from the text of a policy file. Every error names the line.
 
 use std::ops::Range;
 
@@ -9,12 +9,12 @@ use crate::error::{At, PolicyError};
 
 /// The text of a file and its name.
 #[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
+pub(crate) struct PolicyText<'a> {
     pub(crate) file: &'a str,
     pub(crate) text: &'a str,
 }
 
-impl<'a> Source<'a> {
+impl<'a> PolicyText<'a> {
     pub(crate) fn line_of(&self, offset: usize) -> usize {
         1 + self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
     }
@@ -33,13 +33,13 @@ impl<'a> Source<'a> {
 
 /// One table of the file: the top level, a `[[limit]]` or a `[[rule]]`.
 pub(crate) struct Section<'a> {
-    source: Source<'a>,
+    source: PolicyText<'a>,
     table: &'a DeTable<'a>,
     item: String,
     line: usize,
 }
 
-/// A string with the place it stands at.
+/// A string and its position.
 pub(crate) struct Text {
     pub(crate) value: String,
     span: Range<usize>,
@@ -48,7 +48,7 @@ pub(crate) struct Text {
 impl<'a> Section<'a> {
     /// Refuses keys that are not in `keys`.
     pub(crate) fn new(
-        source: Source<'a>,
+        source: PolicyText<'a>,
         table: &'a DeTable<'a>,
         offset: usize,
         item: String,
@@ -84,7 +84,7 @@ impl<'a> Section<'a> {
         array.iter().map(table).collect()
     }
 
-    /// A bool and where it stands.
+    /// A bool and its offset.
     pub(crate) fn flag(&self, key: &'static str) -> Result<Option<(bool, usize)>, PolicyError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         match value.get_ref() {
@@ -138,12 +138,12 @@ impl<'a> Section<'a> {
         array.iter().map(text).collect()
     }
 
-    /// The line of the file on which line `inner` (from 1) of a string's content stands.
+    /// The line of the file that has line `inner` (from 1) of a string's content.
     pub(crate) fn line_in(&self, text: &Text, inner: usize) -> usize {
         let first = self.source.line_of(text.span.start);
         let raw = self.source.text.get(text.span.clone()).unwrap_or_default();
         let multi_line = raw.strip_prefix("\"\"\"").or_else(|| raw.strip_prefix("'''"));
-        // TOML drops a line end that follows the opening quotes at once.
+        // TOML drops a line end directly after the opening quotes.
         let dropped = multi_line.is_some_and(|rest| rest.starts_with('\n') || rest.starts_with("\r\n"));
         if multi_line.is_some() { first + usize::from(dropped) + inner - 1 } else { first }
     }

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use ostrakon_policies::{
-    DEFAULT_POLICY, Decision, FACTS, Facts, Judge, POLICY_LEN_BYTES_MAX, Policy, Verdict, load_policy,
+    DEFAULT_POLICY, FACTS, Facts, Judge, Judgement, POLICY_LEN_BYTES_MAX, Policy, Verdict, load_policy,
 };
 use serde::Deserialize;
 
@@ -59,12 +59,12 @@ fn check(file: &str) {
             let decision = judge.decide(&facts, START_MS + message.at_ms);
             compare(&format!("{file}, message {} ({n})", number + 1), message, &decision);
             let json = serde_json::to_string(&decision).unwrap();
-            assert_eq!(serde_json::from_str::<Decision>(&json).unwrap(), decision, "decisions can be stored");
+            assert_eq!(serde_json::from_str::<Judgement>(&json).unwrap(), decision, "decisions can be stored");
         }
     }
 }
 
-fn compare(what: &str, message: &Message, decision: &Decision) {
+fn compare(what: &str, message: &Message, decision: &Judgement) {
     let name = |it: &ostrakon_policies::Opinion| it.rule.clone() + if it.shadow { " (shadow)" } else { "" };
     let reasons: Vec<String> = decision.reasons.iter().map(name).collect();
     assert_eq!((&reasons, decision.verdict), (&message.reasons, message.verdict), "{what}: {decision:#?}");
@@ -242,5 +242,5 @@ fn every_fact_can_be_looked_up() {
     assert_eq!(Facts::default().value("weather", START_MS), None);
     let facts = Facts::default();
     let hour = facts.value("hour", START_MS + 3_600_000);
-    assert_eq!(hour, Some(ostrakon_policies::Value::Int(9)), "1800000000 s after 1970 it is 08:00 UTC");
+    assert_eq!(hour, Some(ostrakon_policies::FactValue::Int(9)), "1800000000 s after 1970 it is 08:00 UTC");
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Barrier;
 use std::thread;
 
-use ostrakon_policies::{Decision, Facts, Judge, Policy, PolicyError, Verdict};
+use ostrakon_policies::{Facts, Judge, Judgement, Policy, PolicyError, Verdict};
 use proptest::prelude::*;
 
 const NOW: u64 = 1_800_000_000_000;
@@ -149,11 +149,11 @@ proptest! {
             } else {
                 prop_assert_eq!(decision.verdict, Verdict::Defer);
                 prop_assert_eq!(decision.retry_after_ms, waits.iter().filter_map(|(_, wait)| *wait).max());
-                let said: Vec<(String, i64)> =
+                let opinions: Vec<(String, i64)> =
                     decision.reasons.iter().map(|it| (it.rule.clone(), it.numbers["retry_after_ms"])).collect();
                 let expected: Vec<(String, i64)> =
                     waits.iter().map(|(number, wait)| (format!("limit {number}"), wait.unwrap() as i64)).collect();
-                prop_assert_eq!(said, expected);
+                prop_assert_eq!(opinions, expected);
             }
             for (number, key) in touched {
                 let words: Vec<&str> = match definitions[number].key {
@@ -241,17 +241,17 @@ fn a_wait_is_what_is_left_of_it_when_it_is_said() {
         + "explain = '{retry_after_ms} ms, or {links} links, or {next_at_ms}, again {retry_after_ms}'\n";
     let judge = judge(&policy);
     assert_eq!(judge.decide(&facts("a", "x", 60_000), NOW).verdict, Verdict::Accept);
-    let said = judge.decide(&facts("a", "x", 60_000), NOW).reasons.remove(0);
+    let opinion = judge.decide(&facts("a", "x", 60_000), NOW).reasons.remove(0);
     let text = |wait: u64| format!("{wait} ms, or 60000 links, or {}, again {wait}", NOW + 60_000);
-    assert_eq!(said.text, text(60_000));
+    assert_eq!(opinion.text, text(60_000));
     for (later_ms, wait) in [(0, 60_000), (1, 59_999), (55_000, 5_000), (60_000, 0), (70_000, 0)] {
-        let said = said.said_at(NOW + later_ms);
-        assert_eq!((said.text, said.numbers["retry_after_ms"]), (text(wait), wait as i64), "after {later_ms} ms");
-        assert_eq!(said.numbers["next_at_ms"], (NOW + 60_000) as i64);
+        let opinion = opinion.as_of(NOW + later_ms);
+        assert_eq!((opinion.text, opinion.numbers["retry_after_ms"]), (text(wait), wait as i64), "after {later_ms} ms");
+        assert_eq!(opinion.numbers["next_at_ms"], (NOW + 60_000) as i64);
     }
     let rule = Policy::parse("p", "[[rule]]\nname = 'r'\nwhen = 'links > 1'\nverdict = 'hold'\n").unwrap();
-    let said = Judge::new(rule, None).decide(&facts("a", "x", 2), NOW).reasons.remove(0);
-    assert_eq!(said.said_at(NOW + 5), said, "a rule names no time");
+    let opinion = Judge::new(rule, None).decide(&facts("a", "x", 2), NOW).reasons.remove(0);
+    assert_eq!(opinion.as_of(NOW + 5), opinion, "a rule names no time");
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn a_message_that_a_rule_rejects_has_used_its_peers_quota() {
         assert_eq!(judge.decide(&facts("a", "x", 9), NOW).verdict, Verdict::Reject);
         assert_eq!(judge.level("a", &["a"], NOW).unwrap().used, used);
     }
-    let Decision { verdict, retry_after_ms, reasons } = judge.decide(&facts("a", "x", 9), NOW);
+    let Judgement { verdict, retry_after_ms, reasons } = judge.decide(&facts("a", "x", 9), NOW);
     assert_eq!((verdict, retry_after_ms), (Verdict::Reject, None), "trying again would not help");
     assert_eq!(reasons.iter().map(|it| it.rule.as_str()).collect::<Vec<_>>(), ["a", "r"]);
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-use ostrakon_policies::{Decision, Facts, Judge, Opinion, Policy};
+use ostrakon_policies::{Facts, Judge, Judgement, Opinion, Policy};
 use proptest::prelude::*;
 
 const NOW: u64 = 1_800_000_000_000;
@@ -48,7 +48,7 @@ fn messages() -> impl Strategy<Value = Vec<(Facts, u64)>> {
 }
 
 /// The decisions of a policy of the items for which `mode` says whether they are in shadow.
-fn decide(items: &[Item], messages: &[(Facts, u64)], mode: impl Fn(&Item) -> Option<bool>) -> Vec<Decision> {
+fn decide(items: &[Item], messages: &[(Facts, u64)], mode: impl Fn(&Item) -> Option<bool>) -> Vec<Judgement> {
     let chosen = items.iter().enumerate().filter_map(|(number, item)| Some(item.text(number, mode(item)?)));
     let mut policy: String = chosen.collect();
     if policy.is_empty() {
@@ -63,7 +63,7 @@ fn decide(items: &[Item], messages: &[(Facts, u64)], mode: impl Fn(&Item) -> Opt
     messages.iter().map(decide).collect()
 }
 
-fn of(decision: &Decision, name: &str) -> Option<Opinion> {
+fn of(decision: &Judgement, name: &str) -> Option<Opinion> {
     let found = decision.reasons.iter().find(|opinion| opinion.rule == name)?;
     Some(Opinion { shadow: false, ..found.clone() })
 }

@@ -1,5 +1,5 @@
-//! What the engine costs on this machine, at a million peers and ten million votes, beside scipy's personalised PageRank
-//! on the same graph in the same run.
+//! What the engine costs on this machine, at a million peers and ten million votes, beside scipy's personalised
+//! PageRank on the same graph in the same run.
 //!
 //! `cargo run --release -p ostrakon-reputation --example speed [votes] [--half-life]`
 //!
@@ -101,7 +101,8 @@ fn seconds(work: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Messages have just named their peers; what do their scores cost? Sixteen at a time, because a clock costs a sixth of one.
+/// Messages have just named their peers; what do their scores cost? Sixteen at a time, because a clock costs a sixth of
+/// one.
 fn look_up(graph: &Graph, book: &Book) {
     let snapshot = book.snapshot();
     let mut times = Quantiles::default();

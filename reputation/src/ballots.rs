@@ -1,15 +1,17 @@
-//! What an epoch sees of the live votes, the same for every viewpoint: who voted how about whom, eight bytes a vote.
+//! What an epoch sees of the live votes: who voted how about whom, eight bytes a vote. It is the same for every
+//! viewpoint.
 
 mod ballot;
 mod tiles;
 
+use crate::ids::{Pair, SubjectId};
 use crate::r5_decay::Decay;
-use crate::votes::{Base, Row};
-use ballot::heard;
-pub(crate) use ballot::{Ballot, Said, X_PER_MILLIONTH, voice};
-pub(crate) use tiles::{SPAN, Tiles, by_stripe};
+use crate::votes::{Base, VoteRow};
+use ballot::counted;
+pub(crate) use ballot::{Ballot, PairBallots, X_PER_MILLIONTH, strongest};
+pub(crate) use tiles::{BallotTiles, SPAN, by_stripe};
 
-/// What a voter did, whoever looks at it.
+/// What a voter did. It is the same from every viewpoint.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Activity {
     /// R3: live votes in millionths, each with its decay.
@@ -20,27 +22,27 @@ pub(crate) struct Activity {
 
 /// The ballots of an epoch.
 pub(crate) struct Ballots<'a> {
-    /// Which identities can vote and receive trust.
+    /// Per name: whether it is a peer, which can vote and receive trust.
     pub(crate) is_peer: &'a [bool],
-    pub(crate) tiles: Tiles,
+    pub(crate) tiles: BallotTiles,
 }
 
 impl<'a> Ballots<'a> {
-    /// The voices among the votes of `base` that are live at `at_ms`. `is_peer` says which identities can receive trust.
+    /// The ballots of the votes in `base` that are live at `at_ms`. `is_peer` says which names can receive trust.
     pub(crate) fn new(base: &Base, is_peer: &'a [bool], decay: &Decay, at_ms: u64) -> Self {
         let all_live = at_ms < base.first_end_ms();
-        let ended = |vote: &Row| !all_live && !vote.is_live(at_ms);
-        let tiles = Tiles::new(is_peer.len(), |subjects, heaps| {
-            for subject in subjects.start as u32..subjects.end as u32 {
-                for pair in base.about(subject).chunk_by(|a, b| a.voter == b.voter) {
-                    let ballot = match pair {
+        let ended = |vote: &VoteRow| !all_live && !vote.is_live(at_ms);
+        let tiles = BallotTiles::new(is_peer.len(), |subjects, builder| {
+            for subject in subjects.map(SubjectId::at) {
+                for votes in base.about(subject).chunk_by(|a, b| a.voter == b.voter) {
+                    let ballot = match votes {
                         // Nearly every vote is its voter's only one about the subject: nothing to compare.
                         [vote] if ended(vote) => None,
-                        [vote] => heard(subject, vote, decay),
-                        votes => voice(subject, votes.iter().filter(|vote| !ended(vote)), decay).map(|it| it.0),
+                        [vote] => counted(subject, vote, decay),
+                        votes => strongest(subject, votes.iter().filter(|vote| !ended(vote)), decay).map(|it| it.0),
                     };
                     if let Some(ballot) = ballot {
-                        heaps.push(subject, pair[0].voter, ballot);
+                        builder.push(Pair { voter: votes[0].voter, subject }, ballot);
                     }
                 }
             }
@@ -48,21 +50,21 @@ impl<'a> Ballots<'a> {
         Self { is_peer, tiles }
     }
 
-    /// How many identities there are.
+    /// How many names there are.
     pub(crate) fn count(&self) -> usize {
         self.is_peer.len()
     }
 
-    /// What every voter did.
+    /// What every voter did, one value per name.
     pub(crate) fn activity(&self) -> Vec<Activity> {
         let mut activity = vec![Activity::default(); self.count()];
         by_stripe(&mut activity, |stripe, activity| {
             for (first, tile) in self.tiles.by(stripe) {
                 let is_peer = &self.is_peer[first..];
                 for cast in tile {
-                    let voter = &mut activity[cast.voter()];
+                    let voter = &mut activity[cast.voter_offset()];
                     voter.cast += u64::from(cast.ballot.age());
-                    voter.outflow += cast.ballot.praise() * u64::from(is_peer[cast.subject()]);
+                    voter.outflow += cast.ballot.praise() * u64::from(is_peer[cast.subject_offset()]);
                 }
             }
         });
@@ -70,7 +72,7 @@ impl<'a> Ballots<'a> {
     }
 
     /// A voter's ballot about a subject.
-    pub(crate) fn find(&self, voter: u32, subject: u32) -> Option<Ballot> {
-        self.tiles.find(voter, subject)
+    pub(crate) fn find(&self, pair: Pair) -> Option<Ballot> {
+        self.tiles.find(pair)
     }
 }

@@ -1,9 +1,9 @@
-//! A set of numbers, a bit each: a million of them stay in the processor's nearer caches, whoever is asked for.
+//! A set of numbers, one bit each, so that a set over a million numbers stays in the processor's nearer caches.
 
 /// A set of numbers below a bound.
-pub(crate) struct Bits(Vec<u64>);
+pub(crate) struct NumberSet(Vec<u64>);
 
-impl Bits {
+impl NumberSet {
     /// The set of some numbers below `count`.
     pub(crate) fn of(count: usize, numbers: impl IntoIterator<Item = u32>) -> Self {
         let mut words = vec![0; count.div_ceil(64)];
@@ -11,12 +11,12 @@ impl Bits {
         Self(words)
     }
 
-    /// Whether a number is among them.
+    /// Whether a number is in the set.
     pub(crate) fn has(&self, number: u32) -> bool {
         self.0[number as usize / 64] >> (number % 64) & 1 == 1
     }
 
-    /// Adds numbers, or none of them if one is there already or comes twice; whether it did.
+    /// Adds all the numbers and returns true. If one is in the set already or comes twice, adds none and returns false.
     pub(crate) fn insert_all(&mut self, numbers: impl Iterator<Item = u32> + Clone) -> bool {
         for (done, number) in numbers.clone().enumerate() {
             if self.has(number) {
@@ -35,11 +35,11 @@ impl Bits {
 
 #[cfg(test)]
 mod tests {
-    use super::Bits;
+    use super::NumberSet;
 
     #[test]
     fn all_or_none_go_in() {
-        let mut bits = Bits::of(200, [3, 64]);
+        let mut bits = NumberSet::of(200, [3, 64]);
         assert!(!bits.insert_all([5, 199, 64].into_iter()) && !bits.insert_all([5, 5].into_iter()));
         assert!(bits.insert_all([5, 199].into_iter()));
         assert!((0..200).all(|number| bits.has(number) == [3, 5, 64, 199].contains(&number)));

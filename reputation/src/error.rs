@@ -1,23 +1,23 @@
-//! What can go wrong: only reading a book from bytes can.
+//! The errors of this crate. Only reading a book from bytes can fail.
 
 use thiserror::Error;
 
-/// Why bytes are not the book that was asked for. Fold the ledger instead.
+/// Why a book cannot be read from bytes. The caller can fold the ledger instead.
 #[derive(Debug, Error)]
 pub enum Unreadable {
-    /// Caller: not a book, or one of another version.
-    #[error("it is not a book in this version's form")]
+    /// Caller: the bytes are not a book, or a book of another version.
+    #[error("not a score book of this version")]
     OtherForm,
-    /// Caller: computed under other parameters.
-    #[error("it was computed under other parameters")]
+    /// Caller: the book was computed with other parameters.
+    #[error("computed with other parameters")]
     OtherParameters,
-    /// Caller: seen from other viewpoints.
-    #[error("it was computed from other viewpoints")]
+    /// Caller: the book was computed from other viewpoints.
+    #[error("computed from other viewpoints")]
     OtherViewpoints,
-    /// Ours: the bytes are not what was written.
-    #[error("it is damaged: {0}")]
+    /// Ours: the bytes are not those that were written.
+    #[error("damaged: {0}")]
     Damaged(&'static str),
-    /// Ours: they could not be read.
-    #[error("it cannot be read: {0}")]
+    /// Ours: the input could not be read.
+    #[error("cannot be read: {0}")]
     Io(#[from] std::io::Error),
 }

@@ -1,11 +1,11 @@
-//! What the book reads from a ledger entry.
+//! The part of a ledger entry that the book reads.
 
 use ostrakon_ledger::{Body, Effect, Entry, PeerName, RecordId, Subject, Vote};
 
-/// Longest chain of copies of copies that is followed to its root.
+/// The longest chain of copies that is followed to its root.
 const CHAIN_MAX: usize = 8;
 
-/// One entry, reduced to what concerns scores. Times in unix ms.
+/// One entry, reduced to what scores depend on. Times in unix ms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A peer was admitted.
@@ -28,7 +28,7 @@ pub enum Event {
         /// The vote.
         vote: Vote,
     },
-    /// A vote was cast that was derived from another record (R6).
+    /// A vote was cast that says it was derived from another record (R6).
     Derived {
         /// Ledger index.
         index: u64,
@@ -38,8 +38,8 @@ pub enum Event {
         voter: PeerName,
         /// The vote.
         vote: Vote,
-        /// What it goes back to.
-        source: Source,
+        /// The record it goes back to.
+        source: DerivedFrom,
     },
     /// A vote was withdrawn by its author.
     Retracted {
@@ -47,14 +47,14 @@ pub enum Event {
         index: u64,
         /// When the ledger received it.
         at_ms: u64,
-        /// Who withdraws.
+        /// Who withdraws it.
         voter: PeerName,
         /// What the vote was about.
         subject: Subject,
         /// Ledger index of the vote that ends.
         target: u64,
     },
-    /// A peer was convicted of telling two stories.
+    /// A peer was convicted of equivocation: it signed two different records for one place in its chain.
     Convicted {
         /// Ledger index.
         index: u64,
@@ -63,7 +63,7 @@ pub enum Event {
         /// Who.
         peer: PeerName,
     },
-    /// A peer's admission was ended: what it said counts no longer. Admitted again, what it says from then on counts.
+    /// A peer was expelled: its votes no longer count. If it is admitted again, its later votes count.
     Expelled {
         /// Ledger index.
         index: u64,
@@ -72,7 +72,7 @@ pub enum Event {
         /// Who.
         peer: PeerName,
     },
-    /// An entry that says nothing about scores; it moves the book's time and position.
+    /// An entry that does not concern scores. It only advances the book's time and position.
     Other {
         /// Ledger index.
         index: u64,
@@ -83,7 +83,7 @@ pub enum Event {
 
 /// The record that a vote was derived from, as far as this ledger knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum DerivedFrom {
     /// A vote in this ledger about the same subject.
     Vote {
         /// Ledger index.
@@ -95,10 +95,10 @@ pub enum Source {
     Record(RecordId),
 }
 
-impl Source {
-    /// Of the records a vote says it was derived from: the first vote of this ledger about the same subject, or what
-    /// that one goes back to; if there is none, the smallest id, so that the order in which they are named does not
-    /// matter. `None`: it names none.
+impl DerivedFrom {
+    /// The source of a vote, from the records that it names. That is the first vote of this ledger about the same
+    /// subject among them, or the source of that vote. If there is no such vote, it is the record with the smallest id,
+    /// so that the order of the names does not matter. `None`: the vote names no record.
     fn of<E>(vote: &Vote, find: &mut impl FnMut(&RecordId) -> Result<Option<Entry>, E>) -> Result<Option<Self>, E> {
         let mut root = None;
         let mut named = vote.derived_from.clone();
@@ -114,14 +114,14 @@ impl Source {
             let next = match first {
                 Some(entry) => {
                     let record = entry.record.record();
-                    root = Some(Source::Vote { index: entry.index, voter: record.header.author.clone() });
+                    root = Some(DerivedFrom::Vote { index: entry.index, voter: record.header.author.clone() });
                     match &record.body {
                         Body::Vote(source) => source.derived_from.clone(),
                         _ => Vec::new(),
                     }
                 }
                 None => {
-                    root = named.iter().min().copied().map(Source::Record).or(root);
+                    root = named.iter().min().copied().map(DerivedFrom::Record).or(root);
                     Vec::new()
                 }
             };
@@ -135,11 +135,12 @@ impl Source {
 }
 
 impl Event {
-    /// Reads an entry. What is inert in its ledger says nothing about scores. Retractions and derived votes name records: `find` gives the entry of a record in the same
-    /// ledger, so that the book need not keep the ids of all votes.
+    /// Reads an entry. An entry that is inert in its ledger does not concern scores. Retractions and derived votes name
+    /// records; `find` gives the entry of a record in the same ledger, so that the book need not keep the ids of all
+    /// votes.
     ///
     /// # Errors
-    /// What `find` returns.
+    /// Errors of `find`.
     pub fn of<E>(entry: &Entry, mut find: impl FnMut(&RecordId) -> Result<Option<Entry>, E>) -> Result<Self, E> {
         let (index, at_ms) = (entry.index, entry.received_at_ms);
         if entry.effect == Effect::Inert {
@@ -150,7 +151,7 @@ impl Event {
             Body::Admit(admit) => Event::Admitted { index, peer: admit.peer.clone() },
             Body::Vote(vote) => {
                 let (voter, vote) = (record.header.author.clone(), vote.clone());
-                match Source::of(&vote, &mut find)? {
+                match DerivedFrom::of(&vote, &mut find)? {
                     Some(source) => Event::Derived { index, at_ms, voter, vote, source },
                     None => Event::Voted { index, at_ms, id: entry.record.id(), voter, vote },
                 }
@@ -161,7 +162,8 @@ impl Event {
             },
             Body::Equivocate(equivocate) => Event::Convicted { index, at_ms, peer: equivocate.accused.clone() },
             Body::Expel(expel) => Event::Expelled { index, at_ms, peer: expel.peer.clone() },
-            Body::Rotate(_) | Body::Rebut(_) | Body::Erase(_) | Body::Policy(_) => Event::Other { index, at_ms },
+            // Most record types say nothing about scores.
+            _ => Event::Other { index, at_ms },
         })
     }
 
@@ -191,7 +193,7 @@ impl Event {
         }
     }
 
-    /// When the ledger received it; an admission does not move the book's time.
+    /// When the ledger received the entry. `None` for an admission, which does not advance the book's time.
     pub fn at_ms(&self) -> Option<u64> {
         match self {
             Event::Admitted { .. } => None,

@@ -1,44 +1,45 @@
 //! Fixed-point arithmetic: exact integers in, exact integers out, the same on every machine.
 //!
-//! Fractions in [0, 1] are [`Share`]s with 2³⁰ for one. Everything rounds down, so that no rounding ever creates trust.
+//! Fractions in [0, 1] are [`Fraction`]s with 2³⁰ for one. Everything rounds down, so that no rounding ever creates
+//! trust.
 
 /// A fraction in [0, 1]; [`ONE`] is one.
-pub(crate) type Share = u32;
+pub(crate) type Fraction = u32;
 
-/// One, as a [`Share`].
-pub(crate) const ONE: Share = 1 << 30;
+/// One, as a [`Fraction`].
+pub(crate) const ONE: Fraction = 1 << 30;
 
 /// One millionth is the unit of parameters, values and ages.
 pub(crate) const MILLION: u64 = 1_000_000;
 
-/// `part / whole` as a [`Share`]; `part ≤ whole`, and 0/0 is 0. Exact to one part in 2³⁰ of the result's scale.
+/// `part / whole` as a [`Fraction`]; `part ≤ whole`, and 0/0 is 0. The error is at most one part in 2³⁰.
 ///
-/// A 64-bit division only: wide operands lose their low bits first, both by the same shift.
+/// Needs a 64-bit division only: wide operands first lose their low bits, both by the same shift.
 #[inline]
-pub(crate) fn ratio(part: u64, whole: u64) -> Share {
+pub(crate) fn ratio(part: u64, whole: u64) -> Fraction {
     if whole == 0 {
         return 0;
     }
     // The whole is brought below 2³³, so that part · 2³⁰ fits 63 bits.
     let shift = 31u32.saturating_sub(whole.leading_zeros());
     let (part, whole) = (part.min(whole) >> shift, whole >> shift);
-    ((part << 30) / whole) as Share
+    ((part << 30) / whole) as Fraction
 }
 
-/// `a · b` for two shares.
-pub(crate) fn times(a: Share, b: Share) -> Share {
-    ((u64::from(a) * u64::from(b)) >> 30) as Share
+/// `a · b` for two fractions.
+pub(crate) fn times(a: Fraction, b: Fraction) -> Fraction {
+    ((u64::from(a) * u64::from(b)) >> 30) as Fraction
 }
 
-/// Millionths with [`ONE`] for a million, however many.
+/// Millionths in units where a million is [`ONE`]; more than a million is allowed.
 pub(crate) fn scaled(millionths: u32) -> u64 {
     // As `ratio`, but by a constant: no division.
     (u64::from(millionths) << 30) / MILLION
 }
 
-/// Millionths as a [`Share`]; more than a million counts as one.
-pub(crate) fn from_millionths(value: u32) -> Share {
-    scaled(value.min(MILLION as u32)) as Share
+/// Millionths as a [`Fraction`]; more than a million counts as one.
+pub(crate) fn from_millionths(value: u32) -> Fraction {
+    scaled(value.min(MILLION as u32)) as Fraction
 }
 
 /// Root tables: entry `i` of table `t` is 2^(−i/2^(8·(t+1))), scaled by 2⁶².
@@ -75,9 +76,9 @@ const fn roots() -> [[u64; 256]; 3] {
     tables
 }
 
-/// What some time leaves of every amount: `2^(−elapsed/half_life)`.
+/// What an amount keeps over a span of time: `2^(−elapsed/half_life)`.
 ///
-/// The exponent is taken to 24 binary places: what is left is exact to about one part in 10⁷.
+/// The exponent has 24 binary places, so the result is exact to about one part in 10⁷.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Halving {
     /// Scaled by 2^`places`.
@@ -86,9 +87,9 @@ pub(crate) struct Halving {
 }
 
 impl Halving {
-    /// After `elapsed_ms`; if that is negative, amounts grow, at most fourfold. `half_life_ms` > 0.
+    /// The decay after `elapsed_ms`. If that is negative, amounts grow, at most fourfold. `half_life_ms` > 0.
     pub(crate) fn after(elapsed_ms: i64, half_life_ms: u64) -> Self {
-        // Elapsed half-lives with 24 binary places; within ±17 years a 64-bit division does.
+        // Elapsed half-lives with 24 binary places; within ±17 years a 64-bit division is enough.
         const NARROW: i64 = 1 << 39;
         let half_lives = match i64::try_from(half_life_ms.max(1)) {
             Ok(half_life) if (-NARROW..NARROW).contains(&elapsed_ms) => (elapsed_ms << 24).div_euclid(half_life),

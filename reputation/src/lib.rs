@@ -7,8 +7,8 @@
 //!
 //! *In scope*: what votes are worth, R1–R8, one file per term; epochs, tallies, scores, explanations; the experience
 //! of the operator's own users.
-//! *Out of scope*: messages, clocks, randomness, files, networks. Time comes from the entries and from the caller; the
-//! same prefix and the same calls give the same bytes on any machine. Integers only.
+//! *Out of scope*: messages, clocks, randomness, files, networks. Time comes from the entries and from the caller. The
+//! same prefix and the same calls give the same bytes on any machine. All arithmetic is in integers.
 #![deny(clippy::float_arithmetic)]
 
 mod ballots;
@@ -20,6 +20,7 @@ mod error;
 mod event;
 mod explain;
 mod fixed;
+mod ids;
 mod names;
 mod pages;
 mod parameters;
@@ -42,13 +43,15 @@ mod votes;
 
 pub use book::Book;
 pub use error::Unreadable;
-pub use event::{Event, Source};
+pub use event::{DerivedFrom, Event};
 pub use explain::{
-    CONTRIBUTIONS_MAX, CategoryTally, Contribution, Explanation, Outlook, PublicVote, Redacted, Rest, Seen, Terms,
-    Trust,
+    CONTRIBUTIONS_MAX, CategoryTally, Contribution, Explanation, PublicVote, RedactedExplanation, Rest, ScoreOutlook,
+    Terms, Trust, ViewpointScore,
 };
 pub use parameters::{HALF_LIFE_MS_MIN, Parameters, VOTE_NV, Viewpoint};
 pub use r7_posterior::Score;
-pub use r8_experience::{Experience, ExperienceReader, Memory, Own, Report, SUBJECTS_MAX, Weighing};
+pub use r8_experience::{
+    Experience, ExperienceLimits, ExperienceReader, ExperienceReport, OwnReports, SUBJECTS_MAX, Weighing,
+};
 pub use snapshot::{Label, Snapshot};
-pub use standing::{Part, Respect, Standing, standing};
+pub use standing::{MessageStanding, Part, Respect, standing};

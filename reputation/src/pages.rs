@@ -1,49 +1,51 @@
-//! A shared array: immutable once shared, cheap to share, cheap to change in one place.
+//! A persistent array: immutable once shared, cheap to share, cheap to change at one position.
 //!
-//! Three levels, so that after a copy is shared the first change of a value copies one page and the short lists of
-//! pages above it (some 5 kB at a million values), and a look-up goes through two lists that stay in the cache.
+//! There are three levels. After a copy was shared, the first change of a value copies one page and the two short lists
+//! above it (some 5 kB at a million values). A look-up goes through two lists, which stay in the cache.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::ids::Slot;
 use crate::threads::shared_by;
 
-/// Values on a page.
+/// Values in a page.
 const PAGE: usize = 128;
-/// Pages in a chapter.
-const CHAPTER: usize = 64;
+/// Pages in a list.
+const LIST: usize = 64;
 
 type Page<T> = Arc<[T; PAGE]>;
-type Chapter<T> = Arc<Vec<Page<T>>>;
+type PageList<T> = Arc<Vec<Page<T>>>;
 
-/// An array of `T` that reads as default beyond what was set. A clone is two words and never changes.
+/// An array of `T`, one value per slot. A slot that was never set reads as the default. A clone is one pointer, and
+/// never changes.
 #[derive(Clone)]
 pub(crate) struct Pages<T> {
-    chapters: Arc<Vec<Chapter<T>>>,
+    lists: Arc<Vec<PageList<T>>>,
 }
 
 impl<T: Copy + Default> Pages<T> {
     /// No values.
     pub(crate) fn new() -> Self {
-        Self { chapters: Arc::new(Vec::new()) }
+        Self { lists: Arc::new(Vec::new()) }
     }
 
-    /// The value at a place.
-    pub(crate) fn at(&self, place: u32) -> T {
-        let (chapter, page, value) = split(place);
-        let page = self.chapters.get(chapter).and_then(|pages| pages.get(page));
+    /// The value of a slot.
+    pub(crate) fn at(&self, slot: Slot) -> T {
+        let (list, page, value) = split(slot);
+        let page = self.lists.get(list).and_then(|pages| pages.get(page));
         page.map_or_else(T::default, |page| page[value])
     }
 
-    /// The value at a place, to be changed; copies that were taken before do not see it.
-    pub(crate) fn at_mut(&mut self, place: u32) -> &mut T {
-        let (chapter, page, value) = split(place);
-        let chapters = Arc::make_mut(&mut self.chapters);
-        if chapters.len() <= chapter {
-            chapters.resize_with(chapter + 1, Chapter::default);
+    /// The value of a slot, to be changed. Clones made before do not change.
+    pub(crate) fn at_mut(&mut self, slot: Slot) -> &mut T {
+        let (list, page, value) = split(slot);
+        let lists = Arc::make_mut(&mut self.lists);
+        if lists.len() <= list {
+            lists.resize_with(list + 1, PageList::default);
         }
-        let pages = Arc::make_mut(&mut chapters[chapter]);
+        let pages = Arc::make_mut(&mut lists[list]);
         if pages.len() <= page {
             pages.resize_with(page + 1, || Arc::new([T::default(); PAGE]));
         }
@@ -52,26 +54,26 @@ impl<T: Copy + Default> Pages<T> {
 }
 
 impl<T: Copy + Default + Send + Sync> Pages<T> {
-    /// An array of `len` values, each from its place, on the caller's [`crate::threads`].
-    pub(crate) fn filled(len: usize, value: impl Fn(u32) -> T + Sync) -> Self {
+    /// An array of `len` values, each computed from its slot, on the caller's [`crate::threads`].
+    pub(crate) fn filled(len: usize, value: impl Fn(Slot) -> T + Sync) -> Self {
         let page = |begin: usize| {
             let mut page = [T::default(); PAGE];
-            page.iter_mut().zip(begin..len).for_each(|(it, place)| *it = value(place as u32));
+            page.iter_mut().zip(begin..len).for_each(|(it, index)| *it = value(Slot::at(index)));
             Arc::new(page)
         };
-        let chapter = |number: usize| {
-            let begin = number * PAGE * CHAPTER;
-            Arc::new((begin..len.min(begin + PAGE * CHAPTER)).step_by(PAGE).map(page).collect())
+        let list = |number: usize| {
+            let begin = number * PAGE * LIST;
+            Arc::new((begin..len.min(begin + PAGE * LIST)).step_by(PAGE).map(page).collect())
         };
-        let chapters = (0..len.div_ceil(PAGE * CHAPTER)).into_par_iter().with_min_len(shared_by(1));
-        Self { chapters: Arc::new(chapters.map(chapter).collect()) }
+        let lists = (0..len.div_ceil(PAGE * LIST)).into_par_iter().with_min_len(shared_by(1));
+        Self { lists: Arc::new(lists.map(list).collect()) }
     }
 }
 
-/// Chapter, page and place on the page.
-fn split(place: u32) -> (usize, usize, usize) {
-    let place = place as usize;
-    (place / (PAGE * CHAPTER), place / PAGE % CHAPTER, place % PAGE)
+/// The positions of a slot's list, of its page in the list, and of its value in the page.
+fn split(slot: Slot) -> (usize, usize, usize) {
+    let index = slot.index();
+    (index / (PAGE * LIST), index / PAGE % LIST, index % PAGE)
 }
 
 #[cfg(test)]
@@ -81,20 +83,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_an_array_and_copies_stay(start in prop::collection::vec(any::<u32>(), 0..18_000),
+        fn it_is_an_array_and_clones_do_not_change(start in prop::collection::vec(any::<u32>(), 0..18_000),
                                           changes in prop::collection::vec((0u32..20_000, any::<u32>()), 0..40)) {
             let mut model = start.clone();
             model.resize(20_000, 0);
-            let mut pages: Pages<u32> = Pages::filled(start.len(), |place| start[place as usize]);
-            for (place, value) in changes {
+            let mut pages: Pages<u32> = Pages::filled(start.len(), |slot| start[slot.index()]);
+            for (index, value) in changes {
+                let slot = Slot::new(index);
                 let before = pages.clone();
-                let was = pages.at(place);
-                prop_assert_eq!(was, model[place as usize]);
-                *pages.at_mut(place) = value;
-                model[place as usize] = value;
-                prop_assert_eq!((before.at(place), pages.at(place)), (was, value));
+                let was = pages.at(slot);
+                prop_assert_eq!(was, model[slot.index()]);
+                *pages.at_mut(slot) = value;
+                model[slot.index()] = value;
+                prop_assert_eq!((before.at(slot), pages.at(slot)), (was, value));
             }
-            prop_assert!((0..20_000).all(|place| pages.at(place) == model[place as usize]));
+            prop_assert!((0..20_000).map(Slot::new).all(|slot| pages.at(slot) == model[slot.index()]));
         }
     }
 }

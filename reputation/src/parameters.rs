@@ -1,4 +1,4 @@
-//! The parameters of R1–R8 and the viewpoint: everything a score depends on besides the ledger.
+//! The parameters of R1–R8 and the viewpoint: everything that a score depends on, apart from the ledger.
 
 use std::collections::BTreeMap;
 
@@ -8,60 +8,64 @@ use serde::Serialize;
 /// One vote in the unit of tallies: a billion *nano-votes* (nv).
 pub const VOTE_NV: u64 = 1_000_000_000;
 
-/// Shortest half-life: below it weights would change noticeably between two epochs.
+/// The shortest half-life. With a shorter one, weights would change noticeably between two epochs.
 pub const HALF_LIFE_MS_MIN: u64 = 3_600_000;
 
 /// The parameters, all integers, named as in the formula (R1…R8). Fractions and votes are in millionths.
 ///
-/// The default is what `docs/reputation.md` measures. Values outside the stated ranges are taken as the nearest end of the range.
+/// `docs/reputation.md` measures the defaults. A value outside its range counts as the nearest end of the range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Parameters {
     /// R1: α, the share of trust that is lost at every step; 10 000…1 000 000 (default .2).
     pub alpha: u32,
-    /// R1: `w_min`, a voter's positive votes are divided by at least this many millionths of a vote; ≥ 1 (default 1.5).
+    /// R1: `w_min`, the least divisor of a voter's positive votes, in millionths of a vote; ≥ 1 (default 1.5).
     pub w_min: u32,
-    /// R1: how fast a negative score with the judges closes a peer to trust: open = 1 + `slope` · T; 0…1000 (default 1).
+    /// R1: how fast a negative score T with the judges closes a peer to trust: open = 1 + `slope` · T; 0…1000 (default
+    /// 1).
     pub slope: u32,
-    /// R1: steps of the flow, after which the rest is given at once; 1…200 (default 8).
+    /// R1: steps of the flow; all later steps are estimated at once; 1…200 (default 8).
     pub steps: u32,
-    /// R2: τ, the share of one seed's trust that makes a full voter; 1…1 000 000 (default .014).
+    /// R2: τ, the share of one seed's trust with which a peer casts full votes; 1…1 000 000 (default .014).
     pub tau: u32,
     /// R3: B, live votes a voter casts at full weight; 1…1 000 000 (default 10).
     pub budget: u32,
-    /// R4: who gets this share of all the seeds' trust at first hand judges fully; 1…1 000 000 (default .0005).
+    /// R4: a peer that gets this share of all the seeds' trust directly judges with full weight; 1…1 000 000 (default
+    /// .0005).
     pub tau_c: u32,
-    /// R4: `w_min` where judges are chosen; ≥ 1 (default 1).
+    /// R4: `w_min` for the choice of judges; ≥ 1 (default 1).
     pub w_c: u32,
     /// R4: k of the judges' tallies; ≥ 1 (default .5).
     pub k_c: u32,
     /// R4: r, contradictions forgiven to everyone; ≥ 1 (default .3).
     pub r: u32,
-    /// R4: contradiction that costs nothing; 0…1 000 000 (default .15).
+    /// R4: contradiction that costs no weight; 0…1 000 000 (default .15).
     pub zone: u32,
-    /// R4: contradiction beyond the zone at which nothing is left; 1…1 000 000 (default .15).
+    /// R4: contradiction beyond the zone at which no weight is left; 1…1 000 000 (default .15).
     pub ramp: u32,
-    /// R4: contradiction in vouching for someone wholly inconsistent; 0…1 000 000 (default .2).
+    /// R4: how much it counts as contradiction to vouch for a wholly inconsistent voter; 0…1 000 000 (default .2).
     pub vouch: u32,
     /// R4: rounds of judging; 1…10 (default 4).
     pub rounds: u32,
     /// R5: milliseconds in which a vote's weight halves, at least [`HALF_LIFE_MS_MIN`]; `None`: votes do not decay.
     pub half_life_ms: Option<u64>,
-    /// R7: k, the weight of not knowing; ≥ 1 (default .2).
+    /// R7: k, the weight of the prior: how many votes it takes to be confident; ≥ 1 (default .2).
     pub k: u32,
-    /// R8: credibility before R3 and R4 of an ordinary reporter nothing is known about; 0…1 000 000 (default .3).
+    /// R8: credibility, before R3 and R4, of an ordinary reporter about whom nothing is known; 0…1 000 000 (default
+    /// .3).
     pub own_base: u32,
-    /// R8: the same of one with a long record; less than `own_base` counts as that; 0…1 000 000 (default .45). Below
-    /// .466 a single report of an ordinary user does not reach the default policy's "bad standing".
+    /// R8: the same for a reporter with a long record; a value below `own_base` counts as `own_base`; 0…1 000 000
+    /// (default .45). Below .466, a single report of an ordinary user does not reach the default policy's "bad
+    /// standing".
     pub own_proven: u32,
-    /// R8: how evenly the subjects of a message answer for it, the familiar beside the strange (default .5).
+    /// R8: how evenly a report counts for familiar and unfamiliar subjects of the message (default .5).
     pub own_spread: u32,
     /// R8, R4: weight of ordinary reporters as judges of each other; 0…1 000 000 (default .1).
     pub own_judge: u32,
-    /// R8, R3: live reports a reporter makes at full weight; ≥ 1. A thousand, not ten: who reads much mail reports
-    /// much, and on the mail trace a budget of 100 already finds less spam.
+    /// R8, R3: live reports that a reporter makes at full weight; ≥ 1 (default 1000). It is not ten as for voters,
+    /// because a user who reads much mail reports much. On the mail trace, a budget of 100 already finds less spam.
     pub own_budget: u32,
-    /// R8: log-odds of a subject never seen, in thousandths of a nat (default −500); the more often it was seen, the
-    /// less of it is left.
+    /// R8: log-odds of a subject that was never seen, in thousandths of a nat (default −500). The amount shrinks the
+    /// more often the subject was seen.
     pub newcomer: i32,
     /// R8: bound of one subject's log-odds, in thousandths of a nat; ≥ 0 (default 3000).
     pub cap: i32,
@@ -98,7 +102,7 @@ impl Default for Parameters {
 }
 
 impl Parameters {
-    /// The same parameters with every value inside its range.
+    /// The same parameters, with every value inside its range.
     pub fn bounded(self) -> Self {
         const MILLION: u32 = 1_000_000;
         Self {
@@ -127,7 +131,7 @@ impl Parameters {
         }
     }
 
-    /// BLAKE3 over every parameter in its bounded form: two books agree only if this agrees.
+    /// BLAKE3 over every parameter in its bounded form. Two books can only agree if their digests agree.
     pub fn digest(&self) -> [u8; 32] {
         let p = self.clone().bounded();
         let words = [
@@ -171,12 +175,13 @@ impl Parameters {
     }
 }
 
-/// From where a book looks: a name, and the peers whose word it takes as given.
+/// The viewpoint of scores: a name, and the peers that are trusted without proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewpoint {
-    /// What scores are labelled with, for example `own`.
+    /// The label of the scores, for example `own`.
     pub name: String,
-    /// Seeds and their weights in thousandths; more than 1000 counts as 1000. A seed's credibility is its weight, always.
+    /// The seeds and their weights in thousandths; more than 1000 counts as 1000. A seed's credibility is always its
+    /// weight.
     pub seeds: BTreeMap<PeerName, u16>,
 }
 

@@ -1,60 +1,75 @@
-//! R1 flow: trust runs from the seeds along positive votes between peers.
+//! R1 flow: trust flows from the seeds along positive votes between peers.
 //!
-//! What a seed starts with is e; from step to step every peer passes on what it has just received,
-//! `d' (v) = (1−α) · Σ over positive votes u→v of d(u) · x(u,v) · open(v) / max(Σ x(u,·), w_min)`, and keeps it: `y = e + d₁ + … + dₙ`.
-//! What would still come after n steps is given at once to where the last step arrived: `dₙ · λ/(1−λ)`, with λ the share
-//! of all trust that the last step passed on, at most 1−α.
+//! A seed starts with e. In each step every peer passes on what it has just received, and keeps it:
 //!
-//! What does not pass (α, closed peers, thin voters) leaks; it is not redistributed. Every product rounds down, so
-//! the computed flow never exceeds the exact one and the bound of R2 holds for it (`docs/reputation.md` has the proof).
+//! ```text
+//! d'(v) = (1−α) · Σ over positive votes u→v of d(u) · x(u,v) · open(v) / max(Σ x(u,·), w_min)
+//! y     = e + d₁ + … + dₙ
+//! ```
+//!
+//! The steps after the n-th are estimated: every peer that the last step reached gets `dₙ · λ/(1−λ)` more. λ is the
+//! share of all trust that the last step passed on, at most 1−α.
+//!
+//! Trust that is not passed on is lost: the share α, what a closed peer refuses, and what a voter with few votes does
+//! not give. Every product rounds down, so the computed flow never exceeds the exact one and the bound of R2 holds for
+//! it (`docs/reputation.md` has the proof).
 
 use rayon::prelude::*;
 
-use crate::ballots::{Activity, Ballots, SPAN, Tiles, X_PER_MILLIONTH};
-use crate::bits::Bits;
-use crate::fixed::{MILLION, ONE, Share};
+use crate::ballots::{Activity, BallotTiles, Ballots, SPAN, X_PER_MILLIONTH};
+use crate::bits::NumberSet;
+use crate::fixed::{Fraction, MILLION, ONE};
+use crate::ids::VoterId;
 use crate::parameters::Parameters;
 use crate::threads::shared_by;
+
+/// A peer whose word is taken as given from a viewpoint. Ordered by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Seed {
+    pub(crate) voter: VoterId,
+    /// Thousandths; more than 1000 counts as 1000.
+    pub(crate) weight: u16,
+}
 
 /// A flow of one: the trust that one seed of full weight starts with.
 pub(crate) const FLOW_ONE: u64 = 1 << 40;
 
-/// Hops of a peer that no trust reaches.
+/// The number of steps to a peer that no trust reaches.
 pub(crate) const UNREACHED: u8 = u8::MAX;
 
-/// Where trust got to.
-pub(crate) struct Flow {
+/// How much trust reached each peer.
+pub(crate) struct TrustFlow {
     /// Per peer, [`FLOW_ONE`] for one.
     pub(crate) amount: Vec<u64>,
     /// Per peer: steps from the nearest seed, or [`UNREACHED`].
     pub(crate) hops: Vec<u8>,
 }
 
-/// Lets trust run for `p.steps`: `start` is e of the seeds (scaled by [`FLOW_ONE`]), `open` is per peer.
+/// Lets trust flow for `p.steps` steps. `open` has one value per name.
 pub(crate) fn flow(
     ballots: &Ballots<'_>,
     activity: &[Activity],
-    start: &[(u32, u64)],
-    open: &[Share],
+    seeds: &[Seed],
+    open: &[Fraction],
     p: &Parameters,
-) -> Flow {
+) -> TrustFlow {
     let count = ballots.count();
-    // Whoever is closed and no seed never has anything to pass on.
+    // A closed peer that is not a seed never has anything to pass on.
     let opened = (0..count as u32).filter(|id| open[*id as usize] > 0);
-    let passes = Bits::of(count, opened.chain(start.iter().map(|(seed, _)| *seed)));
+    let passes = NumberSet::of(count, opened.chain(seeds.iter().map(|seed| seed.voter.number())));
     let channels = ballots
         .tiles
-        .filtered(|voter, subject, ballot| passes.has(voter as u32) && open[subject] > 0 && ballot.praise() > 0);
+        .filtered(|it, ballot| passes.has(it.voter.number()) && open[it.subject.index()] > 0 && ballot.praise() > 0);
     let rate = |id: usize| if passes.has(id as u32) { rate(activity[id].outflow, p.w_min, p) } else { 0 };
     let rates: Vec<u64> = (0..count).map(rate).collect();
     let (mut amount, mut hops) = (vec![0; count], vec![UNREACHED; count]);
     // What each peer passes on per 10⁻⁸ votes, in this step and the next.
     let (mut shares, mut next) = (vec![0; count], vec![0; count]);
     let mut total = 0;
-    for (seed, e) in start {
-        let seed = *seed as usize;
-        (amount[seed], hops[seed], shares[seed]) = (*e, 0, passed_on(*e, rates[seed]));
-        total += u128::from(*e);
+    for seed in seeds {
+        let (id, e) = (seed.voter.index(), seed_flow(seed.weight));
+        (amount[id], hops[id], shares[id]) = (e, 0, passed_on(e, rates[id]));
+        total += u128::from(e);
     }
     for step in 1..=p.steps {
         let last = step == p.steps;
@@ -89,16 +104,17 @@ pub(crate) fn flow(
             amount.iter_mut().zip(&shares).for_each(|(y, arrived)| *y += rest(*arrived));
         }
     }
-    Flow { amount, hops }
+    TrustFlow { amount, hops }
 }
 
-/// What comes to the peers of a stripe along positive votes: Σ x · what the voter passes on; `shares` is per peer.
-pub(crate) fn inflow(channels: &Tiles, stripe: usize, shares: &[u64]) -> Vec<u128> {
+/// What reaches the subjects of a stripe along positive votes: Σ x · what the voter passes on. `shares` has one value
+/// per voter.
+pub(crate) fn inflow(channels: &BallotTiles, stripe: usize, shares: &[u64]) -> Vec<u128> {
     let mut inflow = vec![0; SPAN.min(shares.len() - stripe * SPAN)];
     for (first, tile) in channels.about(stripe) {
         let shares = &shares[first..];
         for cast in tile {
-            inflow[cast.subject()] += u128::from(shares[cast.voter()]) * u128::from(cast.ballot.praise());
+            inflow[cast.subject_offset()] += u128::from(shares[cast.voter_offset()]) * u128::from(cast.ballot.praise());
         }
     }
     inflow
@@ -111,28 +127,29 @@ pub(crate) fn rate(out: u64, least: u32, p: &Parameters) -> u64 {
     u64::try_from(kept / divisor).unwrap_or(u64::MAX)
 }
 
-/// What a voter who received `d` passes on per 10⁻⁸ votes, scaled by 2⁶⁷.
+/// What a voter that received `d` passes on per 10⁻⁸ votes, scaled by 2⁶⁷.
 pub(crate) fn passed_on(d: u64, rate: u64) -> u64 {
     u64::try_from((u128::from(d) * u128::from(rate)) >> 37).unwrap_or(u64::MAX)
 }
 
-/// What a sum of shares times 10⁻⁸ votes amounts to, scaled by [`FLOW_ONE`].
+/// The trust in a sum of shares times 10⁻⁸ votes, scaled by [`FLOW_ONE`].
 pub(crate) fn arrived(inflow: u128) -> u64 {
     u64::try_from(inflow >> 27).unwrap_or(u64::MAX)
 }
 
-/// What enters a peer that is `open`, scaled by [`FLOW_ONE`].
-fn admitted(inflow: u128, open: Share) -> u64 {
+/// The part of an inflow that a peer takes in if it is `open` to that degree, scaled by [`FLOW_ONE`].
+fn admitted(inflow: u128, open: Fraction) -> u64 {
     ((u128::from(arrived(inflow)) * u128::from(open)) >> 30) as u64
 }
 
-/// What a seed of a weight in thousandths starts with.
+/// The trust that a seed starts with; `weight` in thousandths.
 pub(crate) fn seed_flow(weight: u16) -> u64 {
     FLOW_ONE * u64::from(weight.min(1000)) / 1000
 }
 
-/// How far the judges' score T opens a peer to trust: `clamp(1 + slope · min(T, 0), 0, 1)`; T as a signed [`Share`].
-pub(crate) fn open(score: i64, slope: u32) -> Share {
+/// How far a peer is open to trust under the judges' score T: `clamp(1 + slope · min(T, 0), 0, 1)`. T is a signed
+/// [`Fraction`].
+pub(crate) fn open(score: i64, slope: u32) -> Fraction {
     let closed = u64::from(slope) * score.min(0).unsigned_abs();
-    u64::from(ONE).saturating_sub(closed) as Share
+    u64::from(ONE).saturating_sub(closed) as Fraction
 }

@@ -1,12 +1,14 @@
-//! R2 credibility: a peer that gets τ of one seed's trust casts a full vote; below that linear, above it no more.
+//! R2 credibility: a peer that gets τ of one seed's trust casts a full vote. With less trust, its weight is
+//! proportional; with more trust, it stays a full vote.
 //!
-//! Linear below the cap, so identities behind edges that carry flow φ weigh at most φ(1−α)/(ατ) together, however many.
+//! Below the cap the weight is linear, so identities behind edges that carry flow φ weigh at most φ(1−α)/(ατ) together,
+//! however many there are.
 
-use crate::fixed::{MILLION, ONE, Share, ratio, times};
+use crate::fixed::{Fraction, MILLION, ONE, ratio, times};
 use crate::r1_flow::FLOW_ONE;
 
-/// `min(flow / τ / price, 1) · consistency`; τ and the price of a vote (R3) in millionths.
-pub(crate) fn credibility(flow: u64, tau: u32, price: u64, consistency: Share) -> Share {
+/// `min(flow / τ / price, 1) · consistency`. τ and the price of a vote (R3) are in millionths.
+pub(crate) fn credibility(flow: u64, tau: u32, price: u64, consistency: Fraction) -> Fraction {
     if flow == 0 {
         return 0;
     }
@@ -23,7 +25,7 @@ pub(crate) fn credibility(flow: u64, tau: u32, price: u64, consistency: Share) -
     times(share, consistency)
 }
 
-/// A seed's credibility: its weight in thousandths, always.
-pub(crate) fn seed(weight: u16) -> Share {
+/// A seed's credibility, which is always its weight; `weight` in thousandths.
+pub(crate) fn seed(weight: u16) -> Fraction {
     ratio(u64::from(weight.min(1000)), 1000)
 }

@@ -11,7 +11,7 @@ pub struct Score {
     pub score: i16,
     /// Thousandths, 0 (nothing known) … 1000.
     pub confidence: u16,
-    /// Whether there is any live vote about it, whatever its weight; unknown is not neutral.
+    /// Whether there is any live vote about the subject, whatever its weight. Unknown is not the same as neutral.
     pub known: bool,
     /// P: weight of the votes for it, in nano-votes (10⁻⁹ of a full vote).
     pub positive_nv: u64,
@@ -23,14 +23,15 @@ impl Score {
     /// Nothing is known.
     pub const UNKNOWN: Self = Self { score: 0, confidence: 0, known: false, positive_nv: 0, negative_nv: 0 };
 
-    /// The posterior of two tallies; `k_nv` is k in nano-votes, greater than 0.
+    /// The score of two sums; `k_nv` is k in nano-votes, greater than 0.
     #[inline(always)]
     pub fn of(positive_nv: u64, negative_nv: u64, k_nv: u64, known: bool) -> Self {
         let (score, confidence) = thousandths(positive_nv, negative_nv, k_nv);
         Self { score, confidence, known, positive_nv, negative_nv }
     }
 
-    /// Score and confidence in billionths: the same two fractions, for ranking and research. `k_nv` as in [`Score::of`].
+    /// Score and confidence in billionths: the same two fractions, for ranking and research. `k_nv` as in
+    /// [`Score::of`].
     pub fn billionths(&self, k_nv: u64) -> (i64, i64) {
         let (p, n) = (i128::from(self.positive_nv), i128::from(self.negative_nv));
         let fraction = |part| fraction(part, self.positive_nv, self.negative_nv, k_nv, 1_000_000_000) as i64;
@@ -41,13 +42,14 @@ impl Score {
 /// Score and confidence in thousandths.
 #[inline(always)]
 fn thousandths(p: u64, n: u64, k: u64) -> (i16, u16) {
-    // Below 2⁵⁰, a million votes each, two thousand times their sum has a word.
+    // Below 2⁵⁰, which is a million votes each, two thousand times their sum fits into 64 bits.
     if (p | n | k) >> 50 != 0 {
         return wide_thousandths(p, n, k);
     }
     let total = k.max(1) + p + n;
     let rounded = |part: u64| (2_000 * part + total) / (2 * total);
-    // A product and no choice: readers wait for P and N, and a processor that has to guess meanwhile does not get far ahead.
+    // A product instead of a branch: P and N come late from memory, and a branch on them would often be predicted
+    // wrongly.
     let sign = 1 - 2 * i16::from(p < n);
     (sign * rounded(p.abs_diff(n)) as i16, rounded(p + n) as u16)
 }
@@ -80,14 +82,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Amounts on both sides of what one word can hold.
+    /// Amounts on both sides of the limit of 64-bit arithmetic.
     fn amount() -> impl Strategy<Value = u64> {
         prop_oneof![0u64..5, 0u64..1 << 36, 0u64..1 << 50, (1u64 << 50) - 3..(1 << 50) + 3, 0u64..1 << 62]
     }
 
     proptest! {
         #[test]
-        fn one_word_gives_what_two_give(p in amount(), n in amount(), k in amount()) {
+        fn narrow_and_wide_arithmetic_agree(p in amount(), n in amount(), k in amount()) {
             let score = Score::of(p, n, k, true);
             let (sum, difference) = (i128::from(p) + i128::from(n), i128::from(p) - i128::from(n));
             let by_two = |part| fraction(part, p, n, k, 1_000);

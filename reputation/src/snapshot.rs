@@ -1,10 +1,12 @@
-//! What readers see: the tallies of a moment, immutable, cheap to take, aged to any later moment.
+//! What readers see: the tallies of a moment. A snapshot is immutable and cheap to take, and gives scores for any later
+//! moment.
 
 use std::sync::Arc;
 
 use ostrakon_ledger::{Category, Subject};
 
 use crate::categories::Categories;
+use crate::ids::Slot;
 use crate::names::Lookup;
 use crate::pages::Pages;
 use crate::parameters::Parameters;
@@ -12,7 +14,7 @@ use crate::r5_decay::aging;
 use crate::r7_posterior::Score;
 use crate::tally::Tally;
 
-/// From where the scores of a book are seen.
+/// The viewpoint and the parameters of scores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// The viewpoint's name.
@@ -36,23 +38,25 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The score of a subject at `now_ms`, with decay (R5); a moment before the snapshot's last epoch counts as that.
+    /// The score of a subject at `now_ms`, with decay (R5). For a moment before the last epoch, the score at that
+    /// epoch.
     ///
-    /// Votes that expire after the snapshot was taken still count: take a new one after `Book::advance`.
+    /// Votes that expire after the snapshot was taken still count. Take a new snapshot after `Book::advance`.
     pub fn score(&self, subject: &Subject, now_ms: u64) -> Score {
-        // All of it is inlined here: the less a look-up computes, the further a processor gets into the next one while this one
-        // waits for memory.
-        let Some(place) = self.names.find_place(subject) else { return Score::UNKNOWN };
-        self.posterior(self.tallies.at(place), now_ms)
+        // All of it is inlined here: the less a look-up computes, the sooner the processor starts the next look-up
+        // while this one waits for memory.
+        let Some(slot) = self.names.find_slot(subject) else { return Score::UNKNOWN };
+        self.posterior(self.tallies.at(slot), now_ms)
     }
 
-    /// The score by the votes of one category alone; `None` if its tallies are not kept ([`crate::Book::watch`]).
+    /// The score from the votes of one category alone. `None`: the category's tallies are not kept
+    /// ([`crate::Book::watch`]).
     ///
-    /// A voter speaks in each category it voted in; otherwise as [`Snapshot::score`].
+    /// A voter's votes count in every category it voted in. Otherwise as [`Snapshot::score`].
     pub fn score_in(&self, category: Category, subject: &Subject, now_ms: u64) -> Option<Score> {
-        // An unknown subject's place reads as an empty tally.
-        let place = self.names.find_place(subject).unwrap_or(u32::MAX);
-        self.categories.tally_at(category, place).map(|tally| self.posterior(tally, now_ms))
+        // The tally of no slot is empty.
+        let slot = self.names.find_slot(subject).unwrap_or(Slot::NONE);
+        self.categories.tally_at(category, slot).map(|tally| self.posterior(tally, now_ms))
     }
 
     /// R7 over a tally, with decay.
@@ -64,7 +68,7 @@ impl Snapshot {
         Score::of(aged(tally.positive), aged(tally.negative), self.parameters.k_nv(), tally.voters > 0)
     }
 
-    /// Viewpoint and digests that belong to every score of this snapshot.
+    /// The viewpoint and the digests of every score of this snapshot.
     pub fn label(&self) -> &Label {
         &self.label
     }

@@ -1,57 +1,57 @@
-//! What a message's subjects say together (R8): their log-odds, each within bounds, added up.
+//! The standing of a message (R8): the sum of its subjects' log-odds, each within bounds.
 
 use ostrakon_ledger::Subject;
 
 use crate::fixed::ln_ratio_milli;
 use crate::parameters::VOTE_NV;
 use crate::r7_posterior::Score;
-use crate::r8_experience::{ExperienceReader, Own, by_sight};
+use crate::r8_experience::{ExperienceReader, OwnReports, by_sight};
 use crate::snapshot::Snapshot;
 
 /// Weight below which a subject counts as not voted on: a hundredth of a vote (reference form).
 const VOTED_NV: u64 = VOTE_NV / 100;
 /// Pseudo-count on either side: a quarter of a vote (reference form).
 const PRIOR_NV: u64 = VOTE_NV / 4;
-/// From below this score on the ledger's votes alone speak against a subject: 0.3 votes that nobody contradicts.
+/// Below this score, the ledger's votes alone count against a subject: 0.3 votes that nobody contradicts are enough.
 const ACCUSED_BELOW: i16 = -500;
-/// As many accusers a trusted reporter counts for, and so does the ledger.
+/// A trusted reporter counts as this many accusers, and so do the votes of the ledger.
 const TRUSTED_ACCUSERS: u32 = 3;
 
-/// What a message is judged by, in one respect.
+/// One respect in which a message is judged: its peer, its sender or another subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Respect<'a> {
-    /// The message does not say. That counts as never seen, so that nobody stands better for saying less.
+    /// The message names no subject. That counts as a subject never seen, so that nobody gains by naming none.
     Missing,
-    /// What was proven, or needs no proof.
+    /// The subject was proven, or needs no proof.
     Proven(&'a Subject),
-    /// What was only claimed: what is known of the claim counts, and what speaks against the subject whose name it is.
+    /// The subject was only claimed. What is known about the claim counts, and what is known against the named subject.
     Claimed {
         /// The claim.
         claim: &'a Subject,
-        /// Whose name it is, if anybody could prove it.
+        /// The subject that is named, if anybody could prove to be it.
         named: Option<&'a Subject>,
     },
 }
 
-/// How a message stands in one respect.
+/// The standing of a message in one respect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// The score that ledger and own experience give together.
+    /// The score from the ledger and the operator's own reports together.
     pub score: Score,
-    /// The score that the ledger's votes give alone. Of a claim only what speaks against the name.
+    /// The score from the ledger's votes alone. For a claim, only a negative score of the named subject.
     pub ledger: Score,
     /// The part of the total, in thousandths of a nat.
     pub standing: i32,
-    /// How many independent reporters speak against it: ordinary ones of the operator's, a trusted one counting for
-    /// three, and the votes of the ledger for three if their score alone is below −500.
+    /// How many independent reporters are against the subject. An ordinary reporter counts as one, a trusted reporter
+    /// as three. The votes of the ledger count as three if their score alone is below −500.
     pub accusers: u32,
-    /// When the first message came that is remembered, unix ms; 0: none is.
+    /// When the first remembered message with the subject came, unix ms; 0: no message is remembered.
     pub first_seen_ms: u64,
 }
 
-/// How a message stands before policy looks at it.
+/// The standing of a message, which is an input of the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct MessageStanding {
     /// Sum of the parts, in thousandths of a nat; positive is good.
     pub total: i32,
     /// In the order of the respects.
@@ -61,21 +61,22 @@ pub struct Standing {
 /// The standing of a message in these respects at `now_ms`.
 ///
 /// A subject's part is `ln((P + ¼) / (N + ¼))` over the votes of the ledger and the reports of the operator's own
-/// users, within ±`cap`; without a vote it is what is left of `newcomer` ([`Own::familiarity`]), and 0 for content.
-/// Of a claim and the subject whose name it is, the worse part counts; a good name is of use to its owner only.
-pub fn standing(ledger: &Snapshot, own: &ExperienceReader, respects: &[Respect<'_>], now_ms: u64) -> Standing {
-    let known = Known { ledger, own, now_ms };
-    let parts: Vec<Part> = respects.iter().map(|respect| known.part(*respect)).collect();
-    Standing { total: parts.iter().map(|part| part.standing).sum(), parts }
+/// users, within ±`cap`. Without votes and reports it is what is left of `newcomer` ([`OwnReports::familiarity`]), and
+/// 0 for content. Of a claim and the subject that it names, the worse part counts, so a good name helps only its owner.
+pub fn standing(ledger: &Snapshot, own: &ExperienceReader, respects: &[Respect<'_>], now_ms: u64) -> MessageStanding {
+    let scores = MomentaryScores { ledger, own, now_ms };
+    let parts: Vec<Part> = respects.iter().map(|respect| scores.part(*respect)).collect();
+    MessageStanding { total: parts.iter().map(|part| part.standing).sum(), parts }
 }
 
-struct Known<'a> {
+/// The ledger's scores and the operator's own reports at a moment.
+struct MomentaryScores<'a> {
     ledger: &'a Snapshot,
     own: &'a ExperienceReader,
     now_ms: u64,
 }
 
-impl Known<'_> {
+impl MomentaryScores<'_> {
     fn part(&self, respect: Respect<'_>) -> Part {
         match respect {
             Respect::Missing => Part { standing: self.by_sight(0), ..Part::UNKNOWN },
@@ -97,7 +98,7 @@ impl Known<'_> {
 
     fn of(&self, subject: &Subject) -> Part {
         let parameters = self.ledger.parameters();
-        // No vote is about a claim.
+        // A vote cannot be about a claim.
         let voted = match subject {
             Subject::Claim(_) => Score::UNKNOWN,
             _ => self.ledger.score(subject, self.now_ms),
@@ -109,7 +110,7 @@ impl Known<'_> {
                 let odds = ln_ratio_milli(p + PRIOR_NV, n + PRIOR_NV);
                 odds.clamp(-i64::from(parameters.cap), i64::from(parameters.cap)) as i32
             }
-            // Content is new by nature: that it was never seen says nothing.
+            // Most content is new, so it means nothing that it was never seen.
             Subject::Content(_) => 0,
             _ => self.by_sight(own.familiarity),
         };
@@ -127,7 +128,7 @@ impl Known<'_> {
     }
 }
 
-fn accusers(voted: &Score, own: &Own) -> u32 {
+fn accusers(voted: &Score, own: &OwnReports) -> u32 {
     let trusted = own.trusted_accusers + u32::from(voted.score < ACCUSED_BELOW);
     own.accusers + TRUSTED_ACCUSERS * trusted
 }

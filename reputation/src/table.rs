@@ -1,7 +1,7 @@
-//! What readers look up while one writer changes it: subject → value.
+//! A map from subjects to values that readers use while one writer changes it.
 //!
-//! Many small maps, each under a lock of its own: the writer and a reader seldom meet, and a map that grows moves its
-//! own few values only. Sharing costs a pointer; what is set is seen at once by all.
+//! It consists of many small maps, each under its own lock. So the writer and a reader seldom wait for each other, and
+//! a map that grows moves only its own few values. A clone is a pointer to the same map; readers see a change at once.
 
 use std::sync::Arc;
 
@@ -9,24 +9,24 @@ use ahash::RandomState;
 use dashmap::DashMap;
 use ostrakon_ledger::Subject;
 
-/// Maps of a table: a million subjects are four thousand each.
+/// How many small maps there are. Of a million subjects, each has four thousand.
 const SHARDS: usize = 256;
 
-/// The hash of a book's maps. Keyed by what is particular to the node, so that nobody who does not know its seeds can
-/// craft names that collide; the same in every process, and no result depends on it.
+/// The hasher of a book's maps. Its key is particular to the node, so that nobody who does not know the seeds can craft
+/// names that collide. It is the same in every process, and no result depends on it.
 pub(crate) fn hasher(key: &[u8; 32]) -> RandomState {
     let word = |i: usize| key[8 * i..8 * i + 8].iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
     RandomState::with_seeds(word(0), word(1), word(2), word(3))
 }
 
-/// A shared look-up table; a clone is the same table.
+/// A shared map. A clone is the same map.
 #[derive(Clone)]
-pub(crate) struct Table<V> {
+pub(crate) struct SharedMap<V> {
     values: Arc<DashMap<Subject, V, RandomState>>,
 }
 
-impl<V: Copy> Table<V> {
-    /// An empty table.
+impl<V: Copy> SharedMap<V> {
+    /// An empty map.
     pub(crate) fn new(hasher: RandomState) -> Self {
         Self { values: Arc::new(DashMap::with_hasher_and_shard_amount(hasher, SHARDS)) }
     }
@@ -46,7 +46,7 @@ impl<V: Copy> Table<V> {
         }
     }
 
-    /// Forgets a subject.
+    /// Removes a subject.
     pub(crate) fn remove(&self, subject: &Subject) {
         self.values.remove(subject);
     }

@@ -1,10 +1,10 @@
-//! What votes weigh, and what those about a subject add up to.
+//! The weight of a vote, and the sums of the votes about a subject.
 
 use crate::ballots::X_PER_MILLIONTH;
-use crate::fixed::{MILLION, Share};
+use crate::fixed::{Fraction, MILLION};
 use crate::parameters::VOTE_NV;
 
-/// What the live votes about one subject add up to, at the epoch's reference time.
+/// The sums of the live votes about one subject, at the epoch's reference time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// P: weight of the votes for it, in nano-votes.
@@ -34,7 +34,7 @@ impl Tally {
 }
 
 /// Weight of one vote in nano-votes: credibility times |x| (10⁻⁸ votes, at most 4 · 10⁸).
-pub(crate) fn weight(credibility: Share, x: u64) -> u64 {
-    // 30, 29 and 4 bits.
+pub(crate) fn weight(credibility: Fraction, x: u64) -> u64 {
+    // The factors have 30, 29 and 4 bits.
     (u64::from(credibility) * x * (VOTE_NV / MILLION / X_PER_MILLIONTH)) >> 30
 }

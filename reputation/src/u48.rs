@@ -1,6 +1,7 @@
-//! Numbers of six bytes: ledger indexes and times in the rows of votes, where two bytes each are a tenth of the memory.
+//! Numbers of six bytes, for ledger indexes and times in the rows of votes. Two bytes less each save a fifth of the
+//! memory.
 
-/// An unsigned number below 2⁴⁸; in milliseconds that reaches beyond the year 10000.
+/// An unsigned number below 2⁴⁸. In milliseconds that reaches beyond the year 10000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct U48([u16; 3]);
 

@@ -1,4 +1,4 @@
-//! What the book promises about any ledger.
+//! Properties of the book for any ledger.
 
 #[path = "common/events.rs"]
 mod events;
@@ -80,7 +80,7 @@ proptest! {
                 prop_assert!(part.path.last().is_none_or(|last| *last == part.voter));
                 prop_assert!(first.is_none_or(|seed| SEEDS.iter().any(|(name, _)| *seed == subject_of(name))));
             }
-            // So many full votes on the other side turn the sign, and one fewer does not.
+            // This many full votes on the other side change the sign, and one fewer does not.
             let (p, n, turn) = (terms.positive_nv, terms.negative_nv, why.outlook.votes_to_turn);
             prop_assert_eq!(turn == 0, p == n);
             prop_assert!(turn == 0 || (turn * VOTE_NV > p.abs_diff(n) && (turn - 1) * VOTE_NV <= p.abs_diff(n)));
@@ -102,7 +102,7 @@ proptest! {
 
     #[test]
     fn what_was_retracted_might_as_well_not_have_been_said(steps in steps(60), about in 0usize..10, value in 1i8..=100) {
-        // Everybody's last word is the same with and without a vote that is taken back before the epoch closes.
+        // The live votes are the same with and without a vote that is retracted before the epoch closes.
         let events = events(&steps);
         let (index, at_ms) = (events.len() as u64, events.iter().filter_map(Event::at_ms).max().unwrap_or(START_MS));
         let extra = Event::Voted {
@@ -144,7 +144,8 @@ fn subject_of(name: &str) -> Subject {
     subject(name)
 }
 
-/// A ledger long enough that epochs lie apart: the tallies in between equal what the parts of the explanation say.
+/// In a ledger that is long enough to have entries between epochs, the tallies equal the sums of the explanation's
+/// parts.
 #[test]
 fn between_epochs_a_vote_changes_its_subject_only() {
     let mut book = book(None, &[("seed.example", 1000)]);
@@ -181,18 +182,18 @@ fn a_later_vote_replaces_and_a_retraction_does_not_bring_back() {
     book.apply(&second);
     let score = book.snapshot().score(&about, START_MS);
     assert_eq!((score.positive_nv, score.negative_nv), (0, 500_000_000));
-    // Of several categories the strongest speaks.
+    // Of votes in several categories the strongest counts.
     let vote = vote(about.clone(), -80, START_MS, START_MS + 10, Category::Spam);
     book.apply(&Event::Voted { index: 2, at_ms: START_MS, id: record_id(2), voter: peer("seed.example"), vote });
     assert_eq!(book.snapshot().score(&about, START_MS).negative_nv, 800_000_000);
-    // Until it expires, to the millisecond.
+    // It counts until it expires, to the millisecond.
     book.advance(START_MS + 9);
     assert_eq!(book.snapshot().score(&about, START_MS + 9).negative_nv, 800_000_000);
     book.advance(START_MS + 10);
     assert_eq!(book.snapshot().score(&about, START_MS + 10).negative_nv, 500_000_000);
     book.apply(&retracted(3, START_MS + 20, &second));
     assert!(!book.snapshot().score(&about, START_MS + 20).known);
-    // The record is gone: retracting it again changes nothing.
+    // The vote has ended: retracting it again changes nothing.
     book.apply(&retracted(4, START_MS + 20, &first));
     assert_eq!((book.live_votes(), book.next_index()), (0, 5));
 }

@@ -1,5 +1,5 @@
 //! What attackers cannot do. The Sybil bound: identities behind attack edges that carry flow φ weigh at most
-//! φ(1−α)/(ατ) together. R4's side channel: who was not chosen by seeds cannot cost anybody consistency.
+//! φ(1−α)/(ατ) together. R4's side channel: a peer that no seed vouches for cannot reduce anybody's consistency.
 
 #[path = "common/events.rs"]
 mod events;
@@ -17,7 +17,7 @@ struct Cast {
     voter: usize,
     about: usize,
     value: i8,
-    /// When, and how long it lasts; 0: for ever.
+    /// When it was cast, and how long it lasts; 0: for ever.
     at_h: u64,
     lasts_h: u64,
 }
@@ -86,7 +86,7 @@ fn folded(votes: &[Cast], half_life_h: Option<u64>) -> Book {
     book
 }
 
-/// The last word of each pair as it stands at the end, in full votes.
+/// The last live vote of each pair at the end, in full votes.
 fn live(world: &World) -> BTreeMap<(usize, usize), f64> {
     let end_h = world.votes.last().map_or(0, |cast| cast.at_h);
     let last: BTreeMap<_, Cast> = world.votes.iter().map(|cast| ((cast.voter, cast.about), *cast)).collect();
@@ -114,27 +114,27 @@ fn cast(voter: usize, about: usize, value: i8) -> Cast {
     Cast { voter, about, value, at_h: 0, lasts_h: 0 }
 }
 
-/// Seeds 0 and 1, judges 2..5 whom only seeds and judges concern, ordinary voters 5..10, attackers from 10.
+/// Seeds 0 and 1, judges 2..5 for whom only seeds and judges vote, ordinary voters 5..10, attackers from 10.
 const JUDGES: std::ops::Range<usize> = 2..5;
 const ORDINARY: std::ops::Range<usize> = 5..10;
 const ATTACKERS: std::ops::Range<usize> = 10..30;
 
-/// Votes of the honest, edges from ordinary voters to attackers among them, and votes of the attackers.
+/// The votes of honest voters, which include edges from ordinary voters to attackers, and the votes of attackers.
 fn sieges() -> impl Strategy<Value = (Vec<Cast>, Vec<Cast>)> {
-    // Subjects beyond 30 are voted on and never vote.
+    // Subjects from 30 on get votes but do not vote.
     let by_seeds = (casts(0..2, JUDGES, 1..=100, 1..8), casts(0..2, 30..40, -100..=100, 0..15));
     let by_judges = (casts(JUDGES, 0..5, 1..=100, 0..8), casts(JUDGES, 30..40, -100..=100, 0..20));
     let by_ordinary = (casts(ORDINARY, 0..10, 1..=100, 0..10), casts(ORDINARY, 30..40, -100..=100, 0..30));
     let edges = casts(ORDINARY, ATTACKERS, 1..=100, 0..10);
     let by_attackers = casts(ATTACKERS, 0..40, -100..=100, 0..150);
     (by_seeds, by_judges, by_ordinary, edges, by_attackers).prop_map(|(a, b, c, edges, by_attackers)| {
-        // The last vote is always the same, so that the ledger's time is.
+        // The last vote is always the same, so that the ledger's time is the same.
         let last = vec![Cast { voter: 50, about: 51, value: 1, at_h: 300, lasts_h: 0 }];
         (in_order([a.0, a.1, b.0, b.1, c.0, c.1, edges, last].concat()), in_order(by_attackers))
     })
 }
 
-/// Who vouched, directly or through others, for an attacker.
+/// The voters that vouched for an attacker, directly or through others.
 fn implicated(votes: &[Cast]) -> BTreeSet<usize> {
     let mut found: BTreeSet<usize> = ATTACKERS.collect();
     loop {
@@ -169,8 +169,8 @@ proptest! {
         prop_assert!(weight <= bound(phi) + 1e-4, "{weight} {phi}");
     }
 
-    /// A voter who passes all its trust on to puppets gives them less than a full voter's worth each, and less than
-    /// the bound together, whether there are three of them or three hundred.
+    /// A voter that passes all its trust on to puppets gives each less than the weight of a full voter, and all
+    /// together less than the bound, whether there are three of them or three hundred.
     #[test]
     fn splitting_one_identity_gains_nothing(puppets in 1usize..300, edge in 1i8..=100) {
         let mut votes = vec![cast(0, 2, edge)];
@@ -182,8 +182,8 @@ proptest! {
         prop_assert!(slander.negative_nv as f64 / 1e9 <= bound(f64::from(edge) / 100.0 / w_min), "{slander:?}");
     }
 
-    /// R4's side channel: whatever attackers do whom no seed vouches for, nobody loses consistency by it but who vouched
-    /// for them, or for those who did.
+    /// R4's side channel: if no seed vouches for the attackers, only voters that vouched for them, directly or through
+    /// others, lose consistency.
     #[test]
     fn only_whom_seeds_chose_can_cost_others_consistency((honest, by_attackers) in sieges()) {
         let without = folded(&honest, None);
@@ -198,7 +198,7 @@ proptest! {
 
 #[test]
 fn no_flow_no_weight() {
-    // A thousand identities that praise each other and slander, without an edge from anybody trusted.
+    // A thousand identities that praise each other and slander one subject, without an edge from a trusted peer.
     let mut votes = vec![cast(0, 2, 100), cast(2, 5, 100)];
     votes.extend((100..1_100).flat_map(|i| [cast(i, 100 + (i + 1) % 1_000, 100), cast(i, 5, -100)]));
     let book = folded(&votes, None);
@@ -207,7 +207,8 @@ fn no_flow_no_weight() {
     assert_eq!(Parameters::default().tau, 14_000, "the bound above is stated for the default parameters");
 }
 
-/// Vouching for somebody who turns out inconsistent costs a voter with a record nothing, a voter without one its word.
+/// A voter with a record loses nothing by vouching for an inconsistent voter. A voter without a record loses its
+/// weight.
 #[test]
 fn a_record_outweighs_one_wrong_vouch() {
     const TRAITOR: usize = 4;
@@ -223,9 +224,9 @@ fn a_record_outweighs_one_wrong_vouch() {
     assert!(consistency(3) < 1_000_000, "{}", consistency(3));
 }
 
-/// Those whom a seed took for real and who praise each other do not sit down together: the seeds judge first.
+/// Peers that a seed vouches for by mistake cannot vouch each other in as judges, because the seeds judge first.
 #[test]
-fn nobody_is_seated_by_the_praise_of_others_who_sit_down_with_it() {
+fn new_judges_cannot_vouch_each_other_in() {
     const HONEST: usize = 2;
     const RING: std::ops::Range<usize> = 3..13;
     let established = 20..23;
@@ -242,7 +243,7 @@ fn nobody_is_seated_by_the_praise_of_others_who_sit_down_with_it() {
     assert_eq!(consistency(HONEST), 1_000_000);
 }
 
-/// A judge whom the seeds chose badly contradicts an honest voter in vain where another judge shares its vote.
+/// A dishonest judge cannot hurt an honest voter by contradiction where another judge agrees with the voter.
 #[test]
 fn one_bad_judge_does_not_outweigh_a_seed() {
     const TRAITOR: usize = 3;

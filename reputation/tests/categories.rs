@@ -1,4 +1,4 @@
-//! Scores per category: always what the explanation finds in the votes, and no part of the book's bytes.
+//! Scores per category always equal those of the explanation, and are no part of the book's bytes.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/events.rs"]
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 const WATCHED: [Category; 2] = [Category::Spam, Category::Malware];
 
-/// What the votes in a category amount to, found the long way.
+/// The tally of a category, computed from all votes.
 fn explained(book: &Book, category: Category, subject: &Subject, now_ms: u64) -> Score {
     let found = book.explain(subject, now_ms).categories.into_iter().find(|tally| tally.category == category.as_str());
     found.map_or(Score::UNKNOWN, |tally| Score {
@@ -26,7 +26,8 @@ fn explained(book: &Book, category: Category, subject: &Subject, now_ms: u64) ->
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
 
-    /// Asked for before the first entry, between two, or after the last; with copies, retractions, expiry and a restart.
+    /// A category may be asked for before the first entry, between two entries, or after the last. With copies,
+    /// retractions, expiry and a restart.
     #[test]
     fn they_are_what_the_votes_say(steps in steps(150), half_life in prop::option::of(Just(7 * HOUR_MS)),
                                    asked in 0usize..150, later in 0u64..10 * HOUR_MS) {
@@ -57,8 +58,8 @@ proptest! {
 fn a_voter_speaks_in_each_category_and_once_in_all() {
     let mut book = book(None, &SEEDS);
     book.watch(Category::ALL);
-    let said = [(Category::Spam, -80), (Category::Malware, -100), (Category::Ham, 20)];
-    for (index, (category, value)) in (0..).zip(said) {
+    let votes = [(Category::Spam, -80), (Category::Malware, -100), (Category::Ham, 20)];
+    for (index, (category, value)) in (0..).zip(votes) {
         let vote = vote(subject("a.example"), value, START_MS, 0, category);
         book.apply(&Event::Voted { index, at_ms: START_MS, id: record_id(index), voter: peer("p0.example"), vote });
     }

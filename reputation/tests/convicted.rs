@@ -1,4 +1,4 @@
-//! Who told two stories is not heard any more.
+//! The votes of a peer that equivocated do not count.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/events.rs"]
@@ -48,7 +48,7 @@ fn what_an_expelled_peer_said_counts_no_more_and_what_it_says_once_admitted_agai
     let parameters = Parameters { half_life_ms: None, ..Parameters::default() };
     let mut book = Book::from_bytes(parameters, viewpoint(&SEEDS), vec![], &book.to_bytes()).unwrap();
     book.apply(&Event::Admitted { index: 4, peer: peer("p0.example") });
-    assert_eq!(score(&book, "x.example"), 0, "what it said before stays out");
+    assert_eq!(score(&book, "x.example"), 0, "its earlier votes stay out");
     book.apply(&voted(5, START_MS, "p0.example", "x.example", -80));
     assert!(score(&book, "x.example") < 0);
     assert_eq!(score(&book, "y.example"), 0);
@@ -57,14 +57,15 @@ fn what_an_expelled_peer_said_counts_no_more_and_what_it_says_once_admitted_agai
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// One by one or all at once, and whenever it happens: the book is a fold, and the liar's votes are not in it.
+    /// Whether entries are applied one by one or all at once, and whenever the conviction comes: the book is the same,
+    /// and without the votes of the convicted peer.
     #[test]
     fn a_conviction_is_a_fold_like_any_other(steps in steps(60), at in any::<prop::sample::Index>()) {
         let mut all = events(&steps);
         let at = at.index(all.len());
         let last = all.last().and_then(Event::at_ms).unwrap_or(START_MS);
         all[at] = convicted(at as u64, all[at].at_ms().unwrap_or(START_MS), "p0.example");
-        // A ledger admits nobody again who was convicted.
+        // A ledger never admits a convicted peer again.
         for event in &mut all[at..] {
             if matches!(event, Event::Admitted { peer: again, .. } if *again == peer("p0.example")) {
                 *event = Event::Admitted { index: event.index(), peer: peer("p1.example") };

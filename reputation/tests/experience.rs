@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ostrakon_ledger::{Subject, Tag};
 use ostrakon_reputation::{
-    Book, Experience, Memory, Own, Parameters, Report, Respect, Snapshot, Standing, Viewpoint, Weighing, standing,
+    Book, Experience, ExperienceLimits, ExperienceReport, MessageStanding, OwnReports, Parameters, Respect, Snapshot,
+    Viewpoint, Weighing, standing,
 };
 use proptest::prelude::*;
 
@@ -27,7 +28,7 @@ fn no_votes() -> Snapshot {
     Book::new(Parameters::default(), Viewpoint { name: "own".to_owned(), seeds: BTreeMap::new() }).snapshot()
 }
 
-/// An experience with the log it follows.
+/// An experience, and the number of rows of its log.
 struct Followed {
     experience: Experience,
     rows: u64,
@@ -47,16 +48,16 @@ impl Followed {
     fn report(&mut self, n: u8, reporter: &Subject, subjects: &[Subject], value: i8) {
         let familiarity = self.experience.familiarity(subjects);
         let subjects = subjects.iter().cloned().zip(familiarity).collect();
-        let report = Report { message: [n; 32], reporter: reporter.clone(), subjects, value, at_ms: NOW_MS };
+        let report = ExperienceReport { message: [n; 32], reporter: reporter.clone(), subjects, value, at_ms: NOW_MS };
         self.experience.report(self.rows, report);
         self.rows += 1;
     }
 
-    fn own(&self, subject: &Subject) -> Own {
+    fn own(&self, subject: &Subject) -> OwnReports {
         self.experience.reader().own(subject, NOW_MS)
     }
 
-    fn judged(&self, subjects: &[Subject]) -> Standing {
+    fn judged(&self, subjects: &[Subject]) -> MessageStanding {
         let respects: Vec<Respect<'_>> = subjects.iter().map(Respect::Proven).collect();
         standing(&no_votes(), &self.experience.reader(), &respects, NOW_MS)
     }
@@ -90,7 +91,8 @@ fn a_stranger_in_the_house_answers_before_the_house() {
     let weights: Vec<u64> = subjects.iter().map(|subject| experience.own(subject).negative_nv).collect();
     // s = 1/7: (½ + 1/7) / (½ + 1) of a vote.
     assert!((428_571_000..428_572_000).contains(&weights[0]) && weights[1..] == [1_000_000_000; 2], "{weights:?}");
-    // So a single report about a newcomer does not make a known server's standing bad (decision 7: confidence over 700).
+    // So a single report about a newcomer does not make a known server's standing bad (decision 7: confidence over
+    // 700).
     let parts = experience.judged(&subjects).parts;
     assert!(parts[0].score.confidence < 700 && parts[1].score.confidence > 700, "{parts:?}");
 }
@@ -124,7 +126,8 @@ fn what_was_familiar_when_a_report_came_counts_and_not_what_is_now() {
     let subjects = [peer("house"), account(65)];
     let familiarity = [6, 0];
     let subjects_then: Vec<(Subject, u32)> = subjects.iter().cloned().zip(familiarity).collect();
-    let report = Report { message: [1; 32], reporter: moderator, subjects: subjects_then, value: -100, at_ms: NOW_MS };
+    let report =
+        ExperienceReport { message: [1; 32], reporter: moderator, subjects: subjects_then, value: -100, at_ms: NOW_MS };
     experience.experience.report(0, report);
     let weights = subjects.map(|subject| experience.own(&subject).negative_nv);
     assert!((428_571_000..428_572_000).contains(&weights[0]) && weights[1] == 1_000_000_000, "{weights:?}");
@@ -132,8 +135,8 @@ fn what_was_familiar_when_a_report_came_counts_and_not_what_is_now() {
 
 #[test]
 fn the_oldest_messages_are_forgotten_and_what_is_seen_again_counts_from_there() {
-    let memory = Memory { rows: 4, subjects: 3, reports: 2 };
-    let mut experience = Experience::with_memory(Parameters::default(), BTreeSet::new(), memory);
+    let memory = ExperienceLimits { rows: 4, subjects: 3, reports: 2 };
+    let mut experience = Experience::with_limits(Parameters::default(), BTreeSet::new(), memory);
     let familiar = |experience: &Experience, name: &str| experience.reader().own(&peer(name), NOW_MS).familiarity;
     (0..3).for_each(|row| experience.sight(row, row, &[peer("a")]));
     assert_eq!(familiar(&experience, "a"), 2);
@@ -171,7 +174,7 @@ fn all_that_one_reporter_says_about_a_subject_is_one_vote() {
 
 #[test]
 fn one_account_alone_establishes_nothing_about_other_reporters() {
-    // Ninety reports of one judge are one judgement: who contradicts it loses as much as by one report.
+    // Many reports of one judge are one judgement: a reporter that contradicts them loses as much as by one report.
     let (liar, honest) = (account(1), account(2));
     let weight_after = |reports: u8| {
         let mut experience = trusting(&[]);
@@ -195,7 +198,8 @@ fn what_speaks_against_a_name_counts_against_who_claims_it_and_what_speaks_for_i
     experience.report(3, &moderator, &[claim(3)], -100);
     let judged = |claimed: Subject, named: &Subject| {
         let respect = Respect::Claimed { claim: &claimed, named: Some(named) };
-        let Standing { total, parts } = standing(&no_votes(), &experience.experience.reader(), &[respect], NOW_MS);
+        let MessageStanding { total, parts } =
+            standing(&no_votes(), &experience.experience.reader(), &[respect], NOW_MS);
         (total, parts[0].score.score, parts[0].accusers)
     };
     assert_eq!(judged(claim(1), &liked), (-500, 0, 0), "a stranger who says a liked name");
@@ -216,8 +220,8 @@ fn who_does_not_say_stands_no_better_than_a_stranger() {
 
 #[test]
 fn the_first_message_that_is_remembered_is_known_by_its_time() {
-    let memory = Memory { rows: 4, subjects: 3, reports: 2 };
-    let mut experience = Experience::with_memory(Parameters::default(), BTreeSet::new(), memory);
+    let memory = ExperienceLimits { rows: 4, subjects: 3, reports: 2 };
+    let mut experience = Experience::with_limits(Parameters::default(), BTreeSet::new(), memory);
     let first = |experience: &Experience, name: &str| experience.reader().own(&peer(name), NOW_MS).first_seen_ms;
     for (row, names) in [["a", "b"], ["a", "a"], ["b", "b"], ["a", "b"]].iter().enumerate() {
         experience.sight(row as u64, 100 + row as u64, &names.map(peer));
@@ -232,7 +236,7 @@ fn the_first_message_that_is_remembered_is_known_by_its_time() {
 }
 
 proptest! {
-    /// However familiar the subjects became meanwhile, what a report added is what its retraction takes away.
+    /// A retraction takes away exactly what the report added, however familiar the subjects have become.
     #[test]
     fn a_report_taken_back_leaves_no_trace(before in proptest::collection::vec(0u8..6, 0..40), between in proptest::collection::vec(0u8..6, 0..40)) {
         let of = |n: u8| [peer(&format!("p{}", n % 2)), account(n % 3 + 10), content(n)];
@@ -254,34 +258,34 @@ proptest! {
         }
     }
 
-    /// Folded again from whatever is left, with the weighing that was kept, an experience is the same.
+    /// An experience that is folded again, from the rows that are left and the weighing that was kept, is the same.
     #[test]
     fn an_experience_depends_on_nothing_that_its_log_dropped(
         rows in proptest::collection::vec(proptest::option::weighted(0.3, (0u8..4, any::<bool>())), 1..1200),
         dropped in 0.0..1.0,
         behind in 0.0..1.0,
-        // Reporters are weighed by the number of rows, or each hour.
+        // The weights are recomputed by the number of rows, or each hour.
         pace_ms in prop_oneof![Just(1_000), Just(60_000)],
     ) {
-        let memory = Memory { rows: 700, subjects: 12, reports: 90 };
-        let new = || Experience::with_memory(Parameters { half_life_ms: Some(90 * 86_400_000), ..Parameters::default() }, [account(0)].into(), memory);
+        let memory = ExperienceLimits { rows: 700, subjects: 12, reports: 90 };
+        let new = || Experience::with_limits(Parameters { half_life_ms: Some(90 * 86_400_000), ..Parameters::default() }, [account(0)].into(), memory);
         let subjects = |row: usize| [peer(&format!("house{}", row % 3)), account((row % 17) as u8 + 10)];
         let first = (rows.len() as f64 * dropped) as usize;
         let expired_at = first + ((rows.len() - first) as f64 * behind) as usize;
         let mut reports = Vec::new();
         let (mut whole, mut weighing) = (new(), Weighing::default());
-        for (row, said) in rows.iter().enumerate() {
+        for (row, event) in rows.iter().enumerate() {
             if row == expired_at {
                 weighing = whole.weighing(row as u64);
                 whole.forget_sightings(first as u64);
                 whole.drop_reports_before(first as u64, weighing);
             }
-            match said {
+            match event {
                 None => whole.sight(row as u64, 7 * row as u64, &subjects(row)),
                 Some((reporter, good)) => {
                     let familiarity = whole.familiarity(&subjects(row));
                     let subjects = subjects(row).into_iter().zip(familiarity).collect();
-                    let report = Report { message: [(row % 50) as u8; 32], reporter: account(*reporter), subjects,
+                    let report = ExperienceReport { message: [(row % 50) as u8; 32], reporter: account(*reporter), subjects,
                         value: if *good { 100 } else { -100 }, at_ms: NOW_MS + row as u64 * pace_ms };
                     whole.report(row as u64, report.clone());
                     reports.push((row as u64, report));

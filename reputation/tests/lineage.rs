@@ -1,14 +1,14 @@
-//! R6: copies are not corroboration.
+//! R6: a copy is not a second opinion.
 
 #[path = "common/events.rs"]
 mod events;
 
 use events::*;
 use ostrakon_ledger::{Category, RecordId, Subject};
-use ostrakon_reputation::{Book, Event, Source};
+use ostrakon_reputation::{Book, DerivedFrom, Event};
 use proptest::prelude::*;
 
-/// A seed vouches for so many voters, equally.
+/// A seed vouches for this many voters, equally.
 fn vouched(voters: usize) -> Vec<Event> {
     (0..voters).map(|i| voted(i as u64, START_MS, "seed.example", &format!("v{i}.example"), 100)).collect()
 }
@@ -25,7 +25,7 @@ fn tally(book: &Book, subject: &Subject) -> (u64, u64) {
     (score.positive_nv, score.negative_nv)
 }
 
-fn copy_of(index: u64, voter: usize, about: &Subject, value: i8, source: Source) -> Event {
+fn copy_of(index: u64, voter: usize, about: &Subject, value: i8, source: DerivedFrom) -> Event {
     let vote = vote(about.clone(), value, START_MS, 0, Category::Spam);
     Event::Derived { index, at_ms: START_MS, voter: peer(&format!("v{voter}.example")), vote, source }
 }
@@ -41,16 +41,17 @@ fn list(events: &mut Vec<Event>, voter: usize, subjects: std::ops::Range<usize>)
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(48) })]
 
-    /// k declared copies weigh as one, whoever casts them and whether or not the record itself is a vote of this ledger.
+    /// k declared copies weigh as much as one, whoever casts them, and whether or not the record itself is a vote of
+    /// this ledger.
     #[test]
     fn declared_copies_weigh_as_one(copies in 1usize..30, own in any::<bool>(), value in 1i8..=100) {
         let about = subject("s.example");
         let mut events = vouched(30);
-        let source = if own { Source::Record(RecordId([9; 32])) } else {
+        let source = if own { DerivedFrom::Record(RecordId([9; 32])) } else {
             let vote = vote(about.clone(), -value, START_MS, 0, Category::Spam);
             let index = events.len() as u64;
             events.push(Event::Voted { index, at_ms: START_MS, id: record_id(index), voter: peer("v0.example"), vote });
-            Source::Vote { index, voter: peer("v0.example") }
+            DerivedFrom::Vote { index, voter: peer("v0.example") }
         };
         for copy in 0..copies {
             events.push(copy_of(events.len() as u64, usize::from(!own) + copy % 29, &about, -value, source.clone()));
@@ -59,13 +60,13 @@ proptest! {
         let weight = |i: usize| book.trust(&peer(&format!("v{i}.example"))).credibility;
         let best = (0..30).map(weight).max().unwrap();
         prop_assert_eq!(tally(&book, &about), (0, u64::from(best) * u64::from(value.unsigned_abs()) * 10));
-        // Parts that add up, and say why they are nothing.
+        // The parts add up, and the copies are marked.
         let why = book.explain(&about, START_MS);
         prop_assert_eq!(why.contributions.iter().filter(|part| !part.copy).count(), 1);
         prop_assert_eq!(why.contributions.iter().map(|part| -part.weight_nv).sum::<i64>() as u64, why.terms.negative_nv);
     }
 
-    /// k undeclared copies of a list weigh as one.
+    /// k undeclared copies of a list weigh as much as one.
     #[test]
     fn copied_lists_weigh_as_one(copies in 0usize..12, length in 16usize..60) {
         let mut events = vouched(13);
@@ -75,7 +76,7 @@ proptest! {
             list(&mut events, copy, 0..length);
         }
         let copied = folded(&events);
-        // The seed's trust is shared among the same thirteen; the leader is believed as before.
+        // The seed's trust is shared among the same thirteen voters. The leader weighs as much as before.
         for i in 0..length {
             let about = subject(&format!("s{i}.example"));
             prop_assert_eq!(tally(&copied, &about), tally(&alone, &about));
@@ -88,7 +89,8 @@ proptest! {
     }
 }
 
-/// Who is believed more than the one it repeats keeps what it has beyond it: publishing first costs nobody else's weight.
+/// A follower that is trusted more than its leader keeps the difference, so nobody can take its weight by publishing
+/// first.
 #[test]
 fn a_trusted_list_that_somebody_unknown_published_first_counts_in_full() {
     let mut events = vouched(2);
@@ -105,7 +107,7 @@ fn a_trusted_list_that_somebody_unknown_published_first_counts_in_full() {
 fn lists_of_ones_own_are_nobodys_copies() {
     let mut events = vouched(3);
     list(&mut events, 0, 0..40);
-    // Half of it is the same; a short one; a small part of it.
+    // A list of which half is the same, a short list, and a small part of the list.
     list(&mut events, 1, 20..60);
     list(&mut events, 2, 0..18);
     let book = folded(&events);
@@ -114,17 +116,17 @@ fn lists_of_ones_own_are_nobodys_copies() {
     }
 }
 
-/// A derived vote says nothing before the next epoch, then once; when the one that spoke is gone, another speaks.
+/// A derived vote does not count before the next epoch. Then one copy counts, and when it has ended, another one.
 #[test]
 fn who_speaks_is_found_out_when_an_epoch_closes() {
     let about = subject("s.example");
     let mut events = vouched(3);
-    // Filler, so that the next entries come between epochs.
+    // More entries, so that the next ones come between epochs.
     events.extend((3..900).map(|i| voted(i, START_MS, "noise.example", &format!("n{i}.example"), 1)));
     let mut book = folded(&events);
     let index = events.len() as u64;
-    book.apply(&copy_of(index, 0, &about, -100, Source::Record(RecordId([9; 32]))));
-    book.apply(&copy_of(index + 1, 1, &about, -100, Source::Record(RecordId([9; 32]))));
+    book.apply(&copy_of(index, 0, &about, -100, DerivedFrom::Record(RecordId([9; 32]))));
+    book.apply(&copy_of(index + 1, 1, &about, -100, DerivedFrom::Record(RecordId([9; 32]))));
     assert_eq!(tally(&book, &about), (0, 0));
     book.close_epoch();
     let one = u64::from(book.trust(&peer("v0.example")).credibility) * 1_000;

@@ -6,9 +6,9 @@ mod trace;
 use ostrakon_reputation::Parameters;
 use trace::{Outcome, ROWS, Run, Trace};
 
-/// Draws of liars, trusted and reports; every figure is the mean over them.
+/// How often liars, trusted reporters and reports are drawn. Every figure is the mean over the draws.
 const DRAWS: u64 = 6;
-/// How far chance moves what is found at .1 % of the ham, three messages, on so few draws.
+/// How much the spam found at .1 % of the ham, which is three messages, varies by chance with so few draws.
 const NOISE: f64 = 0.03;
 
 /// What one vote per reporter and subject may cost against plain counts where 1 % is reported, 40 % lie and nobody is

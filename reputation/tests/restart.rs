@@ -1,4 +1,4 @@
-//! What the book promises about its bytes: a book that was written and read is the book.
+//! A book that was written and read is the same book.
 
 #[path = "common/events.rs"]
 mod events;
@@ -29,7 +29,7 @@ fn half_lives() -> impl Strategy<Value = Option<u64>> {
     prop_oneof![Just(None), Just(Some(HOUR_MS)), Just(Some(90 * 24 * HOUR_MS))]
 }
 
-/// The bytes with a digest that fits them.
+/// The bytes, with the right digest.
 fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.truncate(bytes.len() - 32);
     let digest = *blake3::hash(&bytes).as_bytes();
@@ -81,7 +81,7 @@ proptest! {
         }
     }
 
-    /// To the millisecond: expiry and decay before, at and after a restart at any moment.
+    /// Expiry and decay are the same to the millisecond before, at and after a restart at any moment.
     #[test]
     fn time_is_kept_across_a_restart(lasts_ms in 1u64..50 * HOUR_MS, down_ms in 0u64..60 * HOUR_MS, early_ms in 1u64..10_000) {
         let half_life_ms = Some(7 * HOUR_MS);
@@ -117,7 +117,7 @@ proptest! {
         prop_assert!(read(None, &[bytes.as_slice(), &[change]].concat()).is_err());
     }
 
-    /// Bytes that someone made, digest included: refused, or a book that works.
+    /// Bytes that an attacker made, with the right digest, are refused or give a book that works.
     #[test]
     fn nonsense_does_no_harm(steps in steps(60), changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6), more in steps(30)) {
         let mut book = empty(Some(HOUR_MS));
@@ -151,7 +151,7 @@ fn a_book_of_another_kind_is_named() {
     assert!(matches!(read(None, b""), Err(Unreadable::Damaged(_))));
 }
 
-/// Errors in the middle: what came before stays applied, and the same book comes of it in the end.
+/// After an error, the entries before it stay applied, and the book is the same in the end.
 #[test]
 fn catching_up_can_be_interrupted() {
     let events: Vec<Event> =

@@ -1,4 +1,5 @@
-//! However many threads compute an epoch, and whoever computes another one beside it: the same bytes.
+//! The bytes do not depend on the number of threads that compute an epoch, or on other epochs computed at the same
+//! time.
 #![allow(clippy::unwrap_used)]
 
 #[path = "common/events.rs"]
@@ -19,7 +20,7 @@ fn mixed(i: u64) -> u64 {
     z ^ z >> 31
 }
 
-/// Few vote much: trust reaches most peers within some steps; one vote in six is bad.
+/// Few peers vote much, so trust reaches most peers within some steps. One vote in six is bad.
 fn ledger() -> Vec<Event> {
     let name = |random: u64| format!("p{}.example", (random % PEERS) * (random >> 32) % PEERS);
     (0..VOTES)

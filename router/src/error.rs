@@ -4,11 +4,11 @@ mod blame;
 
 use std::sync::Arc;
 
+pub use ostrakon_ledger::Blame;
 use ostrakon_ledger::{LedgerError, Malformed, Refusal, StoreError, Unproven};
 use ostrakon_policies::PolicyError;
 use thiserror::Error;
 
-pub use self::blame::Blame;
 use crate::{
     config::ConfigError,
     import::ImportError,
@@ -30,6 +30,20 @@ pub enum Error {
     /// A file that cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A name that is admitted with another key.
+    #[error(
+        "{peer} is admitted with another key, {key}. A peer changes its key itself, by `ostrakon rotate`; if it has lost its \
+         key, `ostrakon peer expel` it first"
+    )]
+    OtherKey {
+        /// The peer.
+        peer: ostrakon_ledger::PeerName,
+        /// The key it has here.
+        key: String,
+    },
+    /// A key that is another peer's.
+    #[error("this key is {0}'s, or was: a key is one peer's only (docs/protocol.md, 1)")]
+    KeyTaken(ostrakon_ledger::PeerName),
     /// A record that the ledger does not take.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -138,7 +152,13 @@ pub enum Error {
     /// A body that ended before its length.
     #[error("the body ended before its end")]
     BodyCut,
-    /// No or a wrong token.
+    /// A wrong token.
+    #[error(
+        "this token is not the node's: the token is in the file local.token of the node's folder; without one, ask over the \
+         UNIX socket local.sock there"
+    )]
+    WrongToken,
+    /// No token.
     #[error(
         "this needs `Authorization: Bearer <token>`, with the token in the file local.token of the node's folder, or the UNIX \
          socket local.sock there; see docs/operating.md"
@@ -184,7 +204,7 @@ pub enum Error {
     /// The scores are not ready yet.
     #[error("this node is still reading its ledger; try again")]
     CatchingUp,
-    /// The wall clock jumped, and what came depends on which time it is.
+    /// The wall clock jumped, or disagrees with the latest record, and what came depends on which time it is.
     #[error("the clock of this node is in doubt; try again in some minutes")]
     ClockInDoubt,
     /// The stores are not open yet.
@@ -211,12 +231,47 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// The node that was asked could not do it.
+    #[error("the node at {place} answered: {reason}")]
+    Answered {
+        /// Its folder or address.
+        place: String,
+        /// What it said.
+        reason: String,
+    },
     /// Standard output does not take what a command prints.
     #[error("{0}")]
     Output(#[from] OutputError),
     /// The command needs a node that is being served.
-    #[error("this needs a node that is being served; start it with `ostrakon serve`")]
-    NotServed,
+    #[error("this needs a node that is being served; start it with `ostrakon serve --dir {0}`")]
+    NotServed(String),
+    /// The folder is another user's.
+    #[error(
+        "{dir} belongs to {owner} and you are {you}: files made now would lock {name} out. Run: sudo -u {sudo} ostrakon …"
+    )]
+    ForeignFolder {
+        /// The folder.
+        dir: String,
+        /// Whose it is.
+        owner: String,
+        /// The owner in a word.
+        name: String,
+        /// Who asks.
+        you: String,
+        /// The owner, as `sudo` takes it.
+        sudo: String,
+    },
+    /// Another process has a store open.
+    #[error("{path} is in use by {}: is this folder already served?", user_of(*pid))]
+    InUse {
+        /// The store.
+        path: String,
+        /// The process that serves the folder, if one says so.
+        pid: Option<u32>,
+    },
+    /// A peer shows what this node has signed and its ledger has not: nothing is signed until it has.
+    #[error("{0}")]
+    RolledBack(String),
     /// A store stopped working; the part of the node that needs it has stopped.
     #[error("the {part} has stopped after an error of its store: {reason}")]
     Stopped {
@@ -247,8 +302,8 @@ pub enum Error {
     /// The ledger's error.
     #[error("ledger: {0}")]
     Ledger(#[from] LedgerError),
-    /// The messages store's error.
-    #[error("messages store: {0}")]
+    /// A store's error.
+    #[error("{0}")]
     Store(#[from] StoreError),
     /// A row of ours that does not read back.
     #[error("a row of table `{table}` is damaged")]
@@ -278,121 +333,20 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// A short stable word for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Envelope(error) => error.code(),
-            Self::Request(error) => error.code(),
-            Self::Import(error) => error.code(),
-            Self::Refused(refusal) => refusal.code(),
-            Self::Unproven(_) => "unproven",
-            Self::UnknownPeer(_) => "unknown_peer",
-            Self::Quota { .. } => "quota",
-            Self::ShareFull { .. } => "share_full",
-            Self::Malformed(_) => "malformed",
-            Self::BadDecisionId => "bad_decision_id",
-            Self::NoSuchDecision => "no_such_decision",
-            Self::NoSuchHold => "no_such_hold",
-            Self::NoSuchDeadLetter => "no_such_dead_letter",
-            Self::RouteGone(_) => "route_gone",
-            Self::IdReused { .. } => "id_reused",
-            Self::NoSuchPeer(_) => "no_such_peer",
-            Self::NoSuchViewpoint { .. } => "no_such_viewpoint",
-            Self::NotFollowed(_) => "not_followed",
-            Self::NoSuchRecord(_) => "no_such_record",
-            Self::NotConvicted(_) => "not_convicted",
-            Self::NoEvidence(_) => "no_evidence",
-            Self::Erased(_) => "erased",
-            Self::OtherEvidence(_) => "other_evidence",
-            Self::Unsigned => "unsigned",
-            Self::Stale => "stale",
-            Self::EvidenceFull => "evidence_full",
-            Self::NotImported(_) => "not_imported",
-            Self::BadRequest(_) => "bad_request",
-            Self::BodyTooLarge { .. } => "too_large",
-            Self::BodyTooSlow => "too_slow",
-            Self::BodyCut => "cut_short",
-            Self::Busy => "busy",
-            Self::Unauthorised => "unauthorised",
-            Self::NoHost => "no_host",
-            Self::ForeignHost(_) => "foreign_host",
-            Self::ForeignOrigin => "foreign_origin",
-            Self::UnsupportedType(_) => "unsupported_type",
-            Self::PoolFull => "pool_full",
-            Self::JournalFull => "journal_full",
-            Self::QueueFull => "queue_full",
-            Self::HoldsFull => "holds_full",
-            Self::NoRoute(_) => "no_route",
-            Self::CatchingUp => "catching_up",
-            Self::ClockInDoubt => "clock_in_doubt",
-            Self::Starting => "starting",
-            Self::Deadline => "deadline",
-            Self::Listen { .. } => "listen",
-            Self::Remote { .. } => "remote",
-            Self::Output(_) => "output",
-            Self::NotServed => "not_served",
-            Self::Stopped { .. } => "stopped",
-            Self::ShuttingDown => "shutting_down",
-            Self::System { .. } => "system",
-            Self::Broken { .. } => "broken",
-            Self::Ledger(_) => "ledger",
-            Self::Store(_) => "store",
-            Self::DamagedRow { .. } => "damaged_row",
-            Self::Config(_) => "config",
-            Self::Policy(_) => "policy",
-            Self::NoSuchTile => "no_such_tile",
-            Self::Shared(error) => error.code(),
-            Self::File { .. } => "file",
-        }
-    }
+fn user_of(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}
 
-    /// Whose turn it is.
-    pub fn blame(&self) -> Blame {
-        match self {
-            Self::Envelope(error) => error.blame().into(),
-            Self::Request(error) => error.blame().into(),
-            Self::Import(error) => error.blame().into(),
-            Self::Refused(refusal) => refusal.blame().into(),
-            Self::Ledger(error) => error.blame().into(),
-            Self::Shared(error) => error.blame(),
-            Self::Unproven(_)
-            | Self::UnknownPeer(_)
-            | Self::Quota { .. }
-            | Self::ShareFull { .. }
-            | Self::IdReused { signed: true, .. } => Blame::Peer,
-            Self::Malformed(_)
-            | Self::BadDecisionId
-            | Self::NoSuchDecision
-            | Self::NoSuchHold
-            | Self::NoSuchDeadLetter
-            | Self::RouteGone(_)
-            | Self::IdReused { signed: false, .. }
-            | Self::NoSuchPeer(_)
-            | Self::NoSuchViewpoint { .. }
-            | Self::NotFollowed(_)
-            | Self::NoSuchRecord(_)
-            | Self::NotConvicted(_)
-            | Self::NoEvidence(_)
-            | Self::Erased(_)
-            | Self::OtherEvidence(_)
-            | Self::Unsigned
-            | Self::Stale
-            | Self::NoSuchTile
-            | Self::NotServed
-            | Self::Config(_)
-            | Self::Policy(_)
-            | Self::NotImported(_)
-            | Self::BadRequest(_)
-            | Self::BodyTooLarge { .. }
-            | Self::BodyTooSlow
-            | Self::BodyCut
-            | Self::Unauthorised
-            | Self::NoHost
-            | Self::ForeignHost(_)
-            | Self::ForeignOrigin
-            | Self::UnsupportedType(_) => Blame::Caller,
-            _ => Blame::Us,
+/// What went wrong, with what caused it and what caused that: HTTP clients say in the first line only that they failed.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
         }
+        cause = error.source();
     }
+    text
 }

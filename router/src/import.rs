@@ -29,8 +29,8 @@ use serde::{Deserialize, Serialize};
 
 pub use error::ImportError;
 pub use named::{Named, Names, Pattern};
-pub use plan::{Gone, Planner, RENEW_AFTER_MS, Skip, Step};
-pub use plausible::{Blocked, Checked, Checks, Covered, Ours, Role, check, time_fault_in_row};
+pub use plan::{Gone, PlanStep, Planner, RENEW_AFTER_MS, Skip};
+pub use plausible::{Blocked, Checked, Checks, Covered, OwnNames, Role, check, time_fault_in_row};
 pub use sources::Sources;
 pub(crate) use sources::retractions;
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use ostrakon_ledger::{Category, Digest, Ledger, MemoryState, MemoryStore, PeerName, RecordId, SecretKey, Subject};
 use ostrakon_reputation::{Book, Parameters, Viewpoint};
 use ostrakon_router::{
-    flow::registrar::{Ballot, Registrar, Statement},
+    flow::registrar::{OwnVote, Registrar, Statement},
     server::scorebook::{BookFile, Outlook, fold},
 };
 
@@ -49,7 +49,7 @@ impl Node {
             let cast = self
                 .registrar
                 .say(
-                    Statement::Vote(Ballot { subject, value, category, expires_at_ms, commitment: Digest::ZERO }),
+                    Statement::Vote(OwnVote { subject, value, category, expires_at_ms, commitment: Digest::ZERO }),
                     self.now_ms,
                 )
                 .unwrap();

@@ -25,7 +25,7 @@ use ostrakon_router::{
     flow::registrar::{Registrar, Statement},
     server::{
         api::problem::problem,
-        sequencer::{Limits, Sequencer},
+        sequencer::{BatchLimits, Sequencer},
     },
 };
 
@@ -158,7 +158,7 @@ struct World {
 
 impl World {
     /// A ledger that has admitted all peers, and from now on a gate before its store.
-    fn new(limits: Limits) -> Self {
+    fn new(limits: BatchLimits) -> Self {
         let (store, state) = (Arc::new(GatedStore::default()), Arc::new(MemoryState::default()));
         let owner = name("node.example");
         let ledger =
@@ -272,7 +272,7 @@ fn index(asked: Asked<Appended>) -> u64 {
     appended.index
 }
 
-const LIMITS: Limits = Limits { pool_max: 64, batch_max: 1024, batch_window: Duration::ZERO };
+const LIMITS: BatchLimits = BatchLimits { pool_max: 64, batch_max: 1024, batch_window: Duration::ZERO };
 
 #[test]
 fn what_waits_behind_a_commit_shares_the_next_one_in_the_order_in_which_it_came() {
@@ -300,7 +300,7 @@ fn what_waits_behind_a_commit_shares_the_next_one_in_the_order_in_which_it_came(
 
 #[test]
 fn no_commit_takes_more_than_batch_max() {
-    let mut world = World::new(Limits { batch_max: 3, ..LIMITS });
+    let mut world = World::new(BatchLimits { batch_max: 3, ..LIMITS });
     let first = world.vote(0);
     assert_eq!(world.gate.next(), 1);
     let behind: Vec<_> = (0..7).map(|author| world.vote(author)).collect();
@@ -329,7 +329,7 @@ fn work_of_another_kind_keeps_its_place_in_the_queue() {
 
 #[test]
 fn a_full_pool_turns_everyone_away_at_once_and_takes_again_when_there_is_room() {
-    let mut world = World::new(Limits { pool_max: 2, ..LIMITS });
+    let mut world = World::new(BatchLimits { pool_max: 2, ..LIMITS });
     let under_way = world.vote(0);
     assert_eq!(world.gate.next(), 1);
     let waiting = [world.vote(1), world.vote(2)];
@@ -389,7 +389,7 @@ fn a_failed_commit_is_told_to_all_who_wait_and_nothing_more_is_taken() {
             assert_eq!(ledger.reader().record(&id).unwrap(), Some(index));
         }
         // Whoever was told of the error sends the record again.
-        let again = ledger.submit(vec![(failing, NOW_MS)]).unwrap().pop().unwrap().unwrap();
+        let again = ledger.append(vec![(failing, NOW_MS)]).unwrap().pop().unwrap().unwrap();
         assert_eq!((again.index, again.new), (FIRST + 3, fate == Fate::Lost));
         assert_eq!(ledger.reader().tree_size(), FIRST + 4);
     }
@@ -479,7 +479,7 @@ fn what_waits_when_everyone_has_gone_is_done_before_the_end() {
 
 #[test]
 fn a_commit_that_is_full_does_not_wait_for_its_window() {
-    let mut world = World::new(Limits { batch_max: 2, batch_window: ENDLESS, ..LIMITS });
+    let mut world = World::new(BatchLimits { batch_max: 2, batch_window: ENDLESS, ..LIMITS });
     let first = world.vote(0);
     assert_eq!(world.gate.next(), 1, "nor does the first one");
     let behind = [world.vote(1), world.vote(2)];
@@ -491,7 +491,7 @@ fn a_commit_that_is_full_does_not_wait_for_its_window() {
 
 #[test]
 fn nothing_but_votes_waits_for_a_window() {
-    let mut world = World::new(Limits { batch_window: ENDLESS, ..LIMITS });
+    let mut world = World::new(BatchLimits { batch_window: ENDLESS, ..LIMITS });
     let stranger = Author::new("stranger");
     let first = world.vote(0);
     assert_eq!(world.gate.next(), 1);
@@ -504,7 +504,7 @@ fn nothing_but_votes_waits_for_a_window() {
 #[test]
 fn a_commit_begins_no_sooner_than_its_window_after_the_one_before() {
     let window = Duration::from_millis(50);
-    let mut world = World::new(Limits { batch_window: window, ..LIMITS });
+    let mut world = World::new(BatchLimits { batch_window: window, ..LIMITS });
     let before = Instant::now();
     let first = world.vote(0);
     world.gate.expect(&[1]);

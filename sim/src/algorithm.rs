@@ -7,7 +7,7 @@ use crate::baselines;
 use crate::production::Engine;
 use crate::question::Question;
 
-/// A way to score.
+/// An algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
@@ -17,7 +17,7 @@ pub enum Algorithm {
     Mean,
     /// Beta reputation (Jøsang and Ismail 2002).
     Beta,
-    /// Voters count by their agreement with the seeds, as in pygossip.
+    /// Votes weighted by the voters' agreement with the seeds, as in pygossip.
     Agreement,
     /// EigenTrust with the seeds as pre-trusted peers (Kamvar, Schlosser and Garcia-Molina 2003).
     Eigentrust,
@@ -52,12 +52,12 @@ impl Algorithm {
         }
     }
 
-    /// Whether its scores have a sign that says good or bad. The walks only say more or less.
+    /// Whether the sign of its scores means good or bad. The scores of walks only mean more or less.
     pub fn is_signed(self) -> bool {
         !matches!(self, Self::Eigentrust | Self::Pagerank)
     }
 
-    /// Scores everybody, by number; higher is more trustworthy, 0 where nothing is known.
+    /// The score of every number. Higher is more trustworthy; 0 if nothing is known.
     pub fn scores(self, question: &Question) -> Vec<f64> {
         match self {
             Self::Ostrakon => Engine::fold(question, None).scores(),

@@ -1,7 +1,7 @@
-//! Attackers: who votes what to move scores, one file each.
+//! Attackers: votes that are made to move scores, one file each.
 //!
-//! An attacker is a function of the honest votes and a named generator (ChaCha8), so a failure is one command with a seed.
-//! To add one: a file with one [`Attacker`], and a line in [`ALL`]. Nothing else needs to know of it.
+//! An attacker is a function of the honest votes and a named generator (ChaCha8), so a failure is one command with a
+//! seed. To add one, write a file with one [`Attacker`] and add a line to [`ALL`]. Nothing else needs to change.
 
 mod plot;
 
@@ -38,16 +38,16 @@ pub const ALL: [&Attacker; 11] = [
     &whitewash::ATTACKER,
 ];
 
-/// The attacker of that name.
+/// The attacker with this name.
 pub fn find(name: &str) -> Option<&'static Attacker> {
     ALL.into_iter().find(|attacker| attacker.name == name)
 }
 
-/// Who votes what.
+/// An attacker.
 pub struct Attacker {
     /// The word on the command line and in tables.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// What it does, in one line.
     pub summary: &'static str,
     /// When it acts.
     pub timing: Timing,
@@ -58,37 +58,37 @@ pub struct Attacker {
 /// When an attacker acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timing {
-    /// All at once, at the time of the last honest vote: nobody answers.
+    /// All at once, at the time of the last honest vote, so that honest voters cannot react.
     AtTheEnd,
-    /// While the honest votes are cast, so that the honest can answer and the score has a course.
+    /// While the honest votes are cast, so that honest voters can react.
     OverTime,
 }
 
-/// What an attacker sees and is told to do.
+/// What an attacker knows, and its targets.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {
     /// The honest votes, oldest first; at least one.
     pub votes: &'a [Row],
-    /// Whom the engine trusts from the start.
+    /// The seeds of the engine.
     pub seeds: &'a [usize],
-    /// Voters who are not seeds and not known to be bad; whom an attacker can get an edge from by mistake.
+    /// Voters that are not seeds and not known to be bad. An attacker may get an edge from any of them by mistake.
     pub honest: &'a [usize],
     /// Good subjects to be slandered.
     pub slandered: &'a [usize],
     /// Bad subjects to be praised.
     pub praised: &'a [usize],
-    /// Everybody's number is below this; false identities take numbers from here on.
+    /// All honest numbers are below this. False identities have the numbers from here on.
     pub count: usize,
 }
 
 impl Scene<'_> {
-    /// What to make of whom: hundredths.
+    /// The targets and the values of the votes on them, in hundredths.
     fn targets(&self) -> Vec<(usize, i8)> {
         let slandered = self.slandered.iter().map(|subject| (*subject, -100));
         slandered.chain(self.praised.iter().map(|subject| (*subject, 100))).collect()
     }
 
-    /// When so many percent of the honest votes had been cast, unix ms.
+    /// When this percentage of the honest votes had been cast, unix ms.
     fn at_ms(&self, percent: usize) -> u64 {
         self.votes[(self.votes.len() * percent / 100).min(self.votes.len() - 1)].time_ms
     }
@@ -102,8 +102,8 @@ impl Scene<'_> {
 /// An attack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attack {
-    /// What is added to the honest votes: the false identities' votes, and the attack edges, which are votes of honest
-    /// voters for false identities. In any order.
+    /// The votes that are added, in any order: the votes of the false identities, and the attack edges, which are votes
+    /// of honest voters for false identities.
     pub votes: Vec<Row>,
     /// The false identities.
     pub identities: Range<usize>,

@@ -1,7 +1,7 @@
-//! What others do with votes: published algorithms to compare the engine with, one file each.
+//! Published algorithms to compare the engine with, one file each.
 //!
-//! Honest versions, in floating point, of the forms in the papers; each file names its source and whatever the source
-//! leaves open. All are given the same votes and the same trusted voters and make what use of them they can.
+//! They follow the papers, in floating point. Each file names its source, and what the source leaves open. All
+//! algorithms get the same votes and the same trusted voters.
 
 pub mod agreement;
 pub mod beta;

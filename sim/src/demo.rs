@@ -1,4 +1,4 @@
-//! Two minutes of generated federated traffic against a running node, told as it happens.
+//! Two minutes of generated federated traffic against a running node, with a report of what happens.
 //!
 //! Three honest servers, a spammer and a ring of false identities that vouch for one another and for the spammer. The
 //! votes are real signed records on the public listener, the messages real checks on the local one. What is played is
@@ -22,7 +22,7 @@ use self::{
 };
 use crate::node::{Node, NodeError};
 
-/// What `ostrakon-sim demo` is told.
+/// The arguments of `ostrakon-sim demo`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The folder of a node that is being served on this machine; its run.json names both listeners
@@ -53,7 +53,7 @@ pub enum DemoError {
     NotServed {
         /// The run.json that was looked for.
         file: PathBuf,
-        /// The system's or the decoder's words.
+        /// The message of the system or the decoder.
         reason: io::Error,
     },
     /// The node's token cannot be read.
@@ -61,7 +61,7 @@ pub enum DemoError {
     NoToken {
         /// The file that holds it.
         file: PathBuf,
-        /// The system's words.
+        /// The message of the system.
         reason: io::Error,
     },
     /// The node did not answer as promised.
@@ -70,7 +70,7 @@ pub enum DemoError {
     /// The node named something that is not well-formed.
     #[error("the node's answer is malformed")]
     Malformed(#[from] Malformed),
-    /// An actor's name is taken on this node by somebody with another key.
+    /// The node knows an actor's name with another key.
     #[error("{peer} is known to this node with the key {found}, which is not the demo's; try another --seed")]
     NameTaken {
         /// The actor.
@@ -137,7 +137,7 @@ fn url(address: &str) -> String {
     format!("http://{reachable}")
 }
 
-/// Plays the demo and tells what happens on `out`.
+/// Plays the demo and writes what happens to `out`.
 ///
 /// # Errors
 /// [`DemoError`]

@@ -4,9 +4,9 @@
 //! votes, labels ─ protocol → splits ─ attackers → questions ─ algorithms → scores → AUC, flips, bounds → tables
 //! ```
 //!
-//! Two protocols, [`protocol`]; the attackers stand in [`crate::attackers::ALL`], the algorithms in [`Algorithm::ALL`]. Everything
-//! drawn comes from the seed by a named generator (ChaCha8), one stream per protocol, case and split: the same seed gives
-//! the same bytes on any number of threads.
+//! There are two protocols ([`protocol`]). The attackers are in [`crate::attackers::ALL`], the algorithms in
+//! [`Algorithm::ALL`]. Everything is drawn from the seed by a named generator (ChaCha8), one stream per protocol, case
+//! and split. The same seed gives the same bytes on any number of threads.
 
 mod bound;
 mod course;
@@ -34,7 +34,7 @@ use crate::votes::{self, Names};
 /// The case without an attacker.
 pub const CLEAN: &str = "clean";
 
-/// What `ostrakon-sim evaluate` is told.
+/// The arguments of `ostrakon-sim evaluate`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  ostrakon-sim evaluate --votes ../shared/data/bitcoin-otc/soc-sign-bitcoinotc.csv \\\n                        --labels ../shared/data/bitcoin-otc/labels.csv --splits 10 --json result.json"
@@ -43,22 +43,22 @@ pub struct Arguments {
     /// CSV with the header voter,subject,value,time, as `score` takes it, or without one as SNAP publishes Bitcoin OTC.
     #[arg(long, value_name = "FILE")]
     votes: PathBuf,
-    /// Who is benign (1) and who fraudulent (-1): name,label without a header. Without it only signs are predicted.
+    /// Labels, benign (1) or fraudulent (-1): name,label without a header. Without this file only signs are predicted.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
-    /// The voter whom the others were once invited by: always a seed.
+    /// The voter that invited the first others; always a seed.
     #[arg(long, value_name = "NAME", default_value = "1")]
     founder: String,
     /// Draws of seeds and attackers.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
     splits: u64,
-    /// Decides every draw.
+    /// Seed of every draw.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Which algorithms; all of them if not said.
+    /// Which algorithms; all of them by default.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "NAMES")]
     algorithms: Vec<Algorithm>,
-    /// Which cases: clean or an attacker; all of them if not said.
+    /// Which cases: clean or an attacker; all of them by default.
     #[arg(long, value_delimiter = ',', value_name = "NAMES", value_parser = case)]
     cases: Vec<Case>,
     /// Half-life of votes for the attackers over time, in days.
@@ -105,29 +105,29 @@ fn case(text: &str) -> Result<Case, String> {
 pub struct Report {
     /// Digest of the engine's parameters, hexadecimal.
     pub parameters: String,
-    /// What every draw came from.
+    /// The seed of every draw.
     pub seed: u64,
     /// How many draws.
     pub splits: usize,
     /// One table per protocol.
     pub tables: Vec<Table>,
-    /// How far the attackers over time got, moment by moment.
+    /// How far the attackers over time got, at several moments.
     pub courses: Vec<Course>,
 }
 
 /// A protocol's cases against all algorithms.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Table {
-    /// Which protocol.
+    /// The protocol.
     pub protocol: Protocol,
-    /// In the order asked for.
+    /// The algorithms, in the order in which they were asked for.
     pub algorithms: Vec<Algorithm>,
-    /// One per case.
+    /// One row per case.
     pub rows: Vec<CaseRow>,
 }
 
 impl Report {
-    /// What a case gave an algorithm.
+    /// The result of an algorithm in a case.
     pub fn cell(&self, protocol: Protocol, case: &str, algorithm: Algorithm) -> Option<&Cell> {
         let table = self.tables.iter().find(|table| table.protocol == protocol)?;
         let column = table.algorithms.iter().position(|it| *it == algorithm)?;
@@ -144,7 +144,7 @@ impl Report {
     }
 }
 
-/// How far attackers got, beside how far they can: the means over the splits.
+/// How far an attacker got, and the bounds: the means over the splits.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BoundRow {
     /// Weight of all false identities together, in full votes.
@@ -153,7 +153,7 @@ pub struct BoundRow {
     pub weight_max: Mean,
     /// Subjects whose score is clear without the attack and has the other sign with it.
     pub flipped: Mean,
-    /// How many subjects that weight could flip if it were spent where least is needed.
+    /// How many subjects that weight could flip if it were spent on the subjects that need the least.
     pub flipped_max: Mean,
     /// Whether neither bound was broken in any split.
     pub holds: bool,
@@ -162,8 +162,8 @@ pub struct BoundRow {
 /// Reads votes and labels, measures, prints the tables and, if asked, writes the JSON.
 ///
 /// # Errors
-/// A file cannot be read or is not what [`Arguments`] says; the founder does not vote; there are too few labels; the JSON
-/// cannot be written; and, after the tables have been printed, an attacker got further than the bound allows.
+/// A file cannot be read or is not what [`Arguments`] says; the founder does not vote; there are too few labels; the
+/// JSON cannot be written; or, after the tables were printed, an attacker got further than the bound allows.
 pub fn run(arguments: &Arguments) -> Result<Report> {
     let mut names = Names::default();
     let mut votes = votes::read_votes(&arguments.votes, &mut names)?;

@@ -1,6 +1,7 @@
-//! A false world around the production code: datasets, attackers, reports.
+//! Runs the production code in a simulated world: datasets, attackers, reports.
 //!
-//! *In scope*: feeding real and generated data to the production engine and to running nodes, and saying what came of it.
+//! *In scope*: feeding real and generated data to the production engine and to running nodes, and reporting the
+//! results.
 //! *Out of scope*: a second implementation of anything; what a vote is worth (`ostrakon-reputation`).
 
 pub mod algorithm;

@@ -1,12 +1,12 @@
 //! `ostrakon-sim evaluate-lists`: which domains will a list of blocks add later?
 //!
-//! At a date, everything that the lists said so far is folded into the production engine, seen from one of them: its
-//! own votes at full weight, every other list's at the share that the two have in common. The domains that other lists
-//! block and this one does not are ranked by score, worst first. What the list itself adds within the next weeks
-//! says how good the ranking was. Nothing after the date enters it.
+//! All votes of the lists up to a date are folded into the production engine, from the viewpoint of one list: it is a
+//! seed with full weight, and every other list is a seed with the share that the two have in common. The domains that
+//! other lists block and this one does not are ranked by score, the worst first. The domains that the list adds within
+//! the next weeks show how good the ranking was. The ranking uses no votes after the date.
 //!
-//! Two yardsticks: the plain number of lists that block a domain, and the engine with every list at full weight, which
-//! differs from the number only by what lineage (R6) takes from copied votes.
+//! There are two rankings to compare with: by the plain number of lists that block a domain, and by the engine with
+//! every list at full weight, which differs from the number only in what lineage (R6) takes from copied votes.
 
 mod history;
 mod predict;
@@ -22,7 +22,7 @@ use history::History;
 pub use predict::{Outcome, Scores};
 pub use table::Summary;
 
-/// What `ostrakon-sim evaluate-lists` is told.
+/// The arguments of `ostrakon-sim evaluate-lists`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  ostrakon-sim evaluate-lists --votes ../shared/data/fediverse-blocklists/votes.csv")]
 pub struct Arguments {

@@ -1,4 +1,4 @@
-//! What evaluations measure with: the area under the ROC curve, quantiles, means with their confidence intervals.
+//! Measures for evaluations: the area under the ROC curve, quantiles, and means with confidence intervals.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -7,8 +7,8 @@ use serde::Serialize;
 /// Probability that a random member of `higher` exceeds a random member of `lower`, ties counted half (Mann-Whitney
 /// U / nm). None if either is empty.
 ///
-/// The pairs won are counted as a whole number, so that no rounding enters before the division and the order of the
-/// members cannot show. Values must not be NaN.
+/// Pairs are counted in whole numbers, so that nothing is rounded before the division, and the result does not depend
+/// on the order of the members. Values must not be NaN.
 pub fn auc(higher: &[f64], lower: &[f64]) -> Option<f64> {
     if higher.is_empty() || lower.is_empty() {
         return None;
@@ -43,9 +43,9 @@ pub fn resample<T: Copy>(values: &[T], rng: &mut ChaCha8Rng) -> Vec<T> {
 pub struct Mean {
     /// Arithmetic mean.
     pub mean: f64,
-    /// Half the width of the interval; none where one value says nothing about its spread.
+    /// Half the width of the interval; none with a single value.
     pub half_width: Option<f64>,
-    /// How many values.
+    /// The number of values.
     pub count: usize,
 }
 

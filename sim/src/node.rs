@@ -1,130 +1,92 @@
-//! A running node as its HTTP clients see it: the local listener's checks and reports, the public listener's votes.
+//! An HTTP client of a running node: checks and reports at the local listener, votes at the public listener.
 //!
-//! One connection is kept open and reused. A request that got no answer is sent again *with the same id*, so that the
-//! node's own idempotency, not luck, keeps a message from being counted twice.
+//! One connection is kept open and reused. A request without an answer is sent again *with the same id*, so that the
+//! node counts every message once.
 
 use std::time::{Duration, Instant};
 
 use ostrakon_policies::{Opinion, Verdict};
+use ostrakon_router::message::{CheckRequest, ReportKind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ureq::http::StatusCode;
 use ureq::{Agent, RequestBuilder};
 
-/// How often a request is sent before it counts as unanswered: enough to outlive a reset connection, not a dead node.
+/// How often a request is sent before it counts as unanswered: enough for a reset connection, not for a dead node.
 const ATTEMPTS_MAX: u32 = 3;
 /// The longest a single attempt may take; a node's own deadline for a decision is far below it.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a node that could not decide is left alone.
+/// The pause before a node that could not decide is asked again.
 const UNDECIDED_PAUSE: Duration = Duration::from_millis(200);
 /// The longest `Retry-After` that is waited for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 
-/// Why a request to a node brought no usable answer.
+/// Why there is no usable answer from a node.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
-    /// No answer came: connection refused or reset, or the time was up.
+    /// There was no answer: the connection was refused or reset, or the time was over.
     #[error("no answer from {url}: {reason}")]
     Unanswered {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// The transport's own words.
+        /// The message of the HTTP client.
         reason: String,
     },
     /// The node answered with an error.
     #[error("{url} answered {status} {code}: {message}")]
     Refused {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
         /// HTTP status.
         status: u16,
         /// The node's stable error code, empty if it sent none.
         code: String,
-        /// The node's sentence.
+        /// The node's message.
         message: String,
     },
-    /// The node answered a check with its operator's choice for when it cannot decide.
+    /// The node could not decide, and answered with the verdict that its operator chose for that case.
     #[error("the node could not decide ({code})")]
     Undecided {
-        /// What kept it from deciding.
+        /// Why it could not decide.
         code: String,
     },
-    /// The node's answer was not of the promised shape.
+    /// The node's answer has the wrong form.
     #[error("{url} sent an answer that cannot be read: {reason}")]
     Unreadable {
-        /// What was asked.
+        /// The URL of the request.
         url: String,
-        /// What the decoder missed.
+        /// The message of the decoder.
         reason: String,
     },
 }
 
-/// What a check asks, as the local listener takes it.
-#[derive(Debug, Clone, Serialize)]
-pub struct CheckRequest {
-    /// The message's id; the same id gets the same answer and is counted once.
-    pub id: String,
-    /// Domain of the sending server.
-    pub peer: String,
-    /// How it has shown that, if it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer_proof: Option<&'static str>,
-    /// The sender's address, empty for a bounce.
-    pub sender: String,
-    /// Local recipients.
-    pub recipients: Vec<String>,
-    /// `chat mail post invite presence report`.
-    pub kind: &'static str,
-    /// Size of the body in bytes.
-    pub size: u64,
-    /// The sending server's network address.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub network: Option<String>,
-    /// The domain of the sender's address, where it is not to be taken from `sender`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender_domain: Option<String>,
-    /// How many links the body has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub links: Option<u32>,
-}
-
-/// A check's answer, as far as the clients here read it.
+/// The answer to a check, as far as it is used here.
 #[derive(Debug, Clone, Deserialize)]
 pub struct CheckAnswer {
-    /// What feedback refers to.
+    /// The id that a report refers to.
     pub decision_id: String,
     /// The enforced verdict.
     pub verdict: Verdict,
-    /// Every opinion, shadow ones included.
+    /// Every opinion, including those in shadow mode.
     #[serde(default)]
     pub reasons: Vec<Opinion>,
-    /// The peer's score, votes and own users' reports together, −1000…1000.
+    /// The peer's score from votes and own users' reports together, −1000…1000.
     pub score: i64,
     /// The peer's confidence, 0…1000.
     pub confidence: i64,
-    /// Summed log-odds of all the message's subjects, in thousandths of a nat; higher is better.
+    /// The sum of the log-odds of all the message's subjects, in thousandths of a nat. Higher is better.
     pub standing: i64,
-    /// Set when the node could not decide and answered what its operator chose for that case: nothing was recorded,
-    /// and asking again may bring a decision.
+    /// Set if the node could not decide, and answered with the verdict that its operator chose for that case. Nothing
+    /// was recorded, and another request may get a decision.
     #[serde(default)]
     degraded: Option<String>,
-}
-
-/// How a message turned out, by its reader's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Report {
-    /// Unwanted.
-    Spam,
-    /// Wanted.
-    Ham,
 }
 
 #[derive(Serialize)]
 struct Feedback<'a> {
     decision_id: &'a str,
     reporter: &'a str,
-    report: Report,
+    report: ReportKind,
 }
 
 #[derive(Deserialize)]
@@ -160,13 +122,13 @@ impl Node {
         Node { agent: config.into(), base: url.trim_end_matches('/').to_owned(), token: None }
     }
 
-    /// The same client, showing the local listener's token.
+    /// The same client, with the local listener's token.
     #[must_use]
     pub fn with_token(self, token: Option<String>) -> Node {
         Node { token, ..self }
     }
 
-    /// Asks for a verdict. Sent again with the same id when no answer came, or one without a decision.
+    /// Asks for a verdict. Sends the request again, with the same id, if there is no answer or no decision.
     ///
     /// # Errors
     /// [`NodeError`]: `Unanswered` or `Undecided` after the last attempt.
@@ -185,16 +147,16 @@ impl Node {
         }
     }
 
-    /// Tells how a message turned out.
+    /// Reports whether a message was wanted.
     ///
     /// # Errors
     /// [`NodeError`].
-    pub fn feedback(&self, decision_id: &str, reporter: &str, report: Report) -> Result<(), NodeError> {
+    pub fn feedback(&self, decision_id: &str, reporter: &str, report: ReportKind) -> Result<(), NodeError> {
         let _: serde_json::Value = self.post_json("/v1/feedback", &Feedback { decision_id, reporter, report })?;
         Ok(())
     }
 
-    /// Reads `path`.
+    /// Gets `path`.
     ///
     /// # Errors
     /// [`NodeError`].
@@ -210,7 +172,7 @@ impl Node {
         self.attempt(path, |url| self.send(url, &serde_json::to_vec(body)?))
     }
 
-    /// Posts bytes that are JSON already (a signed envelope) to `path`.
+    /// Posts bytes that are JSON already, such as a signed envelope, to `path`.
     ///
     /// # Errors
     /// [`NodeError`].
@@ -274,13 +236,13 @@ impl Answer {
             return serde_json::from_slice(&self.body)
                 .map_err(|error| NodeError::Unreadable { url, reason: error.to_string() });
         }
-        let said = serde_json::from_slice::<ErrorAnswer>(&self.body)
-            .map_or_else(|_| ErrorBody { code: String::new(), message: "no error body".into() }, |said| said.error);
-        Err(NodeError::Refused { url, status: self.status.as_u16(), code: said.code, message: said.message })
+        let ErrorBody { code, message } = serde_json::from_slice::<ErrorAnswer>(&self.body)
+            .map_or_else(|_| ErrorBody { code: String::new(), message: "no error body".into() }, |answer| answer.error);
+        Err(NodeError::Refused { url, status: self.status.as_u16(), code, message })
     }
 }
 
-/// Runs `ask` and says how long it took.
+/// Runs `ask` and returns how long it took.
 pub(crate) fn timed<T>(ask: impl FnOnce() -> T) -> (T, Duration) {
     let start = Instant::now();
     let answer = ask();

@@ -1,7 +1,7 @@
 //! The production engine on numbered votes.
 //!
-//! The votes are folded as if a ledger had received them in one batch at the time of the last one: they age from their
-//! own time, and one epoch at the end weighs them all.
+//! The votes are folded as if a ledger had received them in one batch at the time of the last vote. They decay from
+//! their own time, and one epoch at the end weighs them all.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use ostrakon_reputation::{Book, Event, Parameters, Score, Trust, Viewpoint};
 use crate::question::Question;
 use crate::votes::Row;
 
-/// A book with the names that numbers have in it.
+/// A book in which numbers stand for peers.
 pub struct Engine {
     book: Book,
     peers: Vec<PeerName>,
@@ -21,7 +21,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An empty book seen from `seeds` (each at full weight) that will hear of numbers below `count`.
+    /// An empty book with these seeds, each at full weight. All numbers must be below `count`.
     pub fn new(seeds: &[usize], count: usize, half_life_ms: Option<u64>) -> Self {
         let peers: Vec<PeerName> = (0..count).map(peer).collect();
         let parameters = Parameters { half_life_ms, ..Parameters::default() }.bounded();
@@ -34,17 +34,17 @@ impl Engine {
     pub fn fold(question: &Question, half_life_ms: Option<u64>) -> Self {
         let mut engine = Self::new(question.seeds, question.count, half_life_ms);
         let at_ms = question.votes.iter().map(|row| row.time_ms).max().unwrap_or(0);
-        engine.hear(question.votes, |_| at_ms);
+        engine.apply(question.votes, |_| at_ms);
         engine
     }
 
-    /// Plays votes, oldest first, each received when it was cast; the epochs close as in production, and one more at
+    /// Plays votes, the oldest first, each received when it was cast. Epochs close as in production, and one more at
     /// the end.
     pub fn play(&mut self, votes: &[Row]) {
-        self.hear(votes, |row| row.time_ms);
+        self.apply(votes, |row| row.time_ms);
     }
 
-    fn hear(&mut self, votes: &[Row], received_at_ms: impl Fn(&Row) -> u64) {
+    fn apply(&mut self, votes: &[Row], received_at_ms: impl Fn(&Row) -> u64) {
         let events: Vec<Event> =
             (self.next_index..).zip(votes).map(|(index, row)| self.event(index, received_at_ms(row), row)).collect();
         self.next_index += events.len() as u64;
@@ -65,20 +65,20 @@ impl Engine {
         Subject::Peer(self.peers[number].clone())
     }
 
-    /// Everybody's score in [−1, 1], by number, to nine decimals: rankings need more than the thousandths for people.
+    /// The score of every number in [−1, 1], to nine decimals: rankings need more than thousandths.
     pub fn scores(&self) -> Vec<f64> {
         let k_nv = self.parameters.k_nv();
         let billionths = |score: &Score| score.billionths(k_nv).0 as f64 / 1e9;
         self.posteriors().iter().map(billionths).collect()
     }
 
-    /// Everybody's score with the tallies behind it, by number.
+    /// The score of every number, with its tallies.
     pub fn posteriors(&self) -> Vec<Score> {
         let snapshot = self.book.snapshot();
         (0..self.peers.len()).map(|number| snapshot.score(&self.subject(number), self.at_ms)).collect()
     }
 
-    /// What somebody weighs as a voter.
+    /// The weight of a number as a voter.
     pub fn trust(&self, number: usize) -> Trust {
         self.book.trust(&self.peers[number])
     }
@@ -88,13 +88,13 @@ impl Engine {
         &self.parameters
     }
 
-    /// The latest time heard of, unix ms.
+    /// The latest time of a vote, unix ms.
     pub fn at_ms(&self) -> u64 {
         self.at_ms
     }
 }
 
-/// The peer that stands for a number: numbers rather than escaped names, so that names of any bytes stay apart.
+/// The peer that stands for a number. Names of any bytes stay distinct, because their numbers are used.
 fn peer(number: usize) -> PeerName {
     PeerName::parse(&format!("n{number}.sim.invalid")).expect("letters and digits make a domain")
 }

@@ -1,15 +1,16 @@
-//! What every algorithm is asked.
+//! The question to every algorithm.
 
 use crate::votes::Row;
 
-/// What an algorithm is asked: how trustworthy is everybody, given these votes and these trusted voters?
+/// The question to an algorithm: how trustworthy is every number, given these votes and these trusted voters?
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
-    /// Oldest first. Of a voter's votes about one subject the last one counts; those about oneself say nothing.
+    /// The votes, the oldest first. Of a voter's votes about one subject the last one counts. Votes of a voter about
+    /// itself do not count.
     pub votes: &'a [Row],
     /// The trusted voters, without repetition.
     pub seeds: &'a [usize],
-    /// Everybody's number is below this.
+    /// All numbers are below this.
     pub count: usize,
 }
 

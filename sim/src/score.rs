@@ -34,7 +34,7 @@ pub struct Arguments {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// What scores them.
+    /// The algorithm.
     #[arg(long, value_enum, default_value_t = Algorithm::Ostrakon)]
     algorithm: Algorithm,
     /// Time in which a vote's weight halves, in days or hours (90d, 12h; at least 1h), or none. The engine only.

@@ -1,9 +1,9 @@
-//! Plays a labelled mail trace against a running node over HTTP and measures what became of spam and ham.
+//! Plays a labelled mail trace against a running node over HTTP, and measures the verdicts on spam and ham.
 //!
-//! Messages go one after the other in `seq` order, so that each is judged by what the node had seen before it. Every
-//! message has the relay's network as its peer and the relay's address, the envelope's domain and the envelope's
-//! sender as further subjects. A share of the mail is reported by its recipient, truthfully or, by a share of the
-//! recipients, with a lie.
+//! Messages are sent one after the other in `seq` order, so that the node judges each by the messages before it. The
+//! peer of a message is the relay's network. Its other subjects are the relay's address, the envelope's domain and the
+//! envelope's sender. A share of the mail is reported by its recipient. Some recipients always report the opposite of
+//! the truth.
 
 mod play;
 mod reader;
@@ -15,7 +15,7 @@ pub use play::{Draw, Run, play};
 pub use reader::{Message, TraceError, read};
 pub use stats::{Latency, Tally, Verdicts};
 
-/// What `ostrakon-sim trace` is told.
+/// The arguments of `ostrakon-sim trace`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The trace: CSV with a header and the columns seq, label, env_addr, env_domain, relay_ip, relay_16, rcpt, n_bytes

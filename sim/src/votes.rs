@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 /// Longest line of a file of seeds, and longest name in a file of votes, in bytes.
 const NAME_BYTES_MAX: usize = 4096;
 
-/// A vote: who says what about whom, when.
+/// A vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
     /// Number of the voter.
@@ -39,7 +39,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The name as it stood in the file.
+    /// The name as it is in the file.
     pub fn original(&self, number: usize) -> &[u8] {
         &self.names[number]
     }
@@ -84,7 +84,7 @@ pub fn read_seeds(path: &Path, names: &mut Names) -> Result<Vec<usize>> {
     Ok(seeds)
 }
 
-/// Reads votes, in the order of the file; those of value 0 are left out.
+/// Reads votes, in the order of the file. Votes of value 0 are left out.
 ///
 /// Either with the header `voter,subject,value,time` and values in [−1, 1], or without a header as SNAP publishes
 /// Bitcoin OTC and Alpha: rater, ratee, rating −10…10, time. Times are in unix seconds.
@@ -143,7 +143,7 @@ fn number(field: &[u8]) -> Option<f64> {
     std::str::from_utf8(field).ok()?.trim().parse().ok()
 }
 
-/// What is known of the people behind the names: who is benign, who fraudulent. In order of their numbers.
+/// Which numbers stand for benign users and which for fraudulent users, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels {
     /// Labelled 1.

@@ -99,7 +99,7 @@ fn an_explanation_leads_with_what_decides() {
                           "kind": "mail", "size": 1, "network": "203.0.113.7" });
     let claim = node.post("/v1/check", &claimed).body["decision_id"].clone();
     report(&claim, "user0@node.example");
-    let explain = |subject: &str, more: &[&str]| node.run(&[&["explain", subject], more].concat());
+    let explain = |subject: &str, more: &[&str]| node.run(&[&["explain", subject][..], more].concat());
     let nobody = explain("peer:bad.example", &[]);
     assert!(nobody.starts_with("Nobody has voted") && nobody.contains("`ostrakon decision ID`"), "{nobody}");
     let decided = node.run(&["decision", claim.as_str().unwrap()]);

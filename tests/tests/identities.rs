@@ -250,6 +250,10 @@ fn what_is_blocked_covers_what_is_below_and_no_suffix_of_a_registry_does() {
     asking.node.wait_for("the votes", || verdict("host.example") == refused);
     assert_eq!(verdict("abc.host.example"), refused);
     assert_eq!(verdict("a.b.c.d.e.f.g.h.i.j.k.host.example"), refused);
+    // What is no name of a domain stands below one all the same.
+    for odd in ["a_b", "-a", "a-", "a.", "a=b", "a*", "xn--a", "\u{1f600}", &"a".repeat(64)] {
+        assert_eq!(verdict(&format!("{odd}.host.example")), refused, "{odd}");
+    }
     assert_eq!(verdict("nothost.example").0, json!("accept"));
     asking.node.wait_for("the other votes", || verdict("evil.duckdns.org") == refused);
     assert_eq!(verdict("someone.co.uk").0, json!("accept"), "what a registry sells is nobody's");

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ostrakon_router::server::metrics::{Kind, METRICS};
+use ostrakon_router::server::metrics::{METRICS, MetricKind};
 use ostrakon_tests::{
     TestNode,
     node::{OPEN_POLICY, get_bytes},
@@ -49,7 +49,9 @@ fn code_table_and_documentation_agree() {
         sources(&root().join(folder), &mut texts);
     }
     for text in &texts {
-        for (kind, what) in [(Kind::Counter, "counter!("), (Kind::Gauge, "gauge!("), (Kind::Histogram, "histogram!(")] {
+        for (kind, what) in
+            [(MetricKind::Counter, "counter!("), (MetricKind::Gauge, "gauge!("), (MetricKind::Histogram, "histogram!(")]
+        {
             for piece in text.split(what).skip(1) {
                 let name = piece.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
                 if let Some(name) = name.filter(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix))) {
@@ -66,7 +68,7 @@ fn code_table_and_documentation_agree() {
     for metric in METRICS {
         assert_eq!(recorded[metric.name], metric.kind, "{}", metric.name);
         assert!(metric.help.len() > 10 && !metric.help.ends_with('.'), "{}: {}", metric.name, metric.help);
-        assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{}", metric.name);
+        assert_eq!(metric.name.ends_with("_total"), metric.kind == MetricKind::Counter, "{}", metric.name);
     }
     let documented = std::fs::read_to_string(root().join("docs/operating.md")).unwrap();
     let rows: Vec<_> =

@@ -155,6 +155,7 @@ fn what_admitted_authors_say_there_counts_here_once_and_says_where_it_was_found(
     std::fs::write(&receipt, mirror.run(&["ledger", "proof", &vote.to_string()])).unwrap();
     let vkey = mirror.public_get("/.well-known/ostrakon").body["ledger"]["vkey"].as_str().unwrap().to_owned();
     let proven = ostrakon_ok(&["ledger", "proof", "--verify", receipt.to_str().unwrap(), "--vkey", &vkey]);
+    assert!(proven.starts_with("the receipt is valid\n"), "{proven}");
     assert!(proven.contains(&format!("copied from index {} of b.example/ostrakon", there.index)), "{proven}");
     // Sent here, too, it is known already; and the author goes on at either place.
     let before = mirror.tree_size();
@@ -295,6 +296,89 @@ fn a_peer_that_signs_a_second_history_is_behind_at_first_and_convicted_in_the_en
     mirror.serve();
     assert_eq!(follows(&mirror)["state"], "forked");
     assert_eq!(mirror.verify(), before);
+}
+
+/// A folder put back from a backup, signed state and all, and served at once: a followed peer proves what was signed since, and
+/// from then on nothing is signed until the ledger is healed.
+#[test]
+fn a_node_from_an_old_backup_stops_signing_when_a_followed_peer_proves_it() {
+    let (mirror, mut followed) = mirror_and_followed();
+    admit(&followed, MIRROR, &key(&mirror));
+    followed.run(&["peer", "follow", MIRROR, mirror.public()]);
+    let vote = |node: &TestNode, subject: &str| {
+        node.post("/v1/own/votes", &json!({ "subject": subject, "value": -10, "category": "spam" }))
+    };
+    let mut voter = TestPeer::admitted(&followed, "a.example");
+    followed.terminate();
+    let backup = followed.beside("backup");
+    copy_folder(&followed.home(), &backup);
+    followed.serve();
+    mirror.run(&["peer", "follow", FOLLOWED, followed.public()]);
+    for n in 0..5 {
+        assert_eq!(vote(&followed, &format!("peer:f{n}.example")).status, 200);
+    }
+    mirror.wait_for("the copy", || said(&mirror, FOLLOWED).len() == 8);
+    followed.terminate();
+    std::fs::remove_dir_all(followed.home()).unwrap();
+    copy_folder(&backup, &followed.home());
+    let command = followed.serve_command();
+    followed.start(command);
+
+    followed.wait_for("the proof", || {
+        let ready = followed.get("/readyz");
+        let ledger = &ready.body["parts"][0];
+        ready.status == 503 && ledger["part"] == "ledger" && ledger["reason"].to_string().contains("5 records")
+    });
+    for answer in [
+        vote(&followed, "peer:x.example"),
+        followed.public_post("/v1/votes", &voter.vote("peer:y.example", -10).to_envelope()),
+        followed.post(
+            "/v1/peers",
+            &json!({ "peer": "c.example", "key": TestPeer::new("c.example").key.public().to_string() }),
+        ),
+    ] {
+        let error = &answer.body["error"];
+        assert_eq!(
+            (answer.status, &error["code"], &error["blame"]),
+            (503, &json!("rolled_back"), &json!("us")),
+            "{answer:?}"
+        );
+    }
+    let metrics = followed.get("/metrics").body.as_str().unwrap().to_owned();
+    assert!(metrics.contains("ostrakon_mirror_forgotten_records{peer=\"node.example\"} 5"), "{metrics}");
+    assert!(followed.log().contains("ostrakon ledger heal --from node.example"), "{}", followed.log());
+    assert!(followed.check("m1", "a.example")["degraded"].is_null(), "checks go on");
+    let listed = followed.run(&["peer", "list"]);
+    assert!(listed.contains("5 records of this node are there and not here"), "{listed}");
+
+    followed.terminate();
+    let healed = followed.run(&["ledger", "heal", "--from", MIRROR]);
+    assert!(healed.contains("are back") && healed.contains("newer checkpoint"), "{healed}");
+    followed.serve();
+    mirror.run(&["peer", "follow", FOLLOWED, followed.public()]);
+    assert_eq!(vote(&followed, "peer:x.example").status, 200);
+    mirror.wait_for("the next vote", || said(&mirror, FOLLOWED).len() == 9);
+    assert!(mirror.get(&format!("/v1/peers/{FOLLOWED}")).body["convicted_at_index"].is_null());
+    followed.verify();
+}
+
+/// Who owns a ledger may admit any name to it with any key, this node's name among them.
+#[test]
+fn a_followed_peer_that_invents_records_of_this_node_does_not_stop_it() {
+    let (mirror, followed) = mirror_and_followed();
+    let mut impostor = TestPeer::admitted(&followed, MIRROR);
+    for n in 0..5 {
+        impostor.cast(&followed, &format!("peer:p{n}.example"), -10);
+    }
+    wait_for_state(&mirror, "current", 7);
+    mirror.wait_for("the warning", || mirror.log().contains("no key of this node has signed"));
+    assert_eq!(follows(&mirror)["forgotten"], 0);
+    assert_eq!(mirror.get("/readyz").status, 200);
+    let before = mirror.tree_size();
+    mirror.run(&["vote", "peer:x.example", "-10", "--category", "spam"]);
+    assert_eq!(mirror.tree_size(), before + 1);
+    assert_eq!(said(&mirror, MIRROR).len(), 3, "its own admission, the peer's, the vote");
+    mirror.verify();
 }
 
 /// A ledger that shows one history to one and another to another: the two compare notes.

@@ -144,6 +144,7 @@ fn a_log_in_json_ends_in_json() {
 fn sigterm_drains_and_exits_with_zero() {
     let mut node = TestNode::serving(OPEN_POLICY, "");
     node.check("m1", "a.example");
+    node.wait_for("the line", || node.log().contains(": serving"));
     let log = node.log();
     let start = log.lines().find(|line| line.contains(": serving")).unwrap();
     for word in [env!("CARGO_PKG_VERSION"), "node.example", "policy=", "public=", &node.home_arg()] {
@@ -298,4 +299,111 @@ fn a_full_file_system_stops_the_votes_with_an_answer_and_loses_none() {
 /// Whether what ran inside ended with an error instead of being ready.
 fn node_ended(report: &str) -> bool {
     report.lines().any(|line| line.starts_with("error"))
+}
+
+#[test]
+fn a_lost_signed_state_is_missed_however_short_the_ledger_is() {
+    let node = TestNode::new();
+    let (state, aside) = (node.home().join("signed-state"), node.beside("signed-state"));
+    for entries in 1..=2 {
+        std::fs::rename(&state, &aside).unwrap();
+        for (args, wanted) in [
+            (&["ledger", "verify"][..], 4),
+            (&["serve", "--public", "127.0.0.1:0", "--local", "127.0.0.1:0"], 1),
+            (&["vote", "peer:a.example", "50", "--category", "vouch"], 1),
+        ] {
+            let (code, errors) = errors_of(&[args, &["--dir", &node.home_arg()]].concat());
+            assert_eq!(code, wanted, "{entries} {args:?}: {errors}");
+            assert!(errors.contains("signed-state: is missing; put back the newest copy there is"), "{errors}");
+        }
+        assert!(!state.exists(), "nothing was signed");
+        std::fs::rename(&aside, &state).unwrap();
+        assert_eq!(node.verify(), entries);
+        node.run(&["vote", "peer:a.example", "50", "--category", "vouch"]);
+    }
+}
+
+/// What root makes in the folder of another user, that user cannot read.
+#[test]
+fn another_user_writes_nothing_into_the_folder_and_root_may_ask_the_node() {
+    const STRANGER: u32 = 54_321;
+    let mut node = TestNode::new();
+    if std::os::unix::fs::chown(node.home(), Some(STRANGER), None).is_err() {
+        return skip("only root can give a folder away");
+    }
+    let home = node.home_arg();
+    let files = || std::fs::read_dir(node.home()).unwrap().count();
+    let before = files();
+    let elsewhere = node.beside("ledger.archive");
+    ostrakon(&["ledger", "export", elsewhere.to_str().unwrap(), "--dir", &home]);
+    for args in [
+        &["vote", "peer:a.example", "50", "--category", "vouch"][..],
+        &["serve", "--public", "127.0.0.1:0", "--local", "127.0.0.1:0"],
+        &["ledger", "heal", "--from", "http://127.0.0.1:1"],
+        &["ledger", "import", elsewhere.to_str().unwrap()],
+    ] {
+        let (code, errors) = errors_of(&[args, &["--dir", &home]].concat());
+        assert_eq!(code, 3, "{args:?}: {errors}");
+        assert!(errors.contains("belongs to uid 54321 and you are root") && errors.contains("sudo -u"), "{errors}");
+    }
+    assert_eq!(files(), before);
+    let uid = rustix::process::geteuid().as_raw();
+    std::os::unix::fs::chown(node.home(), Some(uid), None).unwrap();
+    node.serve();
+    std::os::unix::fs::chown(node.home(), Some(STRANGER), None).unwrap();
+    node.run(&["vote", "peer:a.example", "50", "--category", "vouch"]);
+    std::os::unix::fs::chown(node.home(), Some(uid), None).unwrap();
+    node.terminate();
+    assert_eq!(node.verify(), 2);
+}
+
+#[test]
+fn errors_say_what_caused_them_and_what_to_do() {
+    let mut node = TestNode::serving(OPEN_POLICY, "");
+    let home = node.home_arg();
+    let says = |args: &[&str], code: i32, words: &[&str]| {
+        let (found, errors) = errors_of(args);
+        assert_eq!(found, code, "{args:?}: {errors}");
+        assert!(words.iter().all(|word| errors.contains(word)), "{args:?}: {errors} should have {words:?}");
+        errors
+    };
+    let vote = ["vote", "peer:a.example", "5", "--category", "ham"];
+    says(&["peer", "list", "--node", "127.0.0.1:1"], 2, &["must begin with http://"]);
+    says(&["peer", "list", "--node", "http://127.0.0.1:1"], 1, &["http://127.0.0.1:1", "Connection refused"]);
+    let mut command = Command::new(path("ostrakon"));
+    command.args(vote).args(["--dir", &home]).env("OSTRAKON_TOKEN", "0123456789abcdef");
+    let errors = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(errors.contains("this token is not the node's") && errors.contains("unset it to use"), "{errors}");
+    let pid = format!("process {}", node.pid().as_raw_nonzero());
+    says(
+        &["serve", "--dir", &home, "--public", "127.0.0.1:0", "--local", "127.0.0.1:0"],
+        5,
+        &["/ledger is in use", &pid],
+    );
+    let vkey = node.public_get("/.well-known/ostrakon").body["ledger"]["vkey"].as_str().unwrap().to_owned();
+    let gone = node.public().to_owned();
+    // Another ledger than the one that is to be healed, and an address without the path of the copy.
+    let other = TestNode::named("b.example");
+    let there = other.home_arg();
+    says(
+        &["ledger", "heal", "--from", &gone, "--dir", &there],
+        3,
+        &["it is of `node.example/ostrakon`, not of `b.example/ostrakon`", "/mirror/b.example"],
+    );
+    node.terminate();
+    let url = ["ledger", "verify", "--url", &gone, "--vkey", &vkey];
+    assert!(!says(&url, 1, &["cannot be read", "Connection refused"]).contains("index"));
+    says(&["hold", "list", "--dir", &home], 3, &[&format!("ostrakon serve --dir {home}")]);
+
+    let kept = node.beside("node.key");
+    std::fs::copy(node.home().join("node.key"), &kept).unwrap();
+    std::fs::copy(other.home().join("node.key"), node.home().join("node.key")).unwrap();
+    let args = [&vote[..], &["--dir", &home]].concat();
+    says(&args, 3, &["was not signed with this node.key"]);
+    std::fs::remove_file(node.home().join("node.key")).unwrap();
+    says(&args, 1, &["node.key: is missing", "new name"]);
+    std::fs::rename(kept, node.home().join("node.key")).unwrap();
+    node.reconfigure("domain = \"node.example\"", "domain = \"new.example\"");
+    let errors = says(&args, 3, &["the signed state is of `node.example/ostrakon`", "node.domain"]);
+    assert!(!errors.contains("u{a}") && errors.lines().count() == 1, "no note is repeated: {errors}");
 }

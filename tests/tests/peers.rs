@@ -7,11 +7,13 @@ use std::{
     thread::JoinHandle,
 };
 
-use ostrakon_ledger::{Body, Category, Erase, Evidence, LogFiles, RecordId, SignedRecord, Vote, tile::TilePath};
-use ostrakon_router::server::{evidence::read::Question, remote::RemoteLog};
+use ostrakon_ledger::{
+    Body, Category, Erase, Evidence, LogFiles, RecordId, SecretKey, SignedRecord, Vote, tile::TilePath,
+};
+use ostrakon_router::server::{evidence::read::EvidenceQuestion, remote::RemoteLog};
 use ostrakon_tests::{
     TestNode, TestPeer, Webhook,
-    binary::ostrakon,
+    binary::{ostrakon, ostrakon_ok},
     node::{Answer, OPEN_POLICY, get_signed, put},
     peer::now_ms,
 };
@@ -45,7 +47,7 @@ fn evidence_url(base: &str, id: &RecordId) -> String {
 /// A signed question of a peer for a record's evidence.
 fn read(node: &TestNode, peer: &TestPeer, id: RecordId) -> u16 {
     let domain = "node.example".parse().unwrap();
-    let question = Question { network: "ostrakon", node: &domain, record: id };
+    let question = EvidenceQuestion { network: "ostrakon", node: &domain, record: id };
     get_signed(&evidence_url(node.public(), &id), &question.sign(&peer.name, &peer.key, now_ms())).0
 }
 
@@ -161,6 +163,9 @@ fn who_is_convicted_neither_votes_nor_sends_nor_reads() {
     let second = liar.vote("peer:x.example", 80);
     assert_eq!(code(&send(&node, &second)), (409, "conflict"));
     node.wait_for("the conviction", || node.get("/v1/peers/liar.example").body["state"] == "convicted");
+    assert!(node.metric("ostrakon_convictions_total") > 0.0);
+    let log = node.log();
+    assert!(log.contains("convicted for good") && log.contains("peer=liar.example") && log.contains("seq=1"), "{log}");
     (liar.seq, liar.prev) = (seq, prev);
     let next = liar.vote("peer:y.example", 1);
     assert_eq!(code(&send(&node, &next)), (403, "convicted"));
@@ -281,6 +286,56 @@ fn a_peer_keeps_its_share_of_evidence_and_the_operator_has_room() {
     assert_eq!(node.get_bytes(&evidence_path(&fourth)).len(), (64 << 10) + 32);
 }
 
+#[test]
+fn a_key_is_one_peers_only_and_a_vkey_says_whose() {
+    let mut node = TestNode::serving(OPEN_POLICY, "");
+    let mut other = TestNode::named("b.example");
+    other.serve();
+    let about = other.public_get("/.well-known/ostrakon").body;
+    let (key, vkey) = (about["key"].as_str().unwrap(), about["ledger"]["vkey"].as_str().unwrap());
+    let home = node.home_arg();
+    let refused = |args: &[&str], words: &str| {
+        let output = ostrakon(&[args, &["--dir", &home]].concat());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(3) && errors.contains(words), "{args:?}: {errors}");
+    };
+    refused(&["peer", "admit", "c.example", vkey], "this is the vkey of b.example/ostrakon, not of c.example/ostrakon");
+    let said = node.run(&["peer", "admit", "b.example", vkey]);
+    assert!(said.contains("ostrakon peer follow b.example"), "{said}");
+    refused(&["peer", "admit", "c.example", key], "this key is b.example's");
+    let own = node.public_get("/.well-known/ostrakon").body["key"].as_str().unwrap().to_owned();
+    refused(&["peer", "admit", "c.example", &own], "this key is node.example's");
+    refused(&["peer", "admit", "b.example", &own], "b.example is admitted with another key");
+    let taken = node.post("/v1/peers", &json!({ "peer": "c.example", "key": key }));
+    assert_eq!(code(&taken), (409, "key_taken"));
+    refused(&["peer", "follow", "node.example", "http://127.0.0.1:1"], "node.example is this node");
+
+    // A key that was rotated away stays its peer's.
+    let mut rotating = TestPeer::admitted(&node, "r.example");
+    let former = rotating.key.public().to_string();
+    let rotation = rotating.rotate(SecretKey::from_seed([42; 32]));
+    assert_eq!(send(&node, &rotation).status, 200);
+    let again = node.post("/v1/peers", &json!({ "peer": "c.example", "key": former }));
+    assert_eq!(code(&again), (409, "key_taken"));
+    assert!(again.body["error"]["message"].as_str().unwrap().contains("r.example's"), "{again:?}");
+
+    // Another member's pepper is another one's: who follows is told so.
+    let follow = |node: &TestNode| {
+        let output = ostrakon(&["peer", "follow", "b.example", other.public(), "--dir", &node.home_arg()]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(follow(&node).contains("another federation.pepper"));
+    node.terminate();
+    assert!(follow(&node).contains("another federation.pepper"), "also when it is not served");
+    let (member, pepper) = (node.beside("member"), other.home().join("federation.pepper"));
+    let (member, pepper) = (member.to_str().unwrap(), pepper.to_str().unwrap());
+    let made = ostrakon_ok(&["init", "--dir", member, "--domain", "m.example", "--pepper", pepper]);
+    assert!(made.contains(about["pepper"].as_str().unwrap()), "{made}");
+    std::fs::copy(pepper, node.home().join("federation.pepper")).unwrap();
+    assert_eq!(follow(&node), "");
+}
+
 /// Serves one answer to each request, and counts what was taken of it.
 fn hostile(body: Vec<u8>) -> (String, JoinHandle<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -354,7 +409,7 @@ fn what_others_send_again_does_not_count_against_its_author() {
     assert_eq!(code(&a.send(&node, b"hello")), (429, "quota"));
     // What the ledger refuses is given back.
     let mut b = TestPeer::admitted(&node, "b.example");
-    b.seq += 7;
+    (b.seq, b.prev) = (7, record.id());
     for _ in 0..10 {
         assert_eq!(code(&send(&node, &b.vote("peer:p0.example", -1))).1, "out_of_sequence");
     }

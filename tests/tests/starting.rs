@@ -76,3 +76,18 @@ fn while_its_stores_are_being_opened_checks_get_the_answer_of_failure_at_once() 
         drop(started.join().unwrap());
     });
 }
+
+/// From `ready` on, whoever opens a connection is answered by the node.
+#[test]
+fn who_asks_when_it_is_ready_is_judged() {
+    let mut node = TestNode::new();
+    node.write("policy.toml", OPEN_POLICY);
+    for start in 0..8 {
+        node.start(node.serve_command());
+        let local = ostrakon_tests::hostile::address(node.local());
+        let answer = check(local, &format!("start-{start}"));
+        let degraded = &answer.body["degraded"];
+        assert!(answer.status == 200 && (degraded.is_null() || degraded == "catching_up"), "{start}: {answer:?}");
+        node.kill();
+    }
+}

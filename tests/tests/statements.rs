@@ -1,8 +1,8 @@
 //! What peers say beside votes: new keys, answers, evidence and its erasure, and two stories.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use ostrakon_ledger::{Answer, Body, Category, Digest, Erase, Evidence, Rebut, RecordId, SecretKey, Vote};
-use ostrakon_router::server::evidence::read::Question;
+use ostrakon_ledger::{Body, Category, Digest, Erase, Evidence, Rebut, RebuttalAnswer, RecordId, SecretKey, Vote};
+use ostrakon_router::server::evidence::read::EvidenceQuestion;
 use ostrakon_tests::{
     TestNode, TestPeer,
     binary::ostrakon,
@@ -85,7 +85,7 @@ fn evidence_is_kept_for_peers_until_it_is_erased_and_every_receipt_stays_good() 
     assert_eq!(node.get_bytes(&format!("/v1/records/{}/evidence", vote.id())), evidence.as_bytes());
     assert_eq!(node.run(&["evidence", &vote.id().to_string()]), "Received: from spam.example");
     let domain = "node.example".parse().unwrap();
-    let question = |record| Question { network: "ostrakon", node: &domain, record };
+    let question = |record| EvidenceQuestion { network: "ostrakon", node: &domain, record };
     let header = question(vote.id()).sign(&b.name, &b.key, now_ms());
     assert_eq!(get_signed(&url, &header), (200, evidence.as_bytes().to_vec()));
     let stranger = TestPeer::new("c.example");
@@ -110,9 +110,19 @@ fn evidence_is_kept_for_peers_until_it_is_erased_and_every_receipt_stays_good() 
 
     // A body whose erasure a crash interrupted is erased at the next start.
     node.kill();
-    std::fs::write(node.home().join("evidence").join(evidence.commitment().to_string()), evidence.as_bytes()).unwrap();
+    let kept = node.home().join("evidence");
+    std::fs::write(kept.join(evidence.commitment().to_string()), evidence.as_bytes()).unwrap();
+    std::fs::write(kept.join(evidence.commitment().to_string()).with_extension("new"), b"half").unwrap();
+    // What is not the node's stays, and what lies behind a link, too.
+    let precious = node.beside("precious");
+    std::fs::create_dir(&precious).unwrap();
+    std::fs::write(precious.join("thesis.txt"), b"x").unwrap();
+    std::os::unix::fs::symlink(&precious, kept.join("a.example")).unwrap();
+    std::fs::create_dir(kept.join("lost+found")).unwrap();
+    std::fs::write(kept.join("README"), b"x").unwrap();
     node.serve();
-    assert_eq!(std::fs::read_dir(node.home().join("evidence")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 3);
+    assert!(precious.join("thesis.txt").exists());
     let vkey = node.public_get("/.well-known/ostrakon").body["ledger"]["vkey"].as_str().unwrap().to_owned();
     for text in [receipt, node.run(&["ledger", "proof", &vote.id().to_string()])] {
         let file = node.beside("receipt");
@@ -136,7 +146,7 @@ fn the_nodes_own_votes_carry_evidence_and_are_answered_by_the_accused() {
     assert_eq!(node.run(&["evidence", &id]), "three complaints");
 
     let target: RecordId = id.parse().unwrap();
-    let answer = accused.say(Body::Rebut(Rebut { target, answer: Answer::Resolved, commitment: Digest::ZERO }));
+    let answer = accused.say(Body::Rebut(Rebut { target, answer: RebuttalAnswer::Resolved, commitment: Digest::ZERO }));
     let told = send(&node, &answer);
     assert_eq!(told.status, 200, "{told:?}");
     node.wait_for("the book to follow", || {

@@ -78,6 +78,12 @@ fn a_source_a_row_and_a_file_can_be_withdrawn_served_or_not() {
         let file = ["--source", "a-list", "--format", "mastodon", "--file", part.to_str().unwrap()];
         assert_eq!(withdraw(&file), "1 vote withdrawn\n");
         assert_eq!(withdraw(&["--source", "a-list", "--format", "fediverse"]), "0 votes withdrawn\n");
+        let unknown = ostrakon(&["import", "withdraw", "--source", "b-list", "--dir", &node.home_arg()]);
+        let errors = String::from_utf8(unknown.stderr).unwrap();
+        assert!(
+            unknown.status.code() == Some(3) && errors.contains("a-list.mastodon.imported.node.example"),
+            "{errors}"
+        );
         assert_eq!(withdraw(&["--source", "A-List"]), "1 vote withdrawn\n");
         assert_eq!(withdraw(&["--source", "a-list.mastodon.imported.node.example"]), "0 votes withdrawn\n");
         if served {

@@ -2,6 +2,8 @@
 //! how often a key has signed.
 #![allow(clippy::unwrap_used)]
 
+mod agreement;
+
 use std::path::PathBuf;
 
 use curve25519_dalek::{EdwardsPoint, Scalar, traits::Identity as _};

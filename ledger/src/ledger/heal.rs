@@ -50,7 +50,7 @@ pub fn heal(
     let signed_note = state.load()?.ok_or(LedgerError::SignedStateMissing { store_size: from })?;
     let signed = restorer.open_checkpoint(&signed_note)?;
     let copied_note = copy.checkpoint().map_err(|error| LedgerError::Copy(error.to_string()))?;
-    let copied = restorer.open_checkpoint(&copied_note).map_err(|error| LedgerError::Copy(error.to_string()))?;
+    let copied = restorer.open_copied(&copied_note)?;
     if from >= signed.tree_size {
         restorer.require(&signed)?;
     }

@@ -5,7 +5,7 @@ use super::stored;
 use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::name::PeerName;
-use crate::record::{Digest, RecordId};
+use crate::record::{Digest, Equivocate, Erase, Expel, PolicyInForce, Rebut, RecordId, Retract};
 use crate::rules::Mark;
 
 impl LedgerReader {
@@ -14,7 +14,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn retraction_of(&self, vote: &RecordId) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Retracted(*vote))
+        self.mark(&Retract::mark(vote))
     }
 
     /// Where the accused answered a vote.
@@ -22,7 +22,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn rebuttal_of(&self, vote: &RecordId) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Rebutted(*vote))
+        self.mark(&Rebut::mark(vote))
     }
 
     /// Where a peer was convicted of telling two stories.
@@ -30,7 +30,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn conviction_of(&self, peer: &PeerName) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Convicted(peer.clone()))
+        self.mark(&Equivocate::mark(peer))
     }
 
     /// Where a peer was expelled, last if more than once. Whether it still is: see [`AuthorHead::expelled`].
@@ -38,7 +38,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn expulsion_of(&self, peer: &PeerName) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Expelled(peer.clone()))
+        self.mark(&Expel::mark(peer))
     }
 
     /// Where the body behind a record was erased.
@@ -46,7 +46,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn erasure_of(&self, record: &RecordId) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Erased(*record))
+        self.mark(&Erase::mark(record))
     }
 
     /// The first record that commits to a body: its author holds the commitment, all others copied it.
@@ -54,7 +54,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn first_commitment(&self, commitment: &Digest) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Committed(*commitment))
+        self.mark(&Mark::first_commitment(commitment))
     }
 
     /// How many records of a peer commit to a body and are not erased; `None`: none ever did. Counts what is durable, which may
@@ -64,7 +64,7 @@ impl LedgerReader {
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn unerased(&self, commitment: &Digest, peer: &PeerName) -> Result<Option<u64>, LedgerError> {
         match stored::author(self.store(), peer)? {
-            Some(head) => stored::mark(self.store(), &Mark::Unerased(*commitment, head.admitted_at_index, 0)),
+            Some(head) => stored::mark(self.store(), &Mark::unerased(commitment, &head, 0)),
             None => Ok(None),
         }
     }
@@ -74,7 +74,7 @@ impl LedgerReader {
     /// # Errors
     /// [`LedgerError::Store`], [`LedgerError::Damaged`]
     pub fn policy(&self) -> Result<Option<u64>, LedgerError> {
-        self.mark(&Mark::Policy)
+        self.mark(&PolicyInForce::mark())
     }
 
     /// The key that a peer's records must have right after the entry at `index`; `None` when it was not admitted by then.
@@ -89,6 +89,20 @@ impl LedgerReader {
             Some(head) if head.admitted_at_index <= index => stored::key_at(self.store(), &head, index).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// Who has this key here, or had it before a rotation. Reads all authors.
+    ///
+    /// # Errors
+    /// [`LedgerError::Store`], [`LedgerError::Damaged`]
+    pub fn holder_of(&self, key: &PublicKey) -> Result<Option<PeerName>, LedgerError> {
+        let mut authors = self.authors()?;
+        let holds = match authors.iter().position(|(_, head)| head.key == *key) {
+            Some(at) => Some(at),
+            None => stored::admission_of_former_key(self.store(), key)?
+                .and_then(|index| authors.iter().position(|(_, head)| head.admitted_at_index == index)),
+        };
+        Ok(holds.map(|at| authors.swap_remove(at).0))
     }
 
     fn mark(&self, mark: &Mark) -> Result<Option<u64>, LedgerError> {

@@ -11,13 +11,13 @@ use rayon::ThreadPool;
 
 use super::reader::LedgerReader;
 use super::restore::Restorer;
-use super::tiles::{ShortTile, Tiles};
+use super::tiles::{ShortTile, TileHashes};
 use super::vkey;
 use crate::checkpoint::Checkpoint;
 use crate::error::{LedgerError, Unproven};
 use crate::files::{FetchError, LogFiles, bundles, fetch, fetch_front, split_bundle};
 use crate::keys::PublicKey;
-use crate::merkle::{Hash, Node, prefix_root, prove_consistency, verify_consistency};
+use crate::merkle::{Hash, Subtree, prefix_root, prove_consistency, verify_consistency};
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
 use crate::record::Equivocate;
@@ -96,9 +96,6 @@ enum Relation {
 impl Mirror {
     /// The copy in `store` of the ledger of `owner`, signed with `key`. `seen` keeps the largest checkpoint that was seen of it,
     /// `held` the largest one whose entries are all in the store. Signatures are checked by `workers`.
-    ///
-    /// # Errors
-    /// None in practice: a peer's name is a key name.
     pub fn new(
         store: Arc<dyn Store>,
         seen: Box<dyn SignedState>,
@@ -107,9 +104,9 @@ impl Mirror {
         network: &str,
         key: PublicKey,
         workers: Arc<ThreadPool>,
-    ) -> Result<Self, LedgerError> {
-        let vkey = vkey(owner, key)?;
-        Ok(Self { store, seen, held, owner: owner.clone(), network: network.to_owned(), key, vkey, workers })
+    ) -> Self {
+        let vkey = vkey(owner, key);
+        Self { store, seen, held, owner: owner.clone(), network: network.to_owned(), key, vkey, workers }
     }
 
     /// Opens the store of the copy again, after an error of it that has passed. Each round takes everything from the store, so that
@@ -262,10 +259,8 @@ impl Mirror {
     }
 
     fn forked(&self, first: &Note, second: &Note, proof: Vec<Hash>) -> MirrorError {
-        match Equivocate::of_checkpoints(self.owner.clone(), self.key, first, second, proof) {
-            Ok(accusation) => MirrorError::Forked(Box::new(accusation)),
-            Err(fault) => MirrorError::Ours(fault.into()),
-        }
+        let accusation = Equivocate::of_checkpoints(self.owner.clone(), self.key, first, second, proof);
+        MirrorError::Forked(Box::new(accusation))
     }
 }
 
@@ -273,12 +268,12 @@ impl Mirror {
 ///
 /// The consistency proof is made from the root that these hashes give for the smaller size. Does it lead to the larger, signed
 /// root, they are that tree's, and that is the root it has there: the signed one, or another, which proves the fork.
-fn relate<F, E>(smaller: &Checkpoint, larger: &Checkpoint, mut tiles: Tiles<F>) -> Result<Relation, E>
+fn relate<F, E>(smaller: &Checkpoint, larger: &Checkpoint, mut tiles: TileHashes<F>) -> Result<Relation, E>
 where
     F: FnMut(u8, u64, u16) -> Result<Vec<u8>, E>,
     E: From<ShortTile>,
 {
-    let mut hash = |node: Node| tiles.hash(node);
+    let mut hash = |node: Subtree| tiles.hash(node);
     let path = prove_consistency(smaller.tree_size, larger.tree_size, &mut hash)?;
     let root = prefix_root(smaller.tree_size, &mut hash)?;
     Ok(if !verify_consistency(smaller.tree_size, larger.tree_size, &root, &larger.root, &path) {
@@ -291,8 +286,11 @@ where
 }
 
 /// The tree of this size as its tiles are served.
-fn served(files: &dyn LogFiles, tree_size: u64) -> Tiles<impl FnMut(u8, u64, u16) -> Result<Vec<u8>, FetchError> + '_> {
-    Tiles::new(tree_size, move |level, n, width| {
+fn served(
+    files: &dyn LogFiles,
+    tree_size: u64,
+) -> TileHashes<impl FnMut(u8, u64, u16) -> Result<Vec<u8>, FetchError> + '_> {
+    TileHashes::new(tree_size, move |level, n, width| {
         // A file that is not there is an error of `fetch`; one path gives one file.
         Ok(fetch(files, &[TilePath::Hashes { level, n, width }])?.pop().unwrap_or_default())
     })

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::reader::LedgerReader;
 use crate::author::AuthorHead;
-use crate::dsse::SignedRecord;
+use crate::dsse::{SignedRecord, Verified};
 use crate::entry::Provenance;
 use crate::error::LedgerError;
 use crate::name::PeerName;
@@ -29,8 +29,12 @@ pub struct Missing<'a> {
     waiting: BinaryHeap<Reverse<(u64, PeerName, u64, u64)>>,
     /// Entries looked at whose authors are not admitted here, or not any more. They stay in the copy.
     pub strangers: u64,
-    /// Records of our own owner that the copy has and our ledger has not: signed, and forgotten here.
+    /// Records of our own owner that the copy has and our ledger has not, when the first of them is signed with the key that
+    /// our ledger has for the owner in that place: signed, and forgotten here.
     pub forgotten: u64,
+    /// Records in our owner's name that none of its keys is known to have signed: whoever owns the copied ledger may have
+    /// admitted that name with any key. They prove nothing.
+    pub forged: u64,
 }
 
 impl<'a> Missing<'a> {
@@ -78,7 +82,7 @@ impl<'a> Missing<'a> {
     }
 
     fn empty(ours: &'a LedgerReader, copy: &'a LedgerReader, ledger: &'a PeerName) -> Self {
-        Self { ours, copy, ledger, waiting: BinaryHeap::new(), strangers: 0, forgotten: 0 }
+        Self { ours, copy, ledger, waiting: BinaryHeap::new(), strangers: 0, forgotten: 0, forged: 0 }
     }
 
     /// Up to `limit` records, each author's in its order; none when nothing is missing any more. After a refusal
@@ -122,7 +126,7 @@ impl<'a> Missing<'a> {
             common == 0 || self.id(self.ours, author, &ours, common)? == self.id(self.copy, author, theirs, common)?;
         if author == owner {
             // Whoever has our key may have said this; taking it in would say it again.
-            self.forgotten += if agree { theirs.seq - common } else { theirs.seq };
+            self.compare_own(&ours, theirs, author, if agree { common } else { 0 })?;
         } else if agree {
             // Of whom was convicted nothing more is taken.
             if theirs.seq > common && self.ours.conviction_of(author)?.is_none() {
@@ -133,6 +137,45 @@ impl<'a> Missing<'a> {
             self.wait(author.clone(), first, first)?;
         }
         Ok(())
+    }
+
+    /// Counts what the copy has in our owner's name and our ledger has not. A claim alone counts for nothing: the first of these
+    /// records must be signed with the key that our ledger has in that place. `same` records agree; 0: the two ledgers differ
+    /// somewhere.
+    fn compare_own(
+        &mut self,
+        ours: &AuthorHead,
+        theirs: &AuthorHead,
+        owner: &PeerName,
+        same: u64,
+    ) -> Result<(), LedgerError> {
+        let common = ours.seq.min(theirs.seq);
+        let (first, count) = match same {
+            0 => (self.first_difference(owner, ours, theirs, common)?, theirs.seq),
+            same => (same + 1, theirs.seq - same),
+        };
+        if count == 0 {
+            return Ok(());
+        }
+        if self.is_own(ours, owner, first)? {
+            self.forgotten += count;
+        } else {
+            self.forged += count;
+        }
+        Ok(())
+    }
+
+    /// Whether the copy's record of our owner with this `seq` is signed with the key that our ledger has for it there.
+    fn is_own(&self, ours: &AuthorHead, owner: &PeerName, seq: u64) -> Result<bool, LedgerError> {
+        let key = match self.ours.by_author(owner, seq)?.map(|index| self.ours.entry(index)).transpose()?.flatten() {
+            Some(entry) => entry.record.record().header.key,
+            None => ours.key,
+        };
+        let Some(index) = self.copy.by_author(owner, seq)? else { return Ok(false) };
+        let Some(entry) = self.copy.entry(index)? else { return Ok(false) };
+        let header = &entry.record.record().header;
+        let is_ours = header.author == *owner && header.key == key && header.seq == seq;
+        Ok(is_ours && Verified::check(entry.record).is_ok())
     }
 
     /// The first `seq` up to `common`, where they differ, under which the two ledgers hold different records.

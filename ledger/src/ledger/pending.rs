@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::stored;
 use crate::author::AuthorHead;
 use crate::dsse::{SignedRecord, Verified};
-use crate::entry::{Chain, Effect, Provenance, frame};
-use crate::error::{LedgerError, Refusal};
+use crate::entry::checked::{CheckedEntry, EntryFault};
+use crate::entry::{Chain, Provenance, frame};
+use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::merkle::leaf_hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
-use crate::rules::{self, Home, Mark, Place, Prefix, Step, Target};
+use crate::rules::{
+    self, LedgerIdentity, Mark, NotAppended, PlannedEntry, Prefix, RecordJudgement, TargetRecord, ended_key_prefix,
+};
 use crate::store::{Batch, Store};
-use crate::tables::{self, AUTHORS, ENTRIES, Head, IDS, MARKS, SEQUENCES};
+use crate::tables::{self, AUTHORS, ENTRIES, IDS, LedgerHead, MARKS, SEQUENCES};
 
 use super::tree::Tree;
 
@@ -26,41 +29,41 @@ pub(super) struct Heads(BTreeMap<PeerName, AuthorHead>);
 
 /// Where a record stands that the rules take.
 pub(super) enum Sequenced {
-    /// It was added here, with this effect.
-    New(u64, Effect),
+    /// It was added here.
+    New(u64),
     /// It was there already.
     Known(u64),
 }
 
 /// Records sequenced in memory and not yet committed.
 pub(super) struct Pending<'a> {
-    home: &'a Home,
+    ledger: &'a LedgerIdentity,
     store: &'a dyn Store,
     heads: &'a mut Heads,
     tree: &'a mut Tree,
     /// Entries that are committed. Rows that point beyond them are damage.
     committed: u64,
-    head: Head,
+    head: LedgerHead,
     rows: Batch,
     touched: BTreeSet<PeerName>,
-    ids: BTreeMap<RecordId, (u64, Target)>,
+    ids: BTreeMap<RecordId, (u64, TargetRecord)>,
     sequences: BTreeMap<[u8; 16], u64>,
     marks: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 impl<'a> Pending<'a> {
     pub(super) fn new(
-        home: &'a Home,
+        ledger: &'a LedgerIdentity,
         store: &'a dyn Store,
         heads: &'a mut Heads,
         tree: &'a mut Tree,
-        head: Head,
+        head: LedgerHead,
     ) -> Self {
         if heads.0.len() > HEADS_MAX {
             heads.0.clear();
         }
         Self {
-            home,
+            ledger,
             store,
             heads,
             tree,
@@ -72,11 +75,6 @@ impl<'a> Pending<'a> {
             sequences: BTreeMap::new(),
             marks: BTreeMap::new(),
         }
-    }
-
-    /// Where the ledger would end with what was sequenced so far, but for the root.
-    pub(super) fn end(&self) -> Head {
-        self.head
     }
 
     /// A row that points to an entry that is not there comes from a batch that was written in parts.
@@ -93,38 +91,45 @@ impl<'a> Pending<'a> {
         signed: &Verified<SignedRecord>,
         received_at_ms: u64,
         provenance: Option<&Provenance>,
-    ) -> Result<Result<Sequenced, Refusal>, LedgerError> {
-        let home = self.home;
-        Ok(rules::judge(home, signed, provenance, self)?.map(|step| match step {
-            Step::Append(place) => {
-                Sequenced::New(self.append(signed, &place, received_at_ms, provenance), place.effect)
+    ) -> Result<Sequenced, NotAppended> {
+        Ok(match rules::judge(self.ledger, signed, provenance, self)? {
+            RecordJudgement::Append(planned) => {
+                Sequenced::New(self.append(signed, &planned, received_at_ms, provenance))
             }
-            Step::Known(index) => Sequenced::Known(index),
-        }))
+            RecordJudgement::Known(index) => Sequenced::Known(index),
+        })
+    }
+
+    /// Puts back an entry that was signed before, if it is the next one.
+    pub(super) fn put_back(&mut self, entry: CheckedEntry) -> Result<(), EntryFault> {
+        let entry = entry.follow(self.head.chain, self.head.received_at_ms)?;
+        let planned = rules::judge_entry(self.ledger, &entry, self)?;
+        self.append(&entry.record, &planned, entry.received_at_ms, entry.provenance.as_ref());
+        Ok(())
     }
 
     fn append(
         &mut self,
         signed: &SignedRecord,
-        place: &Place,
+        planned: &PlannedEntry,
         received_at_ms: u64,
         provenance: Option<&Provenance>,
     ) -> u64 {
         let (index, id) = (self.head.tree_size, signed.id());
         // A clock that went back must not make entries go back.
         let received_at_ms = received_at_ms.max(self.head.received_at_ms);
-        let entry = frame(self.head.chain, received_at_ms, signed, provenance, place.effect);
+        let entry = frame(self.head.chain, received_at_ms, signed, provenance, planned.effect);
         self.tree.push(leaf_hash(&entry));
-        self.head = Head { tree_size: index + 1, chain: Chain::after(&entry), received_at_ms, ..self.head };
+        self.head = LedgerHead { tree_size: index + 1, chain: Chain::after(&entry), received_at_ms, ..self.head };
 
-        let sequence = tables::sequence_key(place.author.admitted_at_index, signed.record().header.seq);
+        let sequence = tables::sequence_key(planned.author.admitted_at_index, signed.record().header.seq);
         self.rows.put(ENTRIES, tables::index_key(index), entry);
         self.rows.put(IDS, *id.as_bytes(), tables::index_key(index));
         self.rows.put(SEQUENCES, sequence, tables::index_key(index));
-        self.ids.insert(id, (index, Target::of(signed.record())));
-        self.marks.extend(place.marks.iter().map(|mark| tables::mark_row(mark, index)));
+        self.ids.insert(id, (index, TargetRecord::of(signed.record())));
+        self.marks.extend(planned.change.marks.iter().map(|mark| mark.row(index)));
         self.sequences.insert(sequence, index);
-        for (name, head) in rules::heads_after(signed, place, index) {
+        for (name, head) in rules::heads_after(signed, planned, index) {
             match self.heads.0.get_mut(&name) {
                 Some(known) => *known = head,
                 None => drop(self.heads.0.insert(name.clone(), head)),
@@ -135,7 +140,7 @@ impl<'a> Pending<'a> {
     }
 
     /// The batch to commit and the head after it; `None` when no record was taken.
-    pub(super) fn finish(self) -> Option<(Batch, Head)> {
+    pub(super) fn finish(self) -> Option<(Batch, LedgerHead)> {
         if self.rows.puts.is_empty() {
             return None;
         }
@@ -154,7 +159,7 @@ impl<'a> Pending<'a> {
         if self.committed == 0 {
             rows.put(tables::META, tables::MARKS_VERSION_KEY, tables::MARKS_VERSION);
         }
-        let head = Head { root: self.tree.root(), ..self.head };
+        let head = LedgerHead { root: self.tree.root(), ..self.head };
         rows.put(tables::META, tables::HEAD_KEY, head.to_bytes());
         Some((rows, head))
     }
@@ -192,7 +197,7 @@ impl Prefix for Pending<'_> {
         }
     }
 
-    fn target(&mut self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
+    fn target(&mut self, id: &RecordId) -> Result<Option<TargetRecord>, LedgerError> {
         match self.ids.get(id) {
             Some((_, target)) => Ok(Some(target.clone())),
             None => stored::target(self.store, id),
@@ -200,7 +205,7 @@ impl Prefix for Pending<'_> {
     }
 
     fn marked(&mut self, mark: &Mark) -> Result<Option<u64>, LedgerError> {
-        match self.marks.get(&tables::mark_row(mark, 0).0) {
+        match self.marks.get(mark.key()) {
             Some(row) => Ok(tables::index_parse(row)),
             None => stored::mark(self.store, mark),
         }
@@ -208,7 +213,7 @@ impl Prefix for Pending<'_> {
 
     fn former_keys(&mut self, author: &AuthorHead) -> Result<Vec<PublicKey>, LedgerError> {
         let mut keys = stored::former_keys(self.store, author)?;
-        let prefix = tables::former_key_prefix(author.admitted_at_index);
+        let prefix = ended_key_prefix(author);
         let fresh = self.marks.range(prefix.to_vec()..).take_while(|(key, _)| key.starts_with(&prefix));
         keys.extend(fresh.filter_map(|(_, key)| PublicKey::from_bytes(key.as_slice().try_into().ok()?).ok()));
         Ok(keys)

@@ -1,7 +1,7 @@
 //! Proofs from stored tiles: at most two rows per tile level, however long the ledger is.
 
 use super::reader::LedgerReader;
-use super::tiles::Tiles;
+use super::tiles::TileHashes;
 use super::tree::read_tile;
 use crate::checkpoint::Checkpoint;
 use crate::error::LedgerError;
@@ -60,9 +60,12 @@ impl LedgerReader {
     }
 
     /// The hashes of the first `tree_size` entries, from the stored tiles.
-    pub(super) fn tiles(&self, tree_size: u64) -> Tiles<impl FnMut(u8, u64, u16) -> Result<Vec<u8>, LedgerError> + '_> {
+    pub(super) fn tiles(
+        &self,
+        tree_size: u64,
+    ) -> TileHashes<impl FnMut(u8, u64, u16) -> Result<Vec<u8>, LedgerError> + '_> {
         // A tile that is not there is one without hashes, which is noticed as too short.
-        Tiles::new(tree_size, |level, n, width| {
+        TileHashes::new(tree_size, |level, n, width| {
             Ok(read_tile(self.store(), level, n, usize::from(width))?.unwrap_or_default())
         })
     }

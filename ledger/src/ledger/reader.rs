@@ -15,7 +15,7 @@ use crate::keys::PublicKey;
 use crate::merkle::Hash;
 use crate::name::PeerName;
 use crate::record::RecordId;
-use crate::rules::Home;
+use crate::rules::LedgerIdentity;
 use crate::signed_state::SignedState;
 use crate::store::Store;
 use crate::tables::{self, AUTHORS, ENTRIES, IDS, SEQUENCES};
@@ -23,7 +23,7 @@ use crate::tile::{TILE_WIDTH, width_at};
 
 /// The state that was last signed: everything a reader sees belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedHead {
     /// Number of entries.
     pub tree_size: u64,
     /// Root of the tree.
@@ -40,11 +40,11 @@ pub struct Published {
 #[derive(Clone)]
 pub struct LedgerReader {
     store: Arc<dyn Store>,
-    published: Arc<ArcSwap<Published>>,
+    published: Arc<ArcSwap<PublishedHead>>,
 }
 
 impl LedgerReader {
-    pub(super) fn new(store: Arc<dyn Store>, published: Arc<ArcSwap<Published>>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, published: Arc<ArcSwap<PublishedHead>>) -> Self {
         Self { store, published }
     }
 
@@ -60,22 +60,19 @@ impl LedgerReader {
         network: &str,
         key: &PublicKey,
     ) -> Result<Self, LedgerError> {
-        let home = Home { owner: owner.clone(), network: network.to_owned(), key: *key };
+        let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: *key };
         let checkpoint = state.load()?.ok_or(LedgerError::Missing)?;
-        let Checkpoint { tree_size, root, .. } = open_checkpoint(&checkpoint, &home)?;
+        let Checkpoint { tree_size, root, .. } = open_checkpoint(&checkpoint, &identity)?;
         let store_size = load_head(&*store)?.map_or(0, |head| head.tree_size);
         if store_size < tree_size {
             return Err(LedgerError::Behind { store_size, signed_size: tree_size });
         }
         if root_at(&*store, tree_size)? != root {
-            return Err(LedgerError::Damaged {
-                index: 0,
-                what: "the tiles do not have the root that was signed".into(),
-            });
+            return Err(LedgerError::Inconsistent("the tiles do not have the root that was signed".into()));
         }
         let last = stored::entry(&*store, tree_size.saturating_sub(1))?;
         let chain_head = Chain::after(&last.to_bytes());
-        let published = Published { tree_size, root, chain_head, received_at_ms: last.received_at_ms, checkpoint };
+        let published = PublishedHead { tree_size, root, chain_head, received_at_ms: last.received_at_ms, checkpoint };
         Ok(Self::new(store, Arc::new(ArcSwap::from_pointee(published))))
     }
 
@@ -84,7 +81,7 @@ impl LedgerReader {
     }
 
     /// Size, root, chain head and checkpoint that belong together.
-    pub fn published(&self) -> Arc<Published> {
+    pub fn published(&self) -> Arc<PublishedHead> {
         self.published.load_full()
     }
 

@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::pending::{Heads, Pending, Sequenced};
-use super::recover::{check_end, load_head, not_ours, open_checkpoint};
+use super::pending::{Heads, Pending};
+use super::recover::{check_end, load_head, not_ours, open_checkpoint, open_note};
 use super::stored;
 use super::tree::{Tree, root_at};
 use super::upgrade::upgrade;
 use crate::checkpoint::Checkpoint;
-use crate::dsse::{SignedRecord, Verified};
-use crate::entry::{Chain, Effect, Entry, Provenance};
-use crate::error::{LedgerError, Refusal};
+use crate::entry::checked::{CheckedEntry, EntryFault};
+use crate::error::LedgerError;
 use crate::keys::PublicKey;
 use crate::merkle::{CompactRange, Hash, leaf_hash};
 use crate::name::PeerName;
-use crate::rules::{Home, is_genesis};
+use crate::rules::{LedgerIdentity, is_genesis};
 use crate::store::Store;
-use crate::tables::{HEAD_KEY, Head, META};
+use crate::tables::{HEAD_KEY, LedgerHead, META};
 
 /// Most entries that are checked together and written with one sync: a few MB.
 pub const RESTORE_ENTRIES_MAX: usize = 4096;
@@ -28,8 +27,8 @@ pub const RESTORE_ENTRIES_MAX: usize = 4096;
 /// The ledger opens again once what was signed is there.
 pub struct Restorer {
     store: Arc<dyn Store>,
-    home: Home,
-    head: Head,
+    identity: LedgerIdentity,
+    head: LedgerHead,
     tree: Tree,
     heads: Heads,
 }
@@ -40,14 +39,14 @@ impl Restorer {
     /// # Errors
     /// [`LedgerError::OtherLedger`], [`LedgerError::Damaged`], [`LedgerError::Store`]
     pub fn open(store: Arc<dyn Store>, owner: &PeerName, network: &str, key: &PublicKey) -> Result<Self, LedgerError> {
-        let home = Home { owner: owner.clone(), network: network.to_owned(), key: *key };
+        let identity = LedgerIdentity { owner: owner.clone(), network: network.to_owned(), key: *key };
         let (head, tree) = match load_head(&*store)? {
-            None => (Head::empty(), Tree::new()),
-            Some(_) if !is_genesis(&home, &stored::entry(&*store, 0)?.record) => return Err(not_ours(&home)),
+            None => (LedgerHead::empty(), Tree::new()),
+            Some(_) if !is_genesis(&identity, &stored::entry(&*store, 0)?.record) => return Err(not_ours(&identity)),
             Some(head) => (head, check_end(&*store, head)?),
         };
         upgrade(&*store)?;
-        Ok(Self { store, home, head, tree, heads: Heads::default() })
+        Ok(Self { store, identity, head, tree, heads: Heads::default() })
     }
 
     /// Number of entries that are there.
@@ -65,7 +64,15 @@ impl Restorer {
     /// # Errors
     /// [`LedgerError::OtherLedger`]
     pub fn open_checkpoint(&self, note: &str) -> Result<Checkpoint, LedgerError> {
-        open_checkpoint(note, &self.home)
+        open_checkpoint(note, &self.identity)
+    }
+
+    /// Opens the checkpoint that a copy of this ledger shows.
+    ///
+    /// # Errors
+    /// [`LedgerError::Copy`]
+    pub fn open_copied(&self, note: &str) -> Result<Checkpoint, LedgerError> {
+        open_note(note, &self.identity).map_err(|foreign| foreign.as_copy(&self.identity))
     }
 
     /// Checks entries and appends them with one sync: frame, chain, time, signature (on all cores) and rules.
@@ -80,27 +87,15 @@ impl Restorer {
         }
         let first = self.head.tree_size;
         let checked: Vec<_> =
-            (0..entries.len()).into_par_iter().map(|at| check(first + at as u64, &entries[at])).collect();
+            (0..entries.len()).into_par_iter().map(|at| CheckedEntry::of(first + at as u64, &entries[at])).collect();
         let before = (first > 0).then(|| self.head.to_bytes());
-        let mut pending = Pending::new(&self.home, &*self.store, &mut self.heads, &mut self.tree, self.head);
+        let mut pending = Pending::new(&self.identity, &*self.store, &mut self.heads, &mut self.tree, self.head);
         for (index, checked) in (first..).zip(checked) {
-            let Checked { chain, received_at_ms, record, provenance, effect } = checked?;
-            if chain != pending.end().chain {
-                return Err(damaged(index, "the chain from the entry before is broken"));
-            }
-            if received_at_ms < pending.end().received_at_ms {
-                return Err(damaged(index, "the entry was received before the one before it"));
-            }
-            match pending.add(&record, received_at_ms, provenance.as_ref())? {
-                Ok(Sequenced::New(_, found)) if found == effect => {}
-                Ok(Sequenced::New(..)) => {
-                    return Err(damaged(index, "the rules do not give the record the effect it has"));
-                }
-                Ok(Sequenced::Known(there)) => {
-                    return Err(damaged(index, format!("the record stands at {there} already")));
-                }
-                Err(refusal) => return Err(damaged(index, format!("the record should have been refused: {refusal}"))),
-            }
+            let put_back = checked.map_err(EntryFault::Frame).and_then(|entry| pending.put_back(entry));
+            put_back.map_err(|fault| match fault {
+                EntryFault::Ledger(error) => error,
+                fault => LedgerError::Damaged { index, what: fault.to_string() },
+            })?;
         }
         if let Some((rows, head)) = pending.finish() {
             self.store.commit(rows.expecting(META, HEAD_KEY, before))?;
@@ -119,7 +114,8 @@ impl Restorer {
             return Err(LedgerError::Behind { store_size, signed_size });
         }
         if root_at(&*self.store, signed_size)? != checkpoint.root {
-            return Err(damaged(0, format!("the first {signed_size} entries do not have the root that was signed")));
+            let what = format!("the first {signed_size} entries do not have the root that was signed");
+            return Err(LedgerError::Inconsistent(what));
         }
         Ok(())
     }
@@ -145,24 +141,4 @@ impl Preview {
     pub fn root(&self) -> Hash {
         self.tree.root()
     }
-}
-
-/// What one entry tells by itself.
-struct Checked {
-    chain: Chain,
-    received_at_ms: u64,
-    record: Verified<SignedRecord>,
-    provenance: Option<Provenance>,
-    effect: Effect,
-}
-
-fn check(index: u64, bytes: &[u8]) -> Result<Checked, LedgerError> {
-    let Entry { chain, received_at_ms, record, provenance, effect, .. } =
-        Entry::parse(index, bytes).map_err(|fault| damaged(index, fault.to_string()))?;
-    let record = Verified::check(record).map_err(|refusal: Refusal| damaged(index, refusal.to_string()))?;
-    Ok(Checked { chain, received_at_ms, record, provenance, effect })
-}
-
-fn damaged(index: u64, what: impl Into<String>) -> LedgerError {
-    LedgerError::Damaged { index, what: what.into() }
 }

@@ -6,11 +6,11 @@ use std::collections::btree_map::Entry;
 use super::tree::{missing, perfect_root};
 use crate::error::LedgerError;
 use crate::files::FetchError;
-use crate::merkle::{Hash, Node};
+use crate::merkle::{Hash, Subtree};
 use crate::tile::{HASH_BYTES, TILE_HEIGHT, TILE_WIDTH, TilePath, width_at};
 
 /// Reads each tile once, by level, number and the width that it must have at least.
-pub(super) struct Tiles<F> {
+pub(super) struct TileHashes<F> {
     tree_size: u64,
     read: F,
     seen: BTreeMap<(u8, u64), Vec<Hash>>,
@@ -23,14 +23,14 @@ pub(super) struct ShortTile {
     width: u16,
 }
 
-impl<F> Tiles<F> {
+impl<F> TileHashes<F> {
     pub(super) fn new(tree_size: u64, read: F) -> Self {
         Self { tree_size, read, seen: BTreeMap::new() }
     }
 
     /// The hash of a perfect subtree: of the 1 to 128 hashes that its tile holds of it. Whether it is the one under some
     /// root is for a proof to say.
-    pub(super) fn hash<E>(&mut self, node: Node) -> Result<Hash, E>
+    pub(super) fn hash<E>(&mut self, node: Subtree) -> Result<Hash, E>
     where
         F: FnMut(u8, u64, u16) -> Result<Vec<u8>, E>,
         E: From<ShortTile>,

@@ -6,8 +6,8 @@ use super::recover::load_head;
 use super::stored;
 use crate::entry::Effect;
 use crate::error::LedgerError;
-use crate::record::{Body, RecordType};
-use crate::rules::{Mark, Target};
+use crate::record::{Body, Erase, RecordType};
+use crate::rules::{Mark, TargetRecord};
 use crate::store::{Batch, Store};
 use crate::tables::{self, ENTRIES, HEAD_KEY, MARKS, MARKS_VERSION, MARKS_VERSION_KEY, META};
 
@@ -38,16 +38,16 @@ pub(super) fn upgrade(store: &dyn Store) -> Result<(), LedgerError> {
         for (key, bytes) in store.scan(ENTRIES, &tables::index_key(from), PAGE_ENTRIES)? {
             let index = tables::index_parse(&key).unwrap_or(from);
             let entry = stored::parse_entry(index, &bytes)?;
-            let target = Target::of(entry.record.record());
+            let target = TargetRecord::of(entry.record.record());
             if !target.commitment.is_zero() {
-                let (first, at) = tables::mark_row(&Mark::Committed(target.commitment), index);
+                let (first, at) = Mark::first_commitment(&target.commitment).row(index);
                 marks.entry(first).or_insert(at);
                 count(store, &mut marks, &target, |count| count + 1)?;
             }
             if let (Body::Erase(erase), Effect::InForce) = (&entry.record.record().body, entry.effect)
                 && let Some(target) = stored::target(store, &erase.target)?
             {
-                marks.extend([tables::mark_row(&Mark::Erased(erase.target), index)]);
+                marks.extend([Erase::mark(&erase.target).row(index)]);
                 count(store, &mut marks, &target, |count| count.saturating_sub(1))?;
             }
         }
@@ -61,11 +61,11 @@ pub(super) fn upgrade(store: &dyn Store) -> Result<(), LedgerError> {
 fn count(
     store: &dyn Store,
     marks: &mut BTreeMap<Vec<u8>, Vec<u8>>,
-    target: &Target,
+    target: &TargetRecord,
     change: impl Fn(u64) -> u64,
 ) -> Result<(), LedgerError> {
     let Some(author) = stored::author(store, &target.author)? else { return Ok(()) };
-    let row = |count| tables::mark_row(&Mark::Unerased(target.commitment, author.admitted_at_index, count), 0);
+    let row = |count| Mark::unerased(&target.commitment, &author, count).row(0);
     let before = marks.get(&row(0).0).and_then(|value| tables::index_parse(value)).unwrap_or(0);
     marks.extend([row(change(before))]);
     Ok(())

@@ -4,7 +4,7 @@ use super::{Hash, empty_root, node_hash};
 
 /// A perfect subtree: the `n`th of its height from the left, over the leaves `n·2^height … (n+1)·2^height`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Node {
+pub struct Subtree {
     /// Levels above the leaves.
     pub height: u32,
     /// Which one of its height, from 0.
@@ -19,7 +19,7 @@ pub struct Node {
 pub fn prove_inclusion<E>(
     index: u64,
     tree_size: u64,
-    mut hash: impl FnMut(Node) -> Result<Hash, E>,
+    mut hash: impl FnMut(Subtree) -> Result<Hash, E>,
 ) -> Result<Vec<Hash>, E> {
     let mut path = Vec::new();
     let (mut start, mut end) = (0, tree_size);
@@ -45,7 +45,7 @@ pub fn prove_inclusion<E>(
 pub fn prove_consistency<E>(
     old_size: u64,
     new_size: u64,
-    mut hash: impl FnMut(Node) -> Result<Hash, E>,
+    mut hash: impl FnMut(Subtree) -> Result<Hash, E>,
 ) -> Result<Vec<Hash>, E> {
     let mut proof = Vec::new();
     if old_size == 0 || old_size >= new_size {
@@ -74,7 +74,7 @@ pub fn prove_consistency<E>(
 ///
 /// # Errors
 /// Whatever `hash` answers.
-pub fn prefix_root<E>(size: u64, mut hash: impl FnMut(Node) -> Result<Hash, E>) -> Result<Hash, E> {
+pub fn prefix_root<E>(size: u64, mut hash: impl FnMut(Subtree) -> Result<Hash, E>) -> Result<Hash, E> {
     root_of(0, size, &mut hash)
 }
 
@@ -84,12 +84,12 @@ fn split(len: u64) -> u64 {
 }
 
 /// The root over a range of leaves that begins where a subtree of the tree does.
-fn root_of<E>(start: u64, end: u64, hash: &mut impl FnMut(Node) -> Result<Hash, E>) -> Result<Hash, E> {
+fn root_of<E>(start: u64, end: u64, hash: &mut impl FnMut(Subtree) -> Result<Hash, E>) -> Result<Hash, E> {
     let mut roots = Vec::new();
     let mut at = start;
     while at < end {
         let height = (end - at).ilog2();
-        roots.push(hash(Node { height, n: at >> height })?);
+        roots.push(hash(Subtree { height, n: at >> height })?);
         at += 1 << height;
     }
     let Some(last) = roots.pop() else { return Ok(empty_root()) };

@@ -1,4 +1,4 @@
-//! Two statements of one author that cannot both be honest, for anyone to check.
+//! `equivocate`: two statements of one author that cannot both be honest, for anyone to check.
 //!
 //! | `kind` | `first`, `second` | `proof` |
 //! |---|---|---|
@@ -9,17 +9,22 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 
-use super::RecordType;
-use crate::checkpoint::{Checkpoint, origin};
+use super::types::RecordBody;
+use super::wire::{self, HeaderMembers, JsonText};
+use super::{EQUIVOCATE_BYTES_MAX, Header, RecordType};
+use crate::checkpoint::Checkpoint;
 use crate::dsse::{SignedRecord, Verified};
-use crate::error::Unproven;
+use crate::error::{Refusal, Unproven};
 use crate::keys::{PublicKey, Signature};
+use crate::ledger::vkey;
 use crate::malformed::Malformed;
 use crate::merkle::{Hash, verify_consistency};
 use crate::name::PeerName;
-use crate::note::{Note, NoteKey};
+use crate::note::Note;
 use crate::receipt::PATH_HASHES_MAX;
+use crate::rules::{Mark, NextRecord, NotAppended, Prefix, StateChange};
 
 const SIGNATURE_BYTES: usize = 64;
 const HASH_BYTES: usize = 32;
@@ -49,6 +54,11 @@ pub enum Contradiction {
 }
 
 impl Equivocate {
+    /// This peer told two stories.
+    pub(crate) fn mark(peer: &PeerName) -> Mark {
+        Mark::new(RecordType::Equivocate, peer.as_str().as_bytes())
+    }
+
     /// Two records of one author, in either order.
     pub fn of_records(a: SignedRecord, b: SignedRecord) -> Self {
         let header = &a.record().header;
@@ -59,22 +69,19 @@ impl Equivocate {
 
     /// Two checkpoints of the accused's ledger, the smaller tree first; of the notes only the ledger's own signature is
     /// kept.
-    ///
-    /// # Errors
-    /// None in practice: a peer's name is a key name.
     pub fn of_checkpoints(
         accused: PeerName,
         accused_key: PublicKey,
         first: &Note,
         second: &Note,
         proof: Vec<Hash>,
-    ) -> Result<Self, Malformed> {
-        let key = NoteKey::new(&origin(&accused), accused_key)?;
+    ) -> Self {
+        let key = vkey(&accused, accused_key);
         let (mut first, mut second) = (first.signed_only_with(&key), second.signed_only_with(&key));
         if proof.is_empty() && first.to_string() > second.to_string() {
             std::mem::swap(&mut first, &mut second);
         }
-        Ok(Self { accused, accused_key, contradiction: Contradiction::Checkpoints(first, second, proof) })
+        Self { accused, accused_key, contradiction: Contradiction::Checkpoints(first, second, proof) }
     }
 
     /// Checks everything that can be checked without a ledger: that `accused_key` signed both statements under the accused's
@@ -110,8 +117,7 @@ impl Equivocate {
     }
 
     fn check_checkpoints(&self, first: &Note, second: &Note, proof: &[Hash]) -> Result<(), Unproven> {
-        let name = origin(&self.accused);
-        let key = [NoteKey::new(&name, self.accused_key)?];
+        let key = [vkey(&self.accused, self.accused_key)];
         let (old, new) = (Checkpoint::of(first, &key)?, Checkpoint::of(second, &key)?);
         let contradict = match proof.split_first() {
             None => old.tree_size == new.tree_size && old.root != new.root,
@@ -125,7 +131,7 @@ impl Equivocate {
     }
 
     /// The values of `kind`, `first`, `second` and `proof` in the payload.
-    pub(super) fn members(&self) -> (&'static str, String, String, String) {
+    fn members(&self) -> (&'static str, String, String, String) {
         let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         match &self.contradiction {
             Contradiction::Records(first, second) => {
@@ -139,9 +145,74 @@ impl Equivocate {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EquivocateWire<T> {
+    accused: T,
+    accused_key: T,
+    author: T,
+    first: T,
+    key: T,
+    kind: T,
+    network: T,
+    prev: T,
+    proof: T,
+    second: T,
+    seq: u64,
+}
+
+impl RecordBody for Box<Equivocate> {
+    const PAYLOAD_BYTES_MAX: usize = EQUIVOCATE_BYTES_MAX;
+
+    fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
+        let wire: EquivocateWire<&str> = wire::read(payload)?;
+        let EquivocateWire { author, key, network, prev, seq, .. } = wire;
+        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
+        let body = Equivocate {
+            accused: PeerName::parse(wire.accused)?,
+            accused_key: wire.accused_key.parse()?,
+            contradiction: Contradiction::from_members(wire.kind, wire.first, wire.second, wire.proof)?,
+        };
+        Ok((header, Box::new(body)))
+    }
+
+    fn encode(&self, header: &Header) -> Vec<u8> {
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+        let (kind, first, second, proof) = self.members();
+        wire::write(&EquivocateWire {
+            accused: JsonText::Borrowed(self.accused.as_str()),
+            accused_key: self.accused_key.as_bytes().into(),
+            author,
+            first: first.into(),
+            key,
+            kind: kind.into(),
+            network,
+            prev,
+            proof: proof.into(),
+            second: second.into(),
+            seq,
+        })
+    }
+
+    fn check_signatures(&self, _: &Header) -> Result<(), Refusal> {
+        self.check().map_err(Refusal::Unproven)
+    }
+
+    /// Any peer convicts another, once, under a key that the accused has or had here.
+    fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        let accused = next.prefix.author(&self.accused)?;
+        let accused = accused.ok_or_else(|| Refusal::UnknownPeer(self.accused.clone()))?;
+        let key = self.accused_key;
+        if accused.key != key && !next.prefix.former_keys(&accused)?.contains(&key) {
+            return Err(Refusal::ForeignKey(self.accused.clone()).into());
+        }
+        next.mark_once(Equivocate::mark(&self.accused))
+    }
+}
+
 impl Contradiction {
     /// Decodes the members of a payload. That they contradict each other is for [`Equivocate::check`] to say.
-    pub(super) fn from_members(kind: &str, first: &str, second: &str, proof: &str) -> Result<Self, Malformed> {
+    fn from_members(kind: &str, first: &str, second: &str, proof: &str) -> Result<Self, Malformed> {
         let (first, second) = (decode("first", first)?, decode("second", second)?);
         let proof = decode("proof", proof)?;
         let unordered = || Malformed::NotCanonical { what: "the order of the two statements" };

@@ -1,10 +1,17 @@
-//! What is said about subjects: votes, and what answers, ends or explains them.
+//! `vote`: an opinion about a subject.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Digest, RecordId};
+use serde::{Deserialize, Serialize};
+
+use super::types::RecordBody;
+use super::wire::{self, HeaderMembers, JsonText, integer};
+use super::{DERIVED_FROM_MAX, Digest, Header, RecordId};
 use crate::malformed::Malformed;
+use crate::name::PeerName;
+use crate::rules::{NextRecord, NotAppended, Prefix, StateChange};
 use crate::subject::Subject;
 
 /// An opinion about a subject.
@@ -42,40 +49,6 @@ impl Vote {
             commitment: Digest::ZERO,
         }
     }
-}
-
-/// Cancels a vote of the same author. Does not assert the opposite.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retract {
-    /// The vote.
-    pub target: RecordId,
-}
-
-/// The accused answers a vote about itself. Once per vote; served beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rebut {
-    /// The vote.
-    pub target: RecordId,
-    /// In a word.
-    pub answer: Answer,
-    /// Salted commitment to what else it has to say; zero means nothing.
-    pub commitment: Digest,
-}
-
-/// Says that the body behind the target's commitment was deleted here. The target itself stays, and so do all proofs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Erase {
-    /// The vote or rebuttal whose detached body is gone.
-    pub target: RecordId,
-}
-
-/// Says under which policy the ledger's owner decides from a time on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// The policy's digest.
-    pub digest: Digest,
-    /// Since when it is in force, unix ms.
-    pub active_from_ms: u64,
 }
 
 /// Why a vote was cast.
@@ -140,43 +113,108 @@ impl FromStr for Category {
 
 serde_as_text!(Category);
 
-/// How the accused answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Answer {
-    /// It did not happen.
-    Denied,
-    /// It happened, but not here.
-    Mistaken,
-    /// It happened and has been dealt with.
-    Resolved,
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VoteWire<T> {
+    author: T,
+    cast_at_ms: u64,
+    category: T,
+    commitment: T,
+    derived_from: T,
+    detector: T,
+    expires_at_ms: u64,
+    key: T,
+    network: T,
+    prev: T,
+    seq: u64,
+    subject: SubjectWire<T>,
+    value: i8,
 }
 
-impl Answer {
-    /// All of them.
-    pub const ALL: [Answer; 3] = [Answer::Denied, Answer::Mistaken, Answer::Resolved];
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubjectWire<T> {
+    id: T,
+    kind: T,
+}
 
-    /// The word in the payload.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Answer::Denied => "denied",
-            Answer::Mistaken => "mistaken",
-            Answer::Resolved => "resolved",
+impl VoteWire<&str> {
+    fn vote(&self) -> Result<Vote, Malformed> {
+        if self.value == 0 || !(-100..=100).contains(&self.value) {
+            return Err(Malformed::value("value", &self.value.to_string(), "must be -100 to 100 and not 0"));
+        }
+        let cast_at_ms = integer("cast_at_ms", self.cast_at_ms)?;
+        let expires_at_ms = integer("expires_at_ms", self.expires_at_ms)?;
+        if expires_at_ms != 0 && expires_at_ms <= cast_at_ms {
+            let text = expires_at_ms.to_string();
+            return Err(Malformed::value("expires_at_ms", &text, "must be 0 or later than cast_at_ms"));
+        }
+        Ok(Vote {
+            subject: Subject::of_record(self.subject.kind, self.subject.id)?,
+            value: self.value,
+            category: self.category.parse()?,
+            cast_at_ms,
+            expires_at_ms,
+            detector: self.detector.parse()?,
+            derived_from: sources(self.derived_from)?,
+            commitment: self.commitment.parse()?,
+        })
+    }
+}
+
+fn sources(text: &str) -> Result<Vec<RecordId>, Malformed> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = text.split(',').map(str::parse).collect::<Result<Vec<RecordId>, _>>()?;
+    let distinct: BTreeSet<_> = ids.iter().collect();
+    if ids.len() > DERIVED_FROM_MAX || distinct.len() != ids.len() || ids.iter().any(RecordId::is_zero) {
+        return Err(Malformed::value("derived_from", text, "must name at most 8 different records"));
+    }
+    Ok(ids)
+}
+
+impl RecordBody for Vote {
+    fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
+        let wire: VoteWire<&str> = wire::read(payload)?;
+        let vote = wire.vote()?;
+        let VoteWire { author, key, network, prev, seq, .. } = wire;
+        Ok((HeaderMembers { author, key, network, prev, seq }.parse()?, vote))
+    }
+
+    fn encode(&self, header: &Header) -> Vec<u8> {
+        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+        let sources: Vec<String> = self.derived_from.iter().map(ToString::to_string).collect();
+        wire::write(&VoteWire {
+            author,
+            cast_at_ms: self.cast_at_ms,
+            category: self.category.as_str().into(),
+            commitment: self.commitment.as_bytes().into(),
+            derived_from: sources.join(",").into(),
+            detector: self.detector.as_bytes().into(),
+            expires_at_ms: self.expires_at_ms,
+            key,
+            network,
+            prev,
+            seq,
+            subject: SubjectWire { id: JsonText::Owned(self.subject.id()), kind: self.subject.kind().as_str().into() },
+            value: self.value,
+        })
+    }
+
+    fn about(&self) -> Option<&PeerName> {
+        match &self.subject {
+            Subject::Peer(name) | Subject::Domain(name) => Some(name),
+            _ => None,
         }
     }
-}
 
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+    fn commitment(&self) -> Digest {
+        self.commitment
+    }
+
+    /// Any admitted peer votes on anything.
+    fn judge<P: Prefix>(&self, _: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {
+        Ok(StateChange::default())
     }
 }
-
-impl FromStr for Answer {
-    type Err = Malformed;
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let found = Self::ALL.into_iter().find(|answer| answer.as_str() == text);
-        found.ok_or_else(|| Malformed::value("answer", text, "must be denied, mistaken or resolved"))
-    }
-}
-
-serde_as_text!(Answer);

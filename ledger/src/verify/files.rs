@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{Damage, Disagreement, damage, past::Memory, replay::Replay};
+use super::{Damage, Disagreement, damage, past::RememberedEntries, replay::Replay};
 use crate::checkpoint::Checkpoint;
-use crate::dsse::{SignedRecord, Verified};
-use crate::entry::{Chain, Entry};
+use crate::entry::Chain;
+use crate::entry::checked::CheckedEntry;
 use crate::files::{LogFiles, bundles, fetch, split_bundle};
 use crate::keys::PublicKey;
 use crate::ledger::tree::Tree;
+use crate::malformed::Malformed;
 use crate::merkle::{Hash, leaf_hash};
 use crate::name::PeerName;
 use crate::note::{Note, NoteKey};
-use crate::rules::Home;
+use crate::rules::LedgerIdentity;
 use crate::tile::{HASH_BYTES, TILE_HEIGHT, TILE_WIDTH, TilePath, width_at};
 
 /// Bundles fetched and checked together: enough to keep a connection and all cores busy, some MB.
@@ -61,8 +62,8 @@ pub fn run_files(
     let checkpoint = open(&note, key).map_err(|fault| damage(0, Disagreement::Checkpoint(fault)))?;
     let size = checkpoint.tree_size;
     let owner = checkpoint.origin.strip_suffix(OUR_SUFFIX).and_then(|owner| PeerName::parse(owner).ok());
-    let ours = owner.map(|owner| Ours { owner, key: key.public(), chain: Chain::ZERO, replay: None });
-    let mut walk = Walk { files, size, tree: Tree::new(), ours };
+    let ours = owner.map(|owner| OstrakonLog { owner, key: key.public(), replay: None });
+    let mut walk = FilesWalk { files, size, tree: Tree::new(), ours };
     progress(0, size);
     while walk.tree.tree_size() < size {
         walk.chunk()?;
@@ -72,68 +73,72 @@ pub fn run_files(
     if walk.tree.root() != checkpoint.root {
         return Err(damage(size, Disagreement::SignedRoot));
     }
-    let ledger = walk.ours.map(Ours::report);
+    let ledger = walk.ours.map(OstrakonLog::report);
     Ok(FilesReport { origin: checkpoint.origin, tree_size: size, root: checkpoint.root, ledger })
 }
 
 /// Opens a checkpoint. Extension lines, which other logs may have, are covered by the signature and left alone.
-fn open(note: &str, key: &NoteKey) -> Result<Checkpoint, crate::Malformed> {
+fn open(note: &str, key: &NoteKey) -> Result<Checkpoint, Malformed> {
     let note = Note::open(note, std::slice::from_ref(key))?;
     let head: String = note.text().split_inclusive('\n').take(3).collect();
     head.parse()
 }
 
-struct Walk<'a> {
+struct FilesWalk<'a> {
     files: &'a dyn LogFiles,
     size: u64,
     tree: Tree,
-    ours: Option<Ours>,
+    ours: Option<OstrakonLog>,
 }
 
 /// A ledger of ours, as far as it was read.
-struct Ours {
+struct OstrakonLog {
     owner: PeerName,
     key: PublicKey,
-    /// The link that the next entry must carry.
-    chain: Chain,
     /// From the first entry on, which says for which network it is.
-    replay: Option<Replay<Memory>>,
+    replay: Option<Replay<RememberedEntries>>,
 }
 
-impl Ours {
-    fn step(&mut self, frame: Frame) -> Result<(), Disagreement> {
-        let Frame { entry, signed, next_chain } = frame;
-        if entry.chain != self.chain {
-            return Err(Disagreement::Chain);
-        }
-        let replay = self.replay.get_or_insert_with(|| {
-            let network = signed.record().header.network.clone();
-            Replay::new(Home { owner: self.owner.clone(), network, key: self.key }, Memory::default())
-        });
-        replay.step(&signed, &entry)?;
-        self.chain = next_chain;
-        Ok(())
+impl OstrakonLog {
+    fn step(&mut self, entry: CheckedEntry) -> Result<(), Disagreement> {
+        let replay = match &mut self.replay {
+            Some(replay) => replay,
+            before_first @ None => {
+                let first = entry.record.as_ref().map_err(|_| Disagreement::Signature)?;
+                let network = first.record().header.network.clone();
+                let identity = LedgerIdentity { owner: self.owner.clone(), network, key: self.key };
+                before_first.insert(Replay::new(identity, RememberedEntries::default()))
+            }
+        };
+        replay.step(entry)
     }
 
     fn report(self) -> LedgerReport {
-        let network = self.replay.map(|replay| replay.home.network).unwrap_or_default();
-        LedgerReport { network, chain_head: self.chain }
+        match self.replay {
+            Some(replay) => LedgerReport { network: replay.ledger.network, chain_head: replay.chain },
+            None => LedgerReport { network: String::new(), chain_head: Chain::ZERO },
+        }
     }
 }
 
-/// What one entry tells by itself, found out on any core.
-struct Checked {
-    leaf: Hash,
-    frame: Option<Result<Frame, Disagreement>>,
+/// What one entry tells by itself, found out on any core: its leaf, and what else a ledger of ours has in it.
+struct Leaf {
+    hash: Hash,
+    entry: Option<Result<CheckedEntry, Malformed>>,
 }
 
-struct Frame {
-    entry: Entry,
-    signed: Verified<SignedRecord>,
-    next_chain: Chain,
+impl Leaf {
+    fn of(index: u64, bytes: &[u8], ours: bool) -> Self {
+        let entry = ours.then(|| CheckedEntry::of(index, bytes));
+        let hash = match &entry {
+            Some(Ok(entry)) => entry.leaf,
+            _ => leaf_hash(bytes),
+        };
+        Self { hash, entry }
+    }
 }
 
-impl Walk<'_> {
+impl FilesWalk<'_> {
     /// Checks the next bundles with the tiles above them that they complete.
     fn chunk(&mut self) -> Result<(), Damage> {
         let from = self.tree.tree_size();
@@ -150,7 +155,7 @@ impl Walk<'_> {
                 .zip(entries)
                 .collect::<Vec<_>>()
                 .into_par_iter()
-                .map(|(index, bytes)| Checked { leaf: leaf_hash(bytes), frame: ours.then(|| check(index, bytes)) })
+                .map(|(index, bytes)| Leaf::of(index, bytes, ours))
                 .collect();
             for (index, checked) in (index..).zip(checked) {
                 self.step(index, checked)?;
@@ -159,11 +164,12 @@ impl Walk<'_> {
         self.compare_tiles(true)
     }
 
-    fn step(&mut self, index: u64, checked: Checked) -> Result<(), Damage> {
-        if let (Some(ours), Some(frame)) = (&mut self.ours, checked.frame) {
-            frame.and_then(|frame| ours.step(frame)).map_err(|what| damage(index, what))?;
+    fn step(&mut self, index: u64, leaf: Leaf) -> Result<(), Damage> {
+        if let (Some(ours), Some(entry)) = (&mut self.ours, leaf.entry) {
+            let entry = entry.map_err(|fault| damage(index, Disagreement::Frame(fault)))?;
+            ours.step(entry).map_err(|what| damage(index, what))?;
         }
-        self.tree.push(checked.leaf);
+        self.tree.push(leaf.hash);
         Ok(())
     }
 
@@ -192,11 +198,4 @@ impl Walk<'_> {
         }
         Ok(())
     }
-}
-
-/// Checks one entry of a ledger of ours by itself: its frame, and its signature by the key that it names.
-fn check(index: u64, bytes: &[u8]) -> Result<Frame, Disagreement> {
-    let entry = Entry::parse(index, bytes).map_err(Disagreement::Frame)?;
-    let signed = Verified::check(entry.record.clone()).map_err(|_| Disagreement::Signature)?;
-    Ok(Frame { entry, signed, next_chain: Chain::after(bytes) })
 }

@@ -9,7 +9,7 @@ use crate::error::LedgerError;
 use crate::ledger::stored;
 use crate::name::PeerName;
 use crate::record::{Digest, RecordId, RecordType};
-use crate::rules::{Place, Target};
+use crate::rules::{PlannedEntry, TargetRecord};
 use crate::store::Store;
 use crate::tables::{self, IDS, SEQUENCES};
 
@@ -20,15 +20,15 @@ pub(super) trait Past {
     /// Where the record with this `seq` of an author stands, who has said it already.
     fn index_of_seq(&self, author: &AuthorHead, seq: u64) -> Result<Option<u64>, LedgerError>;
     /// What a record that stands here may be pointed to for.
-    fn target(&self, id: &RecordId) -> Result<Option<Target>, LedgerError>;
+    fn target(&self, id: &RecordId) -> Result<Option<TargetRecord>, LedgerError>;
     /// A record that the rules take stands at an index.
-    fn taken(&mut self, signed: &SignedRecord, place: &Place, index: u64) -> Result<(), Disagreement>;
+    fn taken(&mut self, signed: &SignedRecord, planned: &PlannedEntry, index: u64) -> Result<(), Disagreement>;
 }
 
 /// Beside the entries lie the tables that the ledger itself uses: they are read, and must be right.
-pub(super) struct Tables<'a>(pub(super) &'a dyn Store);
+pub(super) struct StoredEntries<'a>(pub(super) &'a dyn Store);
 
-impl Past for Tables<'_> {
+impl Past for StoredEntries<'_> {
     fn index_of(&self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
         stored::index(self.0, IDS, id.as_bytes())
     }
@@ -37,12 +37,12 @@ impl Past for Tables<'_> {
         stored::index(self.0, SEQUENCES, &tables::sequence_key(author.admitted_at_index, seq))
     }
 
-    fn target(&self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
+    fn target(&self, id: &RecordId) -> Result<Option<TargetRecord>, LedgerError> {
         stored::target(self.0, id)
     }
 
-    fn taken(&mut self, signed: &SignedRecord, place: &Place, index: u64) -> Result<(), Disagreement> {
-        let key = tables::sequence_key(place.author.admitted_at_index, signed.record().header.seq);
+    fn taken(&mut self, signed: &SignedRecord, planned: &PlannedEntry, index: u64) -> Result<(), Disagreement> {
+        let key = tables::sequence_key(planned.author.admitted_at_index, signed.record().header.seq);
         let row = self.0.get(SEQUENCES, &key).map_err(|error| Disagreement::Unreadable(error.to_string()))?;
         if row.as_deref() != Some(&tables::index_key(index)) {
             return Err(Disagreement::Row { table: SEQUENCES.0, fault: "does not point to the entry" });
@@ -53,9 +53,9 @@ impl Past for Tables<'_> {
 
 /// There is nothing but the entries themselves: of each, what later ones may ask of it is remembered, in about 100 bytes.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct RememberedEntries {
     records: HashMap<RecordId, Trace>,
-    names: Names,
+    names: NameNumbers,
     /// Few records commit to a body.
     commitments: HashMap<RecordId, Digest>,
 }
@@ -68,7 +68,7 @@ struct Trace {
     kind: RecordType,
 }
 
-impl Past for Memory {
+impl Past for RememberedEntries {
     fn index_of(&self, id: &RecordId) -> Result<Option<u64>, LedgerError> {
         Ok(self.records.get(id).map(|trace| trace.index))
     }
@@ -82,8 +82,8 @@ impl Past for Memory {
         Ok(seq.checked_sub(1).and_then(|nth| indexes.get(usize::try_from(nth).ok()?).copied()))
     }
 
-    fn target(&self, id: &RecordId) -> Result<Option<Target>, LedgerError> {
-        Ok(self.records.get(id).map(|Trace { author, about, kind, .. }| Target {
+    fn target(&self, id: &RecordId) -> Result<Option<TargetRecord>, LedgerError> {
+        Ok(self.records.get(id).map(|Trace { author, about, kind, .. }| TargetRecord {
             author: self.names.name(*author),
             kind: *kind,
             about: about.map(|about| self.names.name(about)),
@@ -91,8 +91,8 @@ impl Past for Memory {
         }))
     }
 
-    fn taken(&mut self, signed: &SignedRecord, _: &Place, index: u64) -> Result<(), Disagreement> {
-        let Target { author, kind, about, commitment } = Target::of(signed.record());
+    fn taken(&mut self, signed: &SignedRecord, _: &PlannedEntry, index: u64) -> Result<(), Disagreement> {
+        let TargetRecord { author, kind, about, commitment } = TargetRecord::of(signed.record());
         let (author, about) = (self.names.number(author), about.map(|about| self.names.number(about)));
         self.records.insert(signed.id(), Trace { index, author, about, kind });
         if !commitment.is_zero() {
@@ -104,12 +104,12 @@ impl Past for Memory {
 
 /// Names, each once. There are never more of them than entries, of which 2^31 would not fit into memory.
 #[derive(Default)]
-struct Names {
+struct NameNumbers {
     numbers: HashMap<PeerName, u32>,
     names: Vec<PeerName>,
 }
 
-impl Names {
+impl NameNumbers {
     fn number(&mut self, name: PeerName) -> u32 {
         *self.numbers.entry(name).or_insert_with_key(|name| {
             self.names.push(name.clone());

@@ -65,25 +65,25 @@ impl AddCheckpoint {
     ///
     /// # Errors
     /// [`WitnessRefusal`] with status 400, 403 or 404
-    pub fn check(self, logs: &WatchedLogs) -> Result<Checked, WitnessRefusal> {
+    pub fn check(self, logs: &WatchedLogs) -> Result<CheckedRequest, WitnessRefusal> {
         let unread: Checkpoint = self.note.text().parse().map_err(WitnessRefusal::from)?;
         let keys = logs.keys(&unread.origin).ok_or_else(|| WitnessRefusal::UnknownLog(unread.origin.clone()))?;
         let checkpoint = Checkpoint::of(&self.note, keys).map_err(WitnessRefusal::NotSigned)?;
         if self.old_size > checkpoint.tree_size {
             return Err(WitnessRefusal::BadRequest("the old size is larger than the new one".into()));
         }
-        Ok(Checked { request: self, checkpoint })
+        Ok(CheckedRequest { request: self, checkpoint })
     }
 }
 
 /// A request whose checkpoint was signed by its log. Made by [`AddCheckpoint::check`] alone.
 #[derive(Debug, Clone)]
-pub struct Checked {
+pub struct CheckedRequest {
     request: AddCheckpoint,
     checkpoint: Checkpoint,
 }
 
-impl Checked {
+impl CheckedRequest {
     /// The checkpoint.
     pub fn checkpoint(&self) -> &Checkpoint {
         &self.checkpoint

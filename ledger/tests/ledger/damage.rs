@@ -172,7 +172,7 @@ fn another_history_of_the_same_length_is_refused() {
         two.take(record);
     }
     let error = open(&one.store, &two.state).err().unwrap();
-    assert!(matches!(error, LedgerError::Damaged { .. }), "{error}");
+    assert!(matches!(error, LedgerError::Inconsistent(_)), "{error}");
     assert_eq!(check(&*one.store, &*two.state).unwrap_err(), Damage { index: SIZE, what: Disagreement::SignedRoot });
 }
 

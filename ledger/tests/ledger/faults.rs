@@ -213,12 +213,12 @@ fn every_write_of_a_batch_may_fail_in_both_ways() {
         let before = world.ledger.reader().published();
         plan.set(write, fault);
         let record = world.authors.next("a.example", vote("b.example", 2));
-        let error = world.ledger.submit(vec![(record.clone(), NOW_MS)]).unwrap_err();
+        let error = world.ledger.append(vec![(record.clone(), NOW_MS)]).unwrap_err();
         assert!(matches!(&error, LedgerError::Store(StoreError::Failed(_))), "{error}");
         assert_eq!(world.ledger.reader().published(), before, "nothing is shown that was not acknowledged");
         assert_eq!(world.ledger.reader().record(&record.id()).unwrap(), None);
         assert_eq!(world.ledger.author(&name("a.example")).unwrap().unwrap().seq, 3);
-        let error = world.ledger.submit(vec![(record.clone(), NOW_MS)]).unwrap_err();
+        let error = world.ledger.append(vec![(record.clone(), NOW_MS)]).unwrap_err();
         assert!(matches!(error, LedgerError::Poisoned(_)), "after a failure it takes nothing: {error}");
 
         world.ledger = world.reopen().unwrap();
@@ -253,7 +253,7 @@ fn reopening_may_fail_too() {
     let (mut world, plan) = world();
     plan.set(1, Fault::Lost);
     let record = world.authors.next("a.example", vote("b.example", 2));
-    world.ledger.submit(vec![(record, NOW_MS)]).unwrap_err();
+    world.ledger.append(vec![(record, NOW_MS)]).unwrap_err();
     for fault in [Fault::Lost, Fault::Lost, Fault::Kept] {
         plan.set(0, fault);
         assert!(world.reopen().is_err());
@@ -271,7 +271,7 @@ fn a_second_writer_on_the_same_store_is_stopped_by_the_guard() {
     world.take(first);
     // Good in itself, but sequenced behind a head that is no longer the last.
     let other = world.authors.next(OWNER, admit("c.example"));
-    let error = second.submit(vec![(other, NOW_MS)]).unwrap_err();
+    let error = second.append(vec![(other, NOW_MS)]).unwrap_err();
     assert!(matches!(error, LedgerError::Store(StoreError::Conflict)), "{error}");
     check_all(&world, &[]);
 }
@@ -293,7 +293,7 @@ proptest! {
             let before = world.authors.clone();
             let batch: Vec<_> =
                 (0..count).map(|_| (world.authors.next("a.example", vote("b.example", 1)), NOW_MS)).collect();
-            match world.ledger.submit(batch.clone()) {
+            match world.ledger.append(batch.clone()) {
                 Ok(answers) => acknowledged.extend(answers.into_iter().map(|a| a.unwrap()).map(|a| (a.index, a.id))),
                 Err(_) => {
                     world.ledger = world.reopen().unwrap();

@@ -6,8 +6,9 @@ use ostrakon_ledger::note::{Note, NoteKey};
 use ostrakon_ledger::tile::{TILE_WIDTH, TilePath};
 use ostrakon_ledger::verify::run_files;
 use ostrakon_ledger::{
-    Answer, Body, Damage, Digest, Disagreement, Effect, Entry, FetchError, FilesReport, Header, LedgerReader,
-    LedgerReport, LogFiles, Policy, Provenance, Rebut, Record, RecordId, Refusal, SignedRecord, Verified, entry::Chain,
+    Body, Damage, Digest, Disagreement, Effect, Entry, FetchError, FilesReport, Header, LedgerReader, LedgerReport,
+    LogFiles, PolicyInForce, Provenance, Rebut, RebuttalAnswer, Record, RecordId, Refusal, SignedRecord, Verified,
+    entry::Chain,
 };
 
 use crate::mirror::Raw;
@@ -208,8 +209,8 @@ fn a_log_that_is_signed_and_sealed_and_breaks_a_rule_is_found_out() {
     let a = |seq, prev, body| signed("a.example", seq, prev, body);
     let cast = a(1, RecordId::ZERO, vote("b.example", 5));
     let taken_back = a(2, cast.id(), retract(cast.id()));
-    let policy = || Body::Policy(Policy { digest: Digest([1; 32]), active_from_ms: NOW_MS });
-    let rebut = Body::Rebut(Rebut { target: cast.id(), answer: Answer::Denied, commitment: Digest::ZERO });
+    let policy = || Body::Policy(PolicyInForce { digest: Digest([1; 32]), active_from_ms: NOW_MS });
+    let rebut = Body::Rebut(Rebut { target: cast.id(), answer: RebuttalAnswer::Denied, commitment: Digest::ZERO });
     let header = Header { network: "other.example".into(), ..cast.record().header.clone() };
     let elsewhere = SignedRecord::sign(Record { header, body: vote("b.example", 5) }, &key("a.example")).unwrap();
     let copied_from = Some(Provenance { ledger: name("b.example"), index: 7 });

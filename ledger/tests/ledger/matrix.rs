@@ -72,7 +72,7 @@ fn live(script: &[Vec<Verified<SignedRecord>>], fault: Option<(usize, Fault)>, r
         {
             life.world.ledger = reopened;
         }
-        if life.submit(batch).is_ok() {
+        if life.append(batch).is_ok() {
             continue;
         }
         let batches = match retry {
@@ -80,7 +80,7 @@ fn live(script: &[Vec<Verified<SignedRecord>>], fault: Option<(usize, Fault)>, r
             Retry::OtherSize => vec![&batch[..1], &batch[1..]],
         };
         let reopened = life.world.reopen().map(|ledger| life.world.ledger = ledger);
-        if reopened.and_then(|()| batches.into_iter().try_for_each(|batch| life.submit(batch))).is_err() {
+        if reopened.and_then(|()| batches.into_iter().try_for_each(|batch| life.append(batch))).is_err() {
             let found = life.world.verify();
             assert!(found.is_err(), "refused, and verify finds nothing");
             return (End::Refused, plan.made());
@@ -93,9 +93,9 @@ fn live(script: &[Vec<Verified<SignedRecord>>], fault: Option<(usize, Fault)>, r
 }
 
 impl Life {
-    fn submit(&mut self, batch: &[Verified<SignedRecord>]) -> Result<(), LedgerError> {
+    fn append(&mut self, batch: &[Verified<SignedRecord>]) -> Result<(), LedgerError> {
         let before = self.world.ledger.reader().published();
-        let submitted = self.world.ledger.submit(batch.iter().map(|record| (record.clone(), NOW_MS)).collect());
+        let submitted = self.world.ledger.append(batch.iter().map(|record| (record.clone(), NOW_MS)).collect());
         let answers = submitted.inspect_err(|error| {
             assert!(!matches!(error, LedgerError::Poisoned(_)), "it was reopened");
             assert_eq!(self.world.ledger.reader().published(), before, "nothing is shown that was not acknowledged");

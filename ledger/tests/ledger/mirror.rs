@@ -9,7 +9,7 @@ use ostrakon_ledger::note::{Note, NoteKey, NoteSignature};
 use ostrakon_ledger::tile::TilePath;
 use ostrakon_ledger::{
     Body, Contradiction, Digest, Effect, Entry, FetchError, Followed, LedgerReader, LogFiles, MemoryState, MemoryStore,
-    Mirror, MirrorError, Policy, Provenance, RecordId, SignedRecord, SignedState, Store, StoreError,
+    Mirror, MirrorError, PolicyInForce, Provenance, RecordId, SignedRecord, SignedState, Store, StoreError,
 };
 
 use crate::faults::{Fault, faulty};
@@ -46,7 +46,7 @@ impl Kept {
         let (owner, key) = (name(OWNER), public(OWNER));
         let mirror =
             Mirror::new(store.clone(), Box::new(seen.clone()), Box::new(held.clone()), &owner, NETWORK, key, workers);
-        Self { store, seen, held, mirror: mirror.unwrap() }
+        Self { store, seen, held, mirror }
     }
 
     fn follow(&self, files: &dyn LogFiles) -> Result<Followed, MirrorError> {
@@ -326,7 +326,7 @@ fn what_breaks_the_rules_is_not_copied_though_it_was_signed() {
     let record = world.authors.next("a.example", vote("b.example", 5));
     world.take(record.clone());
     let honest = world.ledger.reader().entries(0, 3).unwrap();
-    let policy = Body::Policy(Policy { digest: Digest([1; 32]), active_from_ms: NOW_MS });
+    let policy = Body::Policy(PolicyInForce { digest: Digest([1; 32]), active_from_ms: NOW_MS });
     let foreign = signed("a.example", 1, RecordId::ZERO, policy).into_inner();
     let other = signed("a.example", 1, RecordId::ZERO, vote("b.example", 6)).into_inner();
     let unsigned = SignedRecord::from_parts(record.kind(), record.payload().to_vec(), *other.signature()).unwrap();

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ostrakon_ledger::archive::{Archive, export};
 use ostrakon_ledger::{
-    Admit, Answer, Appended, Body, Digest, Effect, Entry, Equivocate, Erase, Header, Ledger, LedgerReader, MemoryState,
-    MemoryStore, Missing, Policy, Provenance, Rebut, Record, RecordId, Refusal, Rotate, SecretKey, SignedRecord,
-    SignedState, Store, Verified, Vote, verify,
+    Admit, Appended, Body, Digest, Effect, Entry, Equivocate, Erase, Header, Ledger, LedgerReader, MemoryState,
+    MemoryStore, Missing, PolicyInForce, Provenance, Rebut, RebuttalAnswer, Record, RecordId, Refusal, Rotate,
+    SecretKey, SignedRecord, SignedState, Store, Verified, Vote, verify,
 };
 use proptest::prelude::*;
 
@@ -45,16 +45,16 @@ impl Ours {
     fn say(&mut self, body: Body) -> Appended {
         let record = signed(US, self.seq + 1, self.prev, body);
         (self.seq, self.prev) = (self.seq + 1, record.id());
-        self.submit(record).unwrap()
+        self.append(record).unwrap()
     }
 
-    fn submit(&mut self, record: Verified<SignedRecord>) -> Result<Appended, Refusal> {
-        self.ledger.submit(vec![(record, NOW_MS)]).unwrap().pop().unwrap()
+    fn append(&mut self, record: Verified<SignedRecord>) -> Result<Appended, Refusal> {
+        self.ledger.append(vec![(record, NOW_MS)]).unwrap().pop().unwrap()
     }
 
     fn copy(&mut self, record: &Verified<SignedRecord>, index: u64) -> Result<Appended, Refusal> {
         let provenance = Provenance { ledger: name(OWNER), index };
-        self.ledger.submit_copied(vec![(record.clone(), provenance)], NOW_MS).unwrap().pop().unwrap()
+        self.ledger.append_copied(vec![(record.clone(), provenance)], NOW_MS).unwrap().pop().unwrap()
     }
 
     /// Takes in what another ledger has, `limit` records at a time; returns what became of each.
@@ -69,7 +69,7 @@ impl Ours {
             }
             let authors: Vec<_> = offered.iter().map(|(record, _)| record.record().header.author.clone()).collect();
             let check = |(record, provenance)| (Verified::check(record).unwrap(), provenance);
-            let answers = self.ledger.submit_copied(offered.into_iter().map(check).collect(), NOW_MS).unwrap();
+            let answers = self.ledger.append_copied(offered.into_iter().map(check).collect(), NOW_MS).unwrap();
             let refused = authors.into_iter().zip(&answers).filter(|(_, answer)| answer.is_err());
             missing.give_up(&refused.map(|(author, _)| author).collect::<BTreeSet<_>>());
             outcomes.extend(answers);
@@ -93,7 +93,7 @@ fn erase(target: RecordId) -> Body {
 }
 
 fn rebut(target: RecordId) -> Body {
-    Body::Rebut(Rebut { target, answer: Answer::Denied, commitment: Digest::ZERO })
+    Body::Rebut(Rebut { target, answer: RebuttalAnswer::Denied, commitment: Digest::ZERO })
 }
 
 fn committed(byte: u8) -> Body {
@@ -106,10 +106,10 @@ fn theirs() -> World {
     let mut world = World::with(&["a.example", "c.example"]);
     let mut say = |author: &str, body: Body| {
         let record = world.authors.next(author, body);
-        world.ledger.submit(vec![(record.clone(), NOW_MS)]).unwrap().pop().unwrap().unwrap();
+        world.ledger.append(vec![(record.clone(), NOW_MS)]).unwrap().pop().unwrap().unwrap();
         record.id()
     };
-    say(OWNER, Body::Policy(Policy { digest: Digest([1; 32]), active_from_ms: NOW_MS }));
+    say(OWNER, Body::Policy(PolicyInForce { digest: Digest([1; 32]), active_from_ms: NOW_MS }));
     let about_owner = say("c.example", vote(OWNER, -80));
     let first = say("a.example", committed(7));
     let second = say("a.example", committed(8));
@@ -181,16 +181,16 @@ fn from_their_authors_such_records_are_refused_as_before() {
     let (world, mut ours) = (theirs(), Ours::with(&[OWNER, "a.example"]));
     let entries = world.ledger.reader().entries(0, 100).unwrap();
     let genesis = Verified::check(entries[0].record.clone()).unwrap();
-    assert_eq!(ours.submit(genesis.clone()), Err(Refusal::NotOwner(name(US))));
+    assert_eq!(ours.append(genesis.clone()), Err(Refusal::NotOwner(name(US))));
     let at = ours.copy(&genesis, 0).unwrap().index;
-    assert_eq!(ours.submit(genesis.clone()), Ok(Appended { index: at, id: genesis.id(), new: false }));
+    assert_eq!(ours.append(genesis.clone()), Ok(Appended { index: at, id: genesis.id(), new: false }));
     // Nobody copies into a ledger what its owner says, and nothing comes from the ledger itself.
     let (seq, prev) = (ours.seq + 1, ours.prev);
     let own = signed(US, seq, prev, admit("evil.example"));
     assert_eq!(ours.copy(&own, 9), Err(Refusal::OwnersRecord(name(US))));
     let record = Verified::check(entries[1].record.clone()).unwrap();
     let from_us = (record, Provenance { ledger: name(US), index: 1 });
-    let answer = ours.ledger.submit_copied(vec![from_us], NOW_MS).unwrap().pop().unwrap();
+    let answer = ours.ledger.append_copied(vec![from_us], NOW_MS).unwrap().pop().unwrap();
     assert_eq!(answer, Err(Refusal::OwnersRecord(name(US))));
     // Sequence, key and network are as binding as ever.
     let gap = signed("a.example", 2, RecordId([1; 32]), vote("b.example", 1));
@@ -214,7 +214,7 @@ fn two_stories_in_two_ledgers_are_found_wherever_they_part() {
                 there.next("a.example", vote("b.example", value(6))),
             );
             if seq <= ours_len {
-                ours.submit(mine).unwrap();
+                ours.append(mine).unwrap();
             }
             if seq <= theirs_len {
                 world.take(yours);
@@ -277,13 +277,42 @@ fn our_own_records_are_never_taken_and_forgotten_ones_are_counted() {
     let third = signed(US, 3, second.id(), vote("b.example", 1));
     let provenance = |index| Provenance { ledger: name("x.example"), index };
     let batch = [genesis, second, third].into_iter().zip(0..).map(|(record, n)| (record, provenance(n))).collect();
-    assert!(world.ledger.submit_copied(batch, NOW_MS).unwrap().iter().all(Result::is_ok));
+    assert!(world.ledger.append_copied(batch, NOW_MS).unwrap().iter().all(Result::is_ok));
     let (reader, copy, owner) = (ours.ledger.reader(), world.ledger.reader(), name(US));
     let ledger = name(OWNER);
     let missing = Missing::of_all(&reader, &copy, &ledger, &owner).unwrap();
-    assert_eq!((missing.forgotten, missing.strangers), (1, 0));
+    assert_eq!((missing.forgotten, missing.forged, missing.strangers), (1, 0, 0));
     assert_eq!(ours.take_in(&copy, 100).len(), 2, "the owner's two");
     assert_eq!(ours.ledger.author(&name(US)).unwrap().unwrap().seq, 2);
+}
+
+/// The owner of a copied ledger may admit our name with a key of its own, and have it say anything there.
+#[test]
+fn what_another_key_signed_in_our_name_is_not_forgotten() {
+    let (mut world, ours) = (World::with(&[]), Ours::with(&[OWNER]));
+    let (them, us) = (name(OWNER), name(US));
+    let thief = SecretKey::from_seed([99; 32]);
+    let admission = Body::Admit(Admit { peer: name(US), peer_key: thief.public(), imported: false });
+    let admission = world.authors.next(OWNER, admission);
+    world.ledger.append(vec![(admission, NOW_MS)]).unwrap().pop().unwrap().unwrap();
+    let mut prev = RecordId::ZERO;
+    for seq in 1..=5 {
+        let header = Header { network: NETWORK.into(), author: name(US), key: thief.public(), seq, prev };
+        let record = SignedRecord::sign(Record { header, body: vote("b.example", -1) }, &thief).unwrap();
+        prev = record.id();
+        let verified = Verified::check(record).unwrap();
+        assert!(world.ledger.append(vec![(verified, NOW_MS)]).unwrap()[0].is_ok());
+        let (reader, copy) = (ours.ledger.reader(), world.ledger.reader());
+        let missing = Missing::of_all(&reader, &copy, &them, &us).unwrap();
+        assert_eq!((missing.forgotten, missing.forged), (0, seq));
+    }
+    // One record of ours that our ledger has never seen proves that it was rolled back, also where ours says something else.
+    let mut world = World::with(&[US]);
+    let other = signed(US, 1, RecordId::ZERO, vote("b.example", -1));
+    world.ledger.append(vec![(other, NOW_MS)]).unwrap().pop().unwrap().unwrap();
+    let (reader, copy) = (ours.ledger.reader(), world.ledger.reader());
+    let missing = Missing::of_all(&reader, &copy, &them, &us).unwrap();
+    assert_eq!((missing.forgotten, missing.forged), (1, 0));
 }
 
 /// Copied records keep their provenance and effect on every way that a ledger is put back, and a copy of a copy says where it
@@ -309,7 +338,7 @@ fn a_ledger_with_copied_records_is_exported_imported_and_copied() {
         let from = again.entry(provenance.index).unwrap().unwrap();
         assert_eq!((&provenance.ledger, &from.record), (&ledger, &record));
         let batch = vec![(Verified::check(record).unwrap(), provenance)];
-        third.ledger.submit_copied(batch, NOW_MS).unwrap().pop().unwrap().unwrap();
+        third.ledger.append_copied(batch, NOW_MS).unwrap().pop().unwrap().unwrap();
     }
     third.verify().unwrap();
 }
@@ -365,7 +394,7 @@ proptest! {
             world.take(record.clone());
             // Some of it had come from its authors already.
             if n < already && here.contains(&PEERS[peer]) {
-                ours.submit(record).unwrap();
+                ours.append(record).unwrap();
                 first_hand += 1;
             }
         }

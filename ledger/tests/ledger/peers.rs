@@ -31,7 +31,7 @@ impl World {
     fn say(&mut self, author: &str, body: Body) -> Result<RecordId, Refusal> {
         let before = self.authors.clone();
         let record = self.authors.next(author, body);
-        let outcome = self.submit(record.clone());
+        let outcome = self.append(record.clone());
         if outcome.is_err() {
             self.authors = before;
         }
@@ -91,7 +91,7 @@ fn who_is_expelled_says_nothing_more_and_what_it_said_stays() {
     // Nor what it said elsewhere.
     let elsewhere = signed("a.example", 2, said, vote("d.example", 1));
     let provenance = Provenance { ledger: name("b.example"), index: 9 };
-    let copied = world.ledger.submit_copied(vec![(elsewhere, provenance)], NOW_MS).unwrap().pop().unwrap();
+    let copied = world.ledger.append_copied(vec![(elsewhere, provenance)], NOW_MS).unwrap().pop().unwrap();
     assert_eq!(copied, Err(Refusal::Expelled(name("a.example"))));
     world.verify().unwrap();
 }
@@ -137,7 +137,7 @@ fn the_expulsion_of_another_ledger_stands_here_without_effect() {
     let mut world = World::with(&["a.example", "other.example"]);
     let said = signed("other.example", 1, RecordId::ZERO, expel("a.example"));
     let provenance = Provenance { ledger: name("other.example"), index: 9 };
-    let copied = world.ledger.submit_copied(vec![(said, provenance)], NOW_MS).unwrap().pop().unwrap().unwrap();
+    let copied = world.ledger.append_copied(vec![(said, provenance)], NOW_MS).unwrap().pop().unwrap().unwrap();
     let reader = world.ledger.reader();
     assert_eq!(reader.entry(copied.index).unwrap().unwrap().effect, Effect::Inert);
     assert!(!reader.author(&name("a.example")).unwrap().unwrap().expelled);

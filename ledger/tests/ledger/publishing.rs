@@ -26,7 +26,7 @@ pub(crate) fn grow(world: &mut World, size: u64) {
         let batch =
             (0..count).map(|i| (world.authors.next("a.example", vote("b.example", 1 + (i % 100) as i8)), NOW_MS));
         let batch = batch.collect();
-        assert!(world.ledger.submit(batch).unwrap().iter().all(Result::is_ok));
+        assert!(world.ledger.append(batch).unwrap().iter().all(Result::is_ok));
         step = (step * 3) % 1000 + 1;
     }
 }

@@ -80,6 +80,7 @@ fn an_archive_with_a_flipped_bit_or_cut_anywhere_is_refused() {
             LedgerError::Archive(_)
                 | LedgerError::OtherLedger(_)
                 | LedgerError::Damaged { .. }
+                | LedgerError::Inconsistent(_)
                 | LedgerError::Malformed(_)
         );
         assert!(expected, "{what}: {error}");

@@ -73,7 +73,7 @@ fn each_refusal_says_what_is_wrong_and_writes_nothing() {
     for (record, refusal) in cases {
         assert_eq!(refusal.blame(), Blame::Peer);
         codes.insert(refusal.code());
-        assert_eq!(world.submit(record), Err(refusal));
+        assert_eq!(world.append(record), Err(refusal));
     }
     assert_eq!(codes.len(), 10);
     // The owner's own second record, once more: it is there, which is no conflict.
@@ -92,7 +92,7 @@ fn a_batch_sees_its_own_records_and_takes_what_it_can() {
     let other = signed("a.example", 1, RecordId::ZERO, vote("b.example", 2));
     let stranger = signed("c.example", 1, RecordId::ZERO, vote("b.example", 2));
     let batch = [&stranger, &admission, &first, &first, &other, &cancel, &cancel];
-    let answers = world.ledger.submit(batch.iter().map(|record| ((*record).clone(), NOW_MS)).collect()).unwrap();
+    let answers = world.ledger.append(batch.iter().map(|record| ((*record).clone(), NOW_MS)).collect()).unwrap();
     let appended = |index, record: &Verified<SignedRecord>, new| Ok(Appended { index, id: record.id(), new });
     assert_eq!(
         answers,
@@ -114,10 +114,10 @@ fn too_large_a_batch_is_the_callers_fault_and_harms_nothing() {
     let mut world = World::with(&["a.example"]);
     let record = world.authors.next("a.example", vote("b.example", 1));
     let batch = vec![(record.clone(), NOW_MS); BATCH_RECORDS_MAX + 1];
-    let error = world.ledger.submit(batch).unwrap_err();
+    let error = world.ledger.append(batch).unwrap_err();
     assert!(matches!(error, LedgerError::BatchTooLarge { .. }));
     assert_eq!(error.blame(), Blame::Caller);
-    assert!(world.ledger.submit(vec![]).unwrap().is_empty());
+    assert!(world.ledger.append(vec![]).unwrap().is_empty());
     world.take(record);
 }
 
@@ -126,7 +126,7 @@ fn a_clock_that_goes_back_does_not_take_entries_back() {
     let mut world = World::with(&["a.example"]);
     for (at_ms, expected) in [(NOW_MS + 10, NOW_MS + 10), (5, NOW_MS + 10), (NOW_MS + 11, NOW_MS + 11)] {
         let record = world.authors.next("a.example", vote("b.example", 1));
-        let taken = world.ledger.submit(vec![(record, at_ms)]).unwrap().pop().unwrap().unwrap();
+        let taken = world.ledger.append(vec![(record, at_ms)]).unwrap().pop().unwrap().unwrap();
         let entry = world.ledger.reader().entry(taken.index).unwrap().unwrap();
         assert_eq!(entry.received_at_ms, expected);
     }
@@ -135,7 +135,7 @@ fn a_clock_that_goes_back_does_not_take_entries_back() {
     // Started again with a clock a year behind.
     let record = world.authors.next("a.example", vote("b.example", 1));
     let year_ms = 365 * 86_400_000;
-    let taken = world.ledger.submit(vec![(record, NOW_MS - year_ms)]).unwrap().pop().unwrap().unwrap();
+    let taken = world.ledger.append(vec![(record, NOW_MS - year_ms)]).unwrap().pop().unwrap().unwrap();
     assert_eq!(world.ledger.reader().entry(taken.index).unwrap().unwrap().received_at_ms, NOW_MS + 11);
     world.verify().unwrap();
 }
@@ -217,11 +217,11 @@ proptest! {
             batch.push((record, NOW_MS));
             expected.push(answer);
             if ends {
-                let answers = world.ledger.submit(std::mem::take(&mut batch)).unwrap();
+                let answers = world.ledger.append(std::mem::take(&mut batch)).unwrap();
                 prop_assert_eq!(answers, std::mem::take(&mut expected));
             }
         }
-        prop_assert_eq!(world.ledger.submit(batch).unwrap(), expected);
+        prop_assert_eq!(world.ledger.append(batch).unwrap(), expected);
         let reader = world.reopen().unwrap().reader();
         prop_assert_eq!(reader.tree_size(), size);
         for (who, records) in told.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ostrakon_ledger::{
     Admit, Appended, Body, Category, Header, Ledger, LedgerError, LedgerReport, MemoryState, MemoryStore, PeerName,
-    PublicKey, Record, RecordId, Refusal, Report, Retract, SecretKey, SignedRecord, SignedState, Store, Subject,
+    PublicKey, Record, RecordId, Refusal, Retract, SecretKey, SignedRecord, SignedState, Store, StoreReport, Subject,
     Verified, Vote, verify,
 };
 
@@ -92,13 +92,13 @@ impl World {
         world
     }
 
-    pub(crate) fn submit(&mut self, record: Verified<SignedRecord>) -> Result<Appended, Refusal> {
-        self.ledger.submit(vec![(record, NOW_MS)]).unwrap().pop().unwrap()
+    pub(crate) fn append(&mut self, record: Verified<SignedRecord>) -> Result<Appended, Refusal> {
+        self.ledger.append(vec![(record, NOW_MS)]).unwrap().pop().unwrap()
     }
 
     /// Submits a record that must be taken.
     pub(crate) fn take(&mut self, record: Verified<SignedRecord>) -> Appended {
-        self.submit(record).unwrap()
+        self.append(record).unwrap()
     }
 
     pub(crate) fn reopen(&self) -> Result<Ledger, LedgerError> {
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Everything agrees, in the store and in what anyone can read of it.
-    pub(crate) fn verify(&self) -> Result<Report, ostrakon_ledger::Damage> {
+    pub(crate) fn verify(&self) -> Result<StoreReport, ostrakon_ledger::Damage> {
         let report = check(&*self.store, &*self.state)?;
         let files = verify::run_files(&self.ledger.reader(), &self.ledger.vkey().parse().unwrap(), &mut |_, _| {})?;
         let published = self.ledger.reader().published();
@@ -121,6 +121,6 @@ pub(crate) fn open(store: &Arc<dyn Store>, state: &Arc<dyn SignedState>) -> Resu
     Ledger::open(store.clone(), Box::new(state.clone()), &name(OWNER), NETWORK, key(OWNER))
 }
 
-pub(crate) fn check(store: &dyn Store, state: &dyn SignedState) -> Result<Report, ostrakon_ledger::Damage> {
+pub(crate) fn check(store: &dyn Store, state: &dyn SignedState) -> Result<StoreReport, ostrakon_ledger::Damage> {
     verify::run(store, state, &name(OWNER), NETWORK, &public(OWNER), &mut |_, _| {})
 }

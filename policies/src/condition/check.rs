@@ -1,14 +1,14 @@
 //! The static check that `cel` lacks: every name is a fact, every operator and function gets the types it takes.
 //!
-//! Beside the type of each part it follows the range of values it can have, which finds conditions that always or
-//! never hold, such as `score < -2000`.
+//! It infers the type of each part, and the range of values that the part can have. The range shows conditions that are
+//! always or never true, such as `score < -2000`.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};
 
 use super::{
     texts,
-    types::{ANY_BOOL, ANY_INT, FALSE, Kind, Known, Span, TRUE},
+    types::{ANY_BOOL, ANY_INT, FALSE, Inferred, PartType, TRUE, ValueRange},
 };
 use crate::facts::{FACTS, Fact, FactType};
 use crate::source::suggest;
@@ -16,29 +16,29 @@ use crate::source::suggest;
 /// The functions that conditions may call.
 const FUNCTIONS: [&str; 4] = ["size", "startsWith", "endsWith", "contains"];
 
-/// A condition that fits.
-pub(super) struct Checked {
-    /// The only value it can have.
+/// The result of the check of a correct condition.
+pub(super) struct CheckedCondition {
+    /// The value of the condition, if it is always the same.
     pub(super) constant: Option<bool>,
-    /// Divisions whose divisor may be zero, and texts that a fact can never be.
+    /// Warnings about divisors that may be zero, and about texts that a fact can never be.
     pub(super) cautions: Vec<String>,
 }
 
-/// A part that does not fit, by its id in the syntax tree.
+/// An error in a part of the condition.
 #[derive(Debug)]
 pub(super) struct Mismatch {
     pub(super) id: u64,
     pub(super) message: String,
 }
 
-pub(super) fn check(condition: &IdedExpr) -> Result<Checked, Mismatch> {
+pub(super) fn check(condition: &IdedExpr) -> Result<CheckedCondition, Mismatch> {
     let mut checker = Checker { cautions: Vec::new() };
     let known = checker.part(condition)?;
-    if known.kind != Kind::One(FactType::Bool) {
+    if known.kind != PartType::One(FactType::Bool) {
         let message = format!("the condition is of type {}, not bool; compare it with something", known.kind.name());
         return Err(Mismatch { id: condition.id, message });
     }
-    Ok(Checked { constant: known.span.only().map(|value| value == 1), cautions: checker.cautions })
+    Ok(CheckedCondition { constant: known.span.only().map(|value| value == 1), cautions: checker.cautions })
 }
 
 struct Checker {
@@ -46,12 +46,14 @@ struct Checker {
 }
 
 impl Checker {
-    fn part(&mut self, part: &IdedExpr) -> Result<Known, Mismatch> {
+    fn part(&mut self, part: &IdedExpr) -> Result<Inferred, Mismatch> {
         let refuse = |message: &str| Err(Mismatch { id: part.id, message: message.to_owned() });
         match &part.expr {
-            Expr::Literal(LiteralValue::Boolean(flag)) => Ok(Known::bool(if *flag.inner() { TRUE } else { FALSE })),
-            Expr::Literal(LiteralValue::Int(number)) => Ok(Known::int(Span::new(&[i128::from(*number.inner())]))),
-            Expr::Literal(LiteralValue::String(_)) => Ok(Known::text()),
+            Expr::Literal(LiteralValue::Boolean(flag)) => Ok(Inferred::bool(if *flag.inner() { TRUE } else { FALSE })),
+            Expr::Literal(LiteralValue::Int(number)) => {
+                Ok(Inferred::int(ValueRange::new(&[i128::from(*number.inner())])))
+            }
+            Expr::Literal(LiteralValue::String(_)) => Ok(Inferred::text()),
             Expr::Literal(LiteralValue::Double(_)) => {
                 refuse("fractions are not used here: facts are whole numbers, scores and confidences in thousandths")
             }
@@ -69,12 +71,12 @@ impl Checker {
         }
     }
 
-    fn list(&mut self, elements: &[IdedExpr]) -> Result<Known, Mismatch> {
+    fn list(&mut self, elements: &[IdedExpr]) -> Result<Inferred, Mismatch> {
         let mut kind = None;
-        let mut span: Option<Span> = None;
+        let mut span: Option<ValueRange> = None;
         for element in elements {
             let known = self.part(element)?;
-            let Kind::One(found) = known.kind else {
+            let PartType::One(found) = known.kind else {
                 return Err(Mismatch { id: element.id, message: "a list within a list is not used here".to_owned() });
             };
             if *kind.get_or_insert(found) != found {
@@ -84,12 +86,12 @@ impl Checker {
             }
             span = Some(span.map_or(known.span, |span| span.join(known.span)));
         }
-        Ok(Known { kind: Kind::List(kind), span: span.unwrap_or(FALSE) })
+        Ok(Inferred { kind: PartType::List(kind), span: span.unwrap_or(FALSE) })
     }
 
-    fn call(&mut self, id: u64, call: &CallExpr) -> Result<Known, Mismatch> {
+    fn call(&mut self, id: u64, call: &CallExpr) -> Result<Inferred, Mismatch> {
         let name = call.func_name.as_str();
-        // Names first: a misspelt function says more than the types of what it was given.
+        // Names first: a misspelt name explains more than the types of its arguments.
         let known_name = FUNCTIONS.contains(&name) || symbol(name).is_some();
         if !known_name {
             return Err(Mismatch { id, message: unknown_function(name) });
@@ -111,14 +113,14 @@ impl Checker {
         known.ok_or_else(|| Mismatch { id, message: no_overload(name, &given) })
     }
 
-    /// Narrows what a call on texts can yield, and says which texts a fact can never be.
-    fn follow_texts(&mut self, call: &CallExpr, given: &[Known], known: &mut Known) {
-        let text = Kind::One(FactType::Text);
+    /// Narrows the range of a call on texts, and warns about texts that a fact can never be.
+    fn follow_texts(&mut self, call: &CallExpr, given: &[Inferred], known: &mut Inferred) {
+        let text = PartType::One(FactType::Text);
         match given {
             [one] if one.kind == text && call.func_name == "size" => {
                 known.span = call.args.first().and_then(texts::size).unwrap_or(known.span);
             }
-            [one, _] if one.kind == text && known.kind == Kind::One(FactType::Bool) => {
+            [one, _] if one.kind == text && known.kind == PartType::One(FactType::Bool) => {
                 if known.span == ANY_BOOL {
                     known.span = texts::outcome(call);
                 }
@@ -132,7 +134,7 @@ impl Checker {
         }
     }
 
-    fn binary(&mut self, name: &str, one: Known, two: Known, call: &CallExpr) -> Option<Known> {
+    fn binary(&mut self, name: &str, one: Inferred, two: Inferred, call: &CallExpr) -> Option<Inferred> {
         if matches!(name, op::DIVIDE | op::MODULO) && two.span.contains(0) {
             let divisor = call.args.get(1).map_or("the divisor", |arg| match &arg.expr {
                 Expr::Ident(name) => name.as_str(),
@@ -146,35 +148,37 @@ impl Checker {
     }
 }
 
-fn fact(id: u64, name: &str) -> Result<Known, Mismatch> {
+fn fact(id: u64, name: &str) -> Result<Inferred, Mismatch> {
     let Some(fact) = Fact::named(name) else {
         let names: Vec<&str> = FACTS.iter().map(|fact| fact.name).collect();
         let hint = suggest(name, &names).unwrap_or_else(|| "; docs/policies.md lists the facts".to_owned());
         return Err(Mismatch { id, message: format!("unknown variable `{name}`{hint}") });
     };
-    let span = Span { lo: i128::from(fact.range.0), hi: i128::from(fact.range.1) };
+    let span = ValueRange { lo: i128::from(fact.range.0), hi: i128::from(fact.range.1) };
     Ok(match fact.kind {
-        FactType::Text => Known::text(),
-        kind => Known { kind: Kind::One(kind), span },
+        FactType::Text => Inferred::text(),
+        kind => Inferred { kind: PartType::One(kind), span },
     })
 }
 
-fn unary(name: &str, one: Known) -> Option<Known> {
+fn unary(name: &str, one: Inferred) -> Option<Inferred> {
     match (name, one.kind) {
-        (op::LOGICAL_NOT, Kind::One(FactType::Bool)) => Some(Known::bool(one.span.not())),
-        (op::NEGATE, Kind::One(FactType::Int)) => Some(Known::int(one.span.negate())),
-        ("size", Kind::One(FactType::Text) | Kind::List(_)) => Some(Known::int(Span { lo: 0, hi: ANY_INT.hi })),
+        (op::LOGICAL_NOT, PartType::One(FactType::Bool)) => Some(Inferred::bool(one.span.not())),
+        (op::NEGATE, PartType::One(FactType::Int)) => Some(Inferred::int(one.span.negate())),
+        ("size", PartType::One(FactType::Text) | PartType::List(_)) => {
+            Some(Inferred::int(ValueRange { lo: 0, hi: ANY_INT.hi }))
+        }
         _ => None,
     }
 }
 
-fn method(name: &str, one: Known, two: Known) -> Option<Known> {
-    let texts = one.kind == Kind::One(FactType::Text) && two.kind == Kind::One(FactType::Text);
-    (texts && matches!(name, "startsWith" | "endsWith" | "contains")).then(|| Known::bool(ANY_BOOL))
+fn method(name: &str, one: Inferred, two: Inferred) -> Option<Inferred> {
+    let texts = one.kind == PartType::One(FactType::Text) && two.kind == PartType::One(FactType::Text);
+    (texts && matches!(name, "startsWith" | "endsWith" | "contains")).then(|| Inferred::bool(ANY_BOOL))
 }
 
-fn conditional(test: Known, yes: Known, no: Known) -> Option<Known> {
-    if test.kind != Kind::One(FactType::Bool) || yes.kind != no.kind {
+fn conditional(test: Inferred, yes: Inferred, no: Inferred) -> Option<Inferred> {
+    if test.kind != PartType::One(FactType::Bool) || yes.kind != no.kind {
         return None;
     }
     let span = match test.span.only() {
@@ -182,26 +186,26 @@ fn conditional(test: Known, yes: Known, no: Known) -> Option<Known> {
         Some(_) => no.span,
         None => yes.span.join(no.span),
     };
-    Some(Known { kind: yes.kind, span })
+    Some(Inferred { kind: yes.kind, span })
 }
 
-fn operator(name: &str, one: Known, two: Known) -> Option<Known> {
+fn operator(name: &str, one: Inferred, two: Inferred) -> Option<Inferred> {
     let (a, b) = (one.span, two.span);
     if name == op::IN {
-        let Kind::List(element) = two.kind else { return None };
+        let PartType::List(element) = two.kind else { return None };
         return match element {
-            None => Some(Known::bool(FALSE)),
-            Some(kind) if one.kind != Kind::One(kind) => None,
-            // In the range of the elements is not yet among them, but beyond it is not.
-            Some(_) if one.is_number() && a.equals(b) == FALSE => Some(Known::bool(FALSE)),
-            Some(_) => Some(Known::bool(ANY_BOOL)),
+            None => Some(Inferred::bool(FALSE)),
+            Some(kind) if one.kind != PartType::One(kind) => None,
+            // A value within the range of the elements may be none of them, but a value outside is none for certain.
+            Some(_) if one.is_number() && a.equals(b) == FALSE => Some(Inferred::bool(FALSE)),
+            Some(_) => Some(Inferred::bool(ANY_BOOL)),
         };
     }
-    let Kind::One(kind) = one.kind else { return None };
+    let PartType::One(kind) = one.kind else { return None };
     if two.kind != one.kind {
         return None;
     }
-    let compared = |span: Span| Some(Known::bool(if one.is_number() { span } else { ANY_BOOL }));
+    let compared = |span: ValueRange| Some(Inferred::bool(if one.is_number() { span } else { ANY_BOOL }));
     match name {
         op::EQUALS => return compared(a.equals(b)),
         op::NOT_EQUALS => return compared(a.equals(b).not()),
@@ -212,19 +216,19 @@ fn operator(name: &str, one: Known, two: Known) -> Option<Known> {
         _ => {}
     }
     Some(match (name, kind) {
-        (op::LOGICAL_AND, FactType::Bool) => Known::bool(a.both(b)),
-        (op::LOGICAL_OR, FactType::Bool) => Known::bool(a.either(b)),
-        (op::ADD, FactType::Text) => Known::text(),
-        (op::ADD, FactType::Int) => Known::int(a.plus(b)),
-        (op::SUBSTRACT, FactType::Int) => Known::int(a.minus(b)),
-        (op::MULTIPLY, FactType::Int) => Known::int(a.times(b)),
-        (op::DIVIDE, FactType::Int) => Known::int(a.over(b)),
-        (op::MODULO, FactType::Int) => Known::int(ANY_INT),
+        (op::LOGICAL_AND, FactType::Bool) => Inferred::bool(a.both(b)),
+        (op::LOGICAL_OR, FactType::Bool) => Inferred::bool(a.either(b)),
+        (op::ADD, FactType::Text) => Inferred::text(),
+        (op::ADD, FactType::Int) => Inferred::int(a.plus(b)),
+        (op::SUBSTRACT, FactType::Int) => Inferred::int(a.minus(b)),
+        (op::MULTIPLY, FactType::Int) => Inferred::int(a.times(b)),
+        (op::DIVIDE, FactType::Int) => Inferred::int(a.over(b)),
+        (op::MODULO, FactType::Int) => Inferred::int(ANY_INT),
         _ => return None,
     })
 }
 
-/// How an operator is written; `None` for functions.
+/// The symbol of an operator; `None` for a function.
 fn symbol(name: &str) -> Option<&'static str> {
     const SYMBOLS: [(&str, &str); 17] = [
         (op::LOGICAL_AND, "&&"),
@@ -264,7 +268,7 @@ fn unknown_function(name: &str) -> String {
     }
 }
 
-fn no_overload(name: &str, given: &[Known]) -> String {
+fn no_overload(name: &str, given: &[Inferred]) -> String {
     let kinds: Vec<String> = given.iter().map(|known| known.kind.name()).collect();
     match (symbol(name), kinds.as_slice()) {
         (Some("?:"), _) => format!("`?:` takes a bool and two values of one type, not {}", kinds.join(", ")),

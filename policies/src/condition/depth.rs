@@ -1,4 +1,4 @@
-//! How deep a condition may be, checked before anything recurses over it.
+//! The depth of a condition, which is checked before any code recurses over it.
 //!
 //! The parser, the checker, the interpreter and the destructor of the syntax tree all call themselves once per level.
 //! The interpreter takes about 1.5 KiB of stack for each, so 1,400 levels fill the 2 MiB of a thread that serves.
@@ -10,8 +10,8 @@ use cel::common::ast::{EntryExpr, Expr};
 const OPERATORS_MAX: usize = 512;
 /// Brackets within brackets; people write three or four.
 const BRACKETS_MAX: usize = 32;
-/// Levels of the syntax tree: at most 100 KiB of stack. Chains of `&&` and `||` do not count, for they become balanced
-/// trees; chains of `+` and of `? :` do.
+/// Levels of the syntax tree: at most 100 KiB of stack. Chains of `&&` and `||` become balanced trees, so they do not
+/// count; chains of `+` and of `? :` do.
 const LEVELS_MAX: usize = 64;
 
 /// Bounds what the parser will recurse over. Strings and comments do not count.

@@ -1,8 +1,8 @@
-//! Conditions that only compare whole numbers and flags, as most do: answered without the interpreter.
+//! Conditions that only compare whole numbers and flags, as most do. They are evaluated without the interpreter.
 //!
-//! They are what CEL says they are (the tests hold them against the interpreter), and cannot fail: nothing is computed.
-//! The interpreter looks each fact up by its name and, in cel 0.15, writes the message of a type error before every
-//! comparison, which together was more work than the rest of a decision.
+//! The result is the same as with CEL, which the tests check. The evaluation cannot fail, because there is no
+//! arithmetic. The interpreter looks up each fact by its name and, in cel 0.15, formats the message of a type error
+//! before every comparison. Together that was more work than the rest of a decision.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};
@@ -27,7 +27,7 @@ pub(super) enum Number {
 }
 
 impl Plain {
-    /// The checked condition in this form, if it has it.
+    /// The checked condition in this form; `None` if it does more than compare.
     pub(super) fn of(condition: &IdedExpr) -> Option<Self> {
         match &condition.expr {
             Expr::Ident(name) => Some(Plain::Flag(reader(name)?)),
@@ -47,7 +47,7 @@ impl Plain {
         }
     }
 
-    /// Whether it holds.
+    /// Whether the condition is true.
     pub(super) fn holds(&self, facts: &Facts, now_ms: u64) -> bool {
         match self {
             Plain::Flag(read) => read(facts, now_ms) == 1,

@@ -1,10 +1,10 @@
 use cel::{Context, ExecutionError, Value};
 use proptest::prelude::*;
 
-use super::{Condition, Problem};
-use crate::facts::{FACTS, FactType, Facts, Form, Variables};
+use super::{Condition, ConditionError};
+use crate::facts::{FACTS, FactType, Facts, TextForm, Variables};
 
-fn refusal(source: &str) -> Problem {
+fn refusal(source: &str) -> ConditionError {
     match Condition::parse(source) {
         Ok(condition) => panic!("{source} was taken: {condition:?}"),
         Err(problem) => problem,
@@ -240,9 +240,9 @@ fn facts() -> impl Strategy<Value = (Facts, u64)> {
     let value = |fact: &'static crate::Fact| match fact.kind {
         FactType::Text => {
             let texts = match fact.form {
-                Form::Words(words) => words.to_vec(),
-                Form::Host => vec!["", "a", "b", "ab.example"],
-                Form::Any | Form::Lower => vec!["", "a", "b", "ab.example", "ä"],
+                TextForm::Words(words) => words.to_vec(),
+                TextForm::Host => vec!["", "a", "b", "ab.example"],
+                TextForm::Any | TextForm::Lower => vec!["", "a", "b", "ab.example", "ä"],
             };
             prop::sample::select(texts).prop_map(|text| text.into()).boxed()
         }

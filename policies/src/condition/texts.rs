@@ -4,8 +4,8 @@
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators as op};
 
-use super::types::{ANY_BOOL, FALSE, Span, TRUE};
-use crate::facts::{Fact, Form};
+use super::types::{ANY_BOOL, FALSE, TRUE, ValueRange};
+use crate::facts::{Fact, TextForm};
 use crate::source::{list, suggest};
 
 /// Choices of texts by `? :` that are followed; beyond it nothing is claimed.
@@ -16,7 +16,7 @@ enum Texts<'a> {
     /// One of these.
     Set(Vec<&'a str>),
     /// A fact in its normal form.
-    Form(Form),
+    TextForm(TextForm),
     /// Anything.
     Any,
 }
@@ -26,9 +26,9 @@ impl<'a> Texts<'a> {
         match &part.expr {
             Expr::Literal(LiteralValue::String(text)) => Texts::Set(vec![text.inner()]),
             Expr::Ident(name) => match Fact::named(name).map(|fact| fact.form) {
-                Some(Form::Words(words)) => Texts::Set(words.to_vec()),
-                Some(form @ (Form::Host | Form::Lower)) => Texts::Form(form),
-                Some(Form::Any) | None => Texts::Any,
+                Some(TextForm::Words(words)) => Texts::Set(words.to_vec()),
+                Some(form @ (TextForm::Host | TextForm::Lower)) => Texts::TextForm(form),
+                Some(TextForm::Any) | None => Texts::Any,
             },
             Expr::Call(call) if call.func_name == op::CONDITIONAL => match call.args.as_slice() {
                 [_, yes, no] => Self::of(yes).or(Self::of(no)),
@@ -50,21 +50,21 @@ impl<'a> Texts<'a> {
 }
 
 /// What a comparison of texts or a call with texts can yield.
-pub(super) fn outcome(call: &CallExpr) -> Span {
+pub(super) fn outcome(call: &CallExpr) -> ValueRange {
     let name = call.func_name.as_str();
     let parts: Vec<&IdedExpr> = call.target.iter().map(AsRef::as_ref).chain(&call.args).collect();
     match parts.as_slice() {
         [one, two] if name == op::IN => {
             let Expr::List(list) = &two.expr else { return ANY_BOOL };
             let equal = list.elements.iter().map(|element| pair(op::EQUALS, one, element));
-            equal.fold(FALSE, Span::either)
+            equal.fold(FALSE, ValueRange::either)
         }
         [one, two] => pair(name, one, two),
         _ => ANY_BOOL,
     }
 }
 
-fn pair(name: &str, one: &IdedExpr, two: &IdedExpr) -> Span {
+fn pair(name: &str, one: &IdedExpr, two: &IdedExpr) -> ValueRange {
     match (Texts::of(one), Texts::of(two)) {
         (Texts::Set(one), Texts::Set(two)) => {
             let mut answers = one.iter().flat_map(|a| two.iter().map(|b| answer(name, a, b)));
@@ -78,8 +78,8 @@ fn pair(name: &str, one: &IdedExpr, two: &IdedExpr) -> Span {
                 FALSE
             }
         }
-        (Texts::Form(form), Texts::Set(texts)) if texts.iter().all(|text| !can_be(form, name, text)) => never(name),
-        (Texts::Set(texts), Texts::Form(form))
+        (Texts::TextForm(form), Texts::Set(texts)) if texts.iter().all(|text| !can_be(form, name, text)) => never(name),
+        (Texts::Set(texts), Texts::TextForm(form))
             if matches!(name, op::EQUALS | op::NOT_EQUALS) && texts.iter().all(|text| !can_be(form, name, text)) =>
         {
             never(name)
@@ -88,7 +88,7 @@ fn pair(name: &str, one: &IdedExpr, two: &IdedExpr) -> Span {
     }
 }
 
-fn never(name: &str) -> Span {
+fn never(name: &str) -> ValueRange {
     if name == op::NOT_EQUALS { TRUE } else { FALSE }
 }
 
@@ -108,7 +108,7 @@ fn answer(name: &str, a: &str, b: &str) -> Option<bool> {
 }
 
 /// Whether a text in this form can equal, start with, end with or contain `text`. Nothing is claimed of an order.
-fn can_be(form: Form, name: &str, text: &str) -> bool {
+fn can_be(form: TextForm, name: &str, text: &str) -> bool {
     let (whole, start, end) = match name {
         op::EQUALS | op::NOT_EQUALS => (true, true, true),
         "startsWith" => (false, true, false),
@@ -118,31 +118,31 @@ fn can_be(form: Form, name: &str, text: &str) -> bool {
     };
     let lower = !text.chars().any(|letter| letter.to_lowercase().ne([letter]));
     match form {
-        Form::Host => {
+        TextForm::Host => {
             let host = lower && text.is_ascii() && !text.contains(|letter: char| letter.is_ascii_whitespace());
             host && !(end && text.ends_with('.')) && !(start && whole && text.starts_with('.'))
         }
-        Form::Lower => {
+        TextForm::Lower => {
             lower && !(start && text.starts_with(char::is_whitespace)) && !(end && text.ends_with(char::is_whitespace))
         }
-        Form::Any | Form::Words(_) => true,
+        TextForm::Any | TextForm::Words(_) => true,
     }
 }
 
-/// How long the texts of a part are, in letters.
-pub(super) fn size(part: &IdedExpr) -> Option<Span> {
+/// The lengths of the texts that a part can be, in characters.
+pub(super) fn size(part: &IdedExpr) -> Option<ValueRange> {
     let Texts::Set(texts) = Texts::of(part) else { return None };
     let sizes: Vec<i128> = texts.iter().map(|text| text.chars().count() as i128).collect();
-    Some(Span::new(&sizes))
+    Some(ValueRange::new(&sizes))
 }
 
-/// What is said about literals that a fact can never be.
+/// Warnings about literals that a fact can never be.
 pub(super) fn cautions(call: &CallExpr) -> Vec<String> {
     let name = call.func_name.as_str();
     let parts: Vec<&IdedExpr> = call.target.iter().map(AsRef::as_ref).chain(&call.args).collect();
     let [one, two] = parts.as_slice() else { return Vec::new() };
     let equals = matches!(name, op::EQUALS | op::NOT_EQUALS | op::IN);
-    let mut said = Vec::new();
+    let mut cautions = Vec::new();
     for (a, b) in [(one, two), (two, one)] {
         let elements: Vec<&IdedExpr> = match &b.expr {
             Expr::List(list) if name == op::IN => list.elements.iter().collect(),
@@ -154,10 +154,10 @@ pub(super) fn cautions(call: &CallExpr) -> Vec<String> {
         };
         for fact in firsts.into_iter().filter_map(fact) {
             let literals = elements.iter().filter_map(|element| literal(element));
-            said.extend(literals.filter_map(|text| caution(fact, if equals { op::EQUALS } else { name }, text)));
+            cautions.extend(literals.filter_map(|text| caution(fact, if equals { op::EQUALS } else { name }, text)));
         }
     }
-    said
+    cautions
 }
 
 fn fact(part: &IdedExpr) -> Option<&'static Fact> {
@@ -176,7 +176,7 @@ fn literal(part: &IdedExpr) -> Option<&str> {
 
 fn caution(fact: &Fact, name: &str, text: &str) -> Option<String> {
     match fact.form {
-        Form::Words(words) => {
+        TextForm::Words(words) => {
             let fits = words.iter().any(|word| answer(name, word, text) == Some(true));
             if fits || !matches!(name, op::EQUALS | "startsWith" | "endsWith" | "contains") {
                 return None;
@@ -185,9 +185,9 @@ fn caution(fact: &Fact, name: &str, text: &str) -> Option<String> {
             let verb = verb(name);
             Some(format!("`{}` {verb} {text:?}: it is one of {}{hint}", fact.name, list(words)))
         }
-        form @ (Form::Host | Form::Lower) if !can_be(form, name, text) => {
+        form @ (TextForm::Host | TextForm::Lower) if !can_be(form, name, text) => {
             let shape = match form {
-                Form::Host => "it is in lower case, as A-label, without a dot at the end",
+                TextForm::Host => "it is in lower case, as A-label, without a dot at the end",
                 _ => "it is in lower case, without white space at its ends",
             };
             Some(format!("`{}` {} {text:?}: {shape}", fact.name, verb(name)))

@@ -1,64 +1,66 @@
-//! Types and ranges of parts of a condition.
+//! The types and ranges of the parts of a condition.
 
 use crate::facts::FactType;
 
-/// What is known of a part before any message is seen.
+/// What is known about a part before a message is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) kind: Kind,
-    pub(super) span: Span,
+pub(super) struct Inferred {
+    pub(super) kind: PartType,
+    pub(super) span: ValueRange,
 }
 
+/// The type of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PartType {
     One(FactType),
     /// `None`: the empty list, which fits every type.
     List(Option<FactType>),
 }
 
-/// Smallest and largest value: numbers as they are, bools as 0 and 1. Says nothing of strings and lists.
+/// The smallest and the largest value of a number, or of a bool as 0 and 1. Means nothing for strings. For a list, the
+/// range of its elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct ValueRange {
     pub(super) lo: i128,
     pub(super) hi: i128,
 }
 
-pub(super) const ANY_INT: Span = Span { lo: i64::MIN as i128, hi: i64::MAX as i128 };
-pub(super) const ANY_BOOL: Span = Span { lo: 0, hi: 1 };
-pub(super) const TRUE: Span = Span { lo: 1, hi: 1 };
-pub(super) const FALSE: Span = Span { lo: 0, hi: 0 };
+pub(super) const ANY_INT: ValueRange = ValueRange { lo: i64::MIN as i128, hi: i64::MAX as i128 };
+pub(super) const ANY_BOOL: ValueRange = ValueRange { lo: 0, hi: 1 };
+pub(super) const TRUE: ValueRange = ValueRange { lo: 1, hi: 1 };
+pub(super) const FALSE: ValueRange = ValueRange { lo: 0, hi: 0 };
 
-impl Known {
-    pub(super) fn int(span: Span) -> Self {
-        Self { kind: Kind::One(FactType::Int), span }
+impl Inferred {
+    pub(super) fn int(span: ValueRange) -> Self {
+        Self { kind: PartType::One(FactType::Int), span }
     }
 
-    pub(super) fn bool(span: Span) -> Self {
-        Self { kind: Kind::One(FactType::Bool), span }
+    pub(super) fn bool(span: ValueRange) -> Self {
+        Self { kind: PartType::One(FactType::Bool), span }
     }
 
     pub(super) fn text() -> Self {
-        Self { kind: Kind::One(FactType::Text), span: ANY_INT }
+        Self { kind: PartType::One(FactType::Text), span: ANY_INT }
     }
 
-    /// Whether its span means anything.
+    /// Whether its range means anything.
     pub(super) fn is_number(self) -> bool {
-        matches!(self.kind, Kind::One(FactType::Int | FactType::Bool))
+        matches!(self.kind, PartType::One(FactType::Int | FactType::Bool))
     }
 }
 
-impl Kind {
+impl PartType {
     pub(super) fn name(self) -> String {
         match self {
-            Kind::One(kind) => kind.to_string(),
-            Kind::List(Some(kind)) => format!("list of {kind}"),
-            Kind::List(None) => "empty list".to_owned(),
+            PartType::One(kind) => kind.to_string(),
+            PartType::List(Some(kind)) => format!("list of {kind}"),
+            PartType::List(None) => "empty list".to_owned(),
         }
     }
 }
 
-impl Span {
-    /// The values that fit 64 bits: what lies beyond is an error when evaluated, not a value.
+impl ValueRange {
+    /// The range of these values, cut to 64 bits: a larger number is an error in the evaluation, not a value.
     pub(super) fn new(values: &[i128]) -> Self {
         let clamp = |value: i128| value.clamp(ANY_INT.lo, ANY_INT.hi);
         let lo = values.iter().copied().min().map_or(ANY_INT.lo, clamp);
@@ -106,7 +108,7 @@ impl Span {
         Self::new(&[self.lo * other.lo, self.lo * other.hi, self.hi * other.lo, self.hi * other.hi])
     }
 
-    /// By a fixed divisor that is not zero; otherwise nothing is claimed.
+    /// The range after a division. It is unknown unless the divisor has one value that is not zero.
     pub(super) fn over(self, other: Self) -> Self {
         match other.only() {
             Some(divisor) if divisor != 0 => Self::new(&[self.lo / divisor, self.hi / divisor]),

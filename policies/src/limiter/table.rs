@@ -1,4 +1,4 @@
-//! One limit's counters: a theoretical arrival time per key, in a table that is bounded.
+//! One limit's counters: a theoretical arrival time per key, in a bounded table.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -14,107 +14,111 @@ use governor::{Quota, RateLimiter};
 
 use crate::rate::Rate;
 
-/// How many keys one limit keeps. At about 70 bytes each that is 10 MB per limit at the worst; a server that hears
-/// from more senders than this within one refill needs a limit on something coarser.
+/// How many keys one limit keeps. At about 70 bytes each that is at most 10 MB per limit. A server that gets messages
+/// from more senders within one refill needs a limit with a coarser key.
 pub const KEYS_MAX: usize = 131_072;
 
-/// A clock that is behind by less than this is one of several threads that read it a little earlier: time then stands
-/// still for a moment. One that is behind by more was set back, and the counters are set back with it.
+/// A time that is earlier than the latest by less than this comes from another thread that read the clock a little
+/// earlier; the latest time is used instead. If it is earlier by more, the clock was set back, and the counters are set
+/// back with it.
 const CLOCK_SKEW_MAX_MS: u64 = 60_000;
 
-/// Later times (year 2255 and on) are taken for this one, so that nanoseconds stay within 64 bits.
+/// A later time (after the year 2255) counts as this one, so that nanoseconds fit into 64 bits.
 const TIME_MAX_MS: u64 = 9_000_000_000_000;
 
 const NS_PER_MS: u64 = 1_000_000;
 
 /// A digest of the values of a limit's key.
-pub(crate) type Key = [u8; 16];
+pub(crate) type KeyDigest = [u8; 16];
 
 /// How full a counter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Level {
-    /// Cells in use, a part of one counted as one: 0 to `burst`.
+    /// Cells in use, rounded up: 0 to `burst`.
     pub used: u32,
-    /// Cells there are.
+    /// How many cells there are.
     pub burst: u32,
-    /// The first millisecond (since 1970, UTC) at which the next message passes; not after now if it passes now.
+    /// When the next message passes, in milliseconds since 1970, UTC. Not after now if it passes now.
     pub next_at_ms: u64,
 }
 
-/// What a table says to a message.
+/// Whether a limit lets a message pass.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// It passes, and the counter would then be here.
+pub(crate) enum Admission {
+    /// The message passes. The counter would then have this arrival time.
     Pass(Nanos),
-    /// It does not.
+    /// The message does not pass now.
     Refuse(Level),
-    /// It might, but there is no room to count it. Then nobody is let through uncounted.
+    /// There is no memory to count the message. A message that cannot be counted does not pass.
     Full(Level),
-    /// It takes more cells than there are.
+    /// The message takes more cells than there are.
     Never(Level),
 }
 
 /// The counters of one limit, by key. All times are nanoseconds since 1970.
-pub(crate) struct Table {
+pub(crate) struct LimitCounters {
     quota: Quota,
     keys_max: usize,
-    /// Theoretical arrival times. A key that is missing and one whose time is past are alike: both are fresh.
-    /// (The map's own order is never used, so that the same calls give the same answers.)
-    arrivals: HashMap<Key, u64>,
-    /// Every key once, under a time that its arrival time has reached or passed since: the earliest arrival is found
-    /// by correcting the top, and each correction pays for a message that was let through.
-    earliest: BinaryHeap<Reverse<(u64, Key)>>,
+    /// Theoretical arrival times. A missing key is the same as a key whose time has passed: all cells are free.
+    /// (The order of the map is never used, so that the same calls give the same results.)
+    arrivals: HashMap<KeyDigest, u64>,
+    /// Every key once, under its arrival time or an earlier one. The earliest arrival is found by correcting the top.
+    /// There is at most one correction for each message that passed.
+    earliest: BinaryHeap<Reverse<(u64, KeyDigest)>>,
     /// The latest time seen.
     latest_ns: u64,
 }
 
-impl Table {
+impl LimitCounters {
     pub(crate) fn new(rate: Rate, burst: NonZeroU32, keys_max: usize) -> Self {
         let interval = Duration::from_nanos(rate.interval_ns());
         let quota = Quota::with_period(interval).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
         Self { quota, keys_max, arrivals: HashMap::new(), earliest: BinaryHeap::new(), latest_ns: 0 }
     }
 
-    /// Whether a message of `key` that takes `cells` passes at `now_ms`. Only [`Self::consume`] makes it count.
-    pub(crate) fn ask(&mut self, key: &Key, cells: NonZeroU32, now_ms: u64) -> Answer {
+    /// Whether a message of `key` that takes `cells` passes at `now_ms`. The message counts only after
+    /// [`Self::consume`].
+    pub(crate) fn ask(&mut self, key: &KeyDigest, cells: NonZeroU32, now_ms: u64) -> Admission {
         let now = self.observe(now_ms);
         let before = self.arrivals.get(key).copied();
-        // The limiter would say so, too, but multiplies first.
+        // The limiter would give the same answer, but its multiplication could overflow.
         if cells > self.quota.burst_size() {
-            return Answer::Never(self.level_at(before, now, now));
+            return Admission::Never(self.level_at(before, now, now));
         }
         if before.is_none() && self.arrivals.len() >= self.keys_max && !self.evict(now) {
-            return Answer::Full(self.level_of_room());
+            return Admission::Full(self.level_of_room());
         }
         let after = Cell::new(None);
         let limiter = RateLimiter::<_, _, _, NoOpMiddleware<Nanos>>::new(
             self.quota,
-            Held { before: before.map(Nanos::new), after: &after },
-            Told(Cell::new(Nanos::new(0))),
+            HeldBack { before: before.map(Nanos::new), after: &after },
+            FixedClock(Cell::new(Nanos::new(0))),
         );
-        // The limiter counts time from its first look at the clock, which so is 1970.
+        // The limiter counts time from its first reading of the clock, so that reading was 1970.
         limiter.clock().0.set(Nanos::new(now));
         match (limiter.check_n(cells), after.get()) {
-            (Ok(Ok(())), Some(next)) => Answer::Pass(next),
-            (Ok(Err(until)), _) => Answer::Refuse(self.level_at(before, now, until.earliest_possible().as_u64())),
-            // The limiter lets nothing pass without storing it; if it ever did, nothing passes.
-            (Ok(Ok(())), None) => Answer::Refuse(self.level_at(before, now, now + self.interval_ns())),
-            (Err(_), _) => Answer::Never(self.level_at(before, now, now)),
+            (Ok(Ok(())), Some(next)) => Admission::Pass(next),
+            (Ok(Err(until)), _) => Admission::Refuse(self.level_at(before, now, until.earliest_possible().as_u64())),
+            // The limiter stores an arrival time for every message that passes. If it did not, the message must not
+            // pass.
+            (Ok(Ok(())), None) => Admission::Refuse(self.level_at(before, now, now + self.interval_ns())),
+            (Err(_), _) => Admission::Never(self.level_at(before, now, now)),
         }
     }
 
     /// Counts a message that [`Self::ask`] let pass.
-    pub(crate) fn consume(&mut self, key: &Key, next: Nanos) {
+    pub(crate) fn consume(&mut self, key: &KeyDigest, next: Nanos) {
         let next = next.as_u64();
         if self.arrivals.insert(*key, next).is_none() {
             self.earliest.push(Reverse((next, *key)));
-            // Two out for one in: the table shrinks to the keys that matter without ever being swept.
+            // Removes up to two keys for each new one, so that the table shrinks to the keys that matter without a full
+            // scan.
             let _ = self.evict(self.latest_ns) && self.evict(self.latest_ns);
         }
     }
 
     /// How full the counter of `key` is.
-    pub(crate) fn level(&mut self, key: &Key, now_ms: u64) -> Level {
+    pub(crate) fn level(&mut self, key: &KeyDigest, now_ms: u64) -> Level {
         let now = self.observe(now_ms);
         let before = self.arrivals.get(key).copied();
         let tau = self.interval_ns() * u64::from(self.quota.burst_size().get() - 1);
@@ -122,7 +126,7 @@ impl Table {
     }
 
     /// Forgets `key`.
-    pub(crate) fn reset(&mut self, key: &Key) -> bool {
+    pub(crate) fn reset(&mut self, key: &KeyDigest) -> bool {
         let there = self.arrivals.remove(key).is_some();
         if there {
             self.earliest.retain(|Reverse((_, other))| other != key);
@@ -132,7 +136,7 @@ impl Table {
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        assert_eq!(self.arrivals.len(), self.earliest.len(), "every key stands in both");
+        assert_eq!(self.arrivals.len(), self.earliest.len(), "every key is in both");
         self.arrivals.len()
     }
 
@@ -140,8 +144,8 @@ impl Table {
         self.quota.replenish_interval().as_nanos() as u64
     }
 
-    /// The time to judge by. A clock that runs back a little stands still; one that was set back takes the counters
-    /// along: none is then more than full, and none is less full than it was.
+    /// The time to use. If the clock is a little behind, this is the latest time. If the clock was set back, the
+    /// counters are set back too: no counter is then more than full, and none has more free cells than before.
     fn observe(&mut self, now_ms: u64) -> u64 {
         let now = now_ms.min(TIME_MAX_MS) * NS_PER_MS;
         if now >= self.latest_ns.saturating_sub(CLOCK_SKEW_MAX_MS * NS_PER_MS) {
@@ -150,7 +154,8 @@ impl Table {
         }
         let full = now + self.interval_ns() * u64::from(self.quota.burst_size().get());
         let latest = self.latest_ns;
-        // What was free stays free; what was in use counts as in use to the last cell, at the new time at the most.
+        // A key with all cells free stays so. Any other key has at most its old arrival time, or no cell free at the
+        // new time.
         self.arrivals.retain(|_, arrival| *arrival > latest);
         for arrival in self.arrivals.values_mut() {
             *arrival = (*arrival).min(full);
@@ -160,7 +165,7 @@ impl Table {
         now
     }
 
-    /// Makes room by one key that is as good as fresh; `false` if there is none.
+    /// Removes one key whose cells are all free; `false` if there is none.
     fn evict(&mut self, now: u64) -> bool {
         self.settle();
         match self.earliest.peek() {
@@ -193,7 +198,7 @@ impl Table {
         Level { used, burst, next_at_ms: next_ns.div_ceil(NS_PER_MS) }
     }
 
-    /// When there is room again: a full table speaks for all its keys.
+    /// The level for a full table: when there is memory for another key again.
     fn level_of_room(&self) -> Level {
         let burst = self.quota.burst_size().get();
         let next_ns = self.earliest.peek().map_or(0, |Reverse((arrival, _))| *arrival);
@@ -201,13 +206,14 @@ impl Table {
     }
 }
 
-/// `governor`'s view of one key: what it stores is held back, so that other limits can be asked before it counts.
-struct Held<'a> {
+/// The state store of `governor` for one key. It keeps the new arrival time aside, so that other limits can be asked
+/// first.
+struct HeldBack<'a> {
     before: Option<Nanos>,
     after: &'a Cell<Option<Nanos>>,
 }
 
-impl StateStore for Held<'_> {
+impl StateStore for HeldBack<'_> {
     type Key = NotKeyed;
 
     fn measure_and_replace<T, F, E>(&self, _key: &NotKeyed, decide: F) -> Result<T, E>
@@ -220,10 +226,10 @@ impl StateStore for Held<'_> {
     }
 }
 
-/// A clock that shows what it is told.
-struct Told(Cell<Nanos>);
+/// A clock that shows the time it was set to.
+struct FixedClock(Cell<Nanos>);
 
-impl Clock for Told {
+impl Clock for FixedClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {

@@ -2,24 +2,24 @@ use std::num::NonZeroU32;
 
 use proptest::prelude::*;
 
-use super::table::{Answer, Key, Table};
+use super::table::{Admission, KeyDigest, LimitCounters};
 use super::{Cause, Keys, Limiter, key_of};
-use crate::{Policy, Rate, Value};
+use crate::{FactValue, Policy, Rate};
 
 const NOW: u64 = 1_800_000_000_000;
 const ONE: NonZeroU32 = NonZeroU32::MIN;
 
-fn table(rate: &str, burst: u32, keys_max: usize) -> Table {
-    Table::new(Rate::parse(rate).unwrap(), NonZeroU32::new(burst).unwrap(), keys_max)
+fn table(rate: &str, burst: u32, keys_max: usize) -> LimitCounters {
+    LimitCounters::new(Rate::parse(rate).unwrap(), NonZeroU32::new(burst).unwrap(), keys_max)
 }
 
-fn key(number: u64) -> Key {
-    key_of([Value::Int(number as i64)].into_iter())
+fn key(number: u64) -> KeyDigest {
+    key_of([FactValue::Int(number as i64)].into_iter())
 }
 
-fn take(table: &mut Table, number: u64, now_ms: u64) -> Answer {
+fn take(table: &mut LimitCounters, number: u64, now_ms: u64) -> Admission {
     let answer = table.ask(&key(number), ONE, now_ms);
-    if let Answer::Pass(next) = &answer {
+    if let Admission::Pass(next) = &answer {
         table.consume(&key(number), *next);
     }
     answer
@@ -29,13 +29,13 @@ fn take(table: &mut Table, number: u64, now_ms: u64) -> Answer {
 fn a_full_table_lets_nobody_through_uncounted() {
     let mut table = table("1/s", 2, 3);
     for number in 0..3 {
-        assert!(matches!(take(&mut table, number, NOW + number), Answer::Pass(_)));
+        assert!(matches!(take(&mut table, number, NOW + number), Admission::Pass(_)));
     }
-    let Answer::Full(level) = take(&mut table, 9, NOW + 3) else { panic!("there is no room") };
+    let Admission::Full(level) = take(&mut table, 9, NOW + 3) else { panic!("there is no room") };
     assert_eq!(level.next_at_ms, NOW + 1_000, "when the first of the three is fresh again");
-    assert!(matches!(take(&mut table, 9, NOW + 999), Answer::Full(_)));
-    assert!(matches!(take(&mut table, 1, NOW + 999), Answer::Pass(_)), "known keys go on");
-    assert!(matches!(take(&mut table, 9, NOW + 1_000), Answer::Pass(_)));
+    assert!(matches!(take(&mut table, 9, NOW + 999), Admission::Full(_)));
+    assert!(matches!(take(&mut table, 1, NOW + 999), Admission::Pass(_)), "known keys go on");
+    assert!(matches!(take(&mut table, 9, NOW + 1_000), Admission::Pass(_)));
     assert_eq!(table.len(), 3);
 }
 
@@ -43,9 +43,9 @@ fn a_full_table_lets_nobody_through_uncounted() {
 fn the_time_of_room_is_right_after_messages_that_came_later() {
     let mut table = table("1/s", 5, 2);
     for (number, at) in [(0, 0), (1, 10), (0, 20), (0, 30)] {
-        assert!(matches!(take(&mut table, number, NOW + at), Answer::Pass(_)));
+        assert!(matches!(take(&mut table, number, NOW + at), Admission::Pass(_)));
     }
-    let Answer::Full(level) = take(&mut table, 2, NOW + 40) else { panic!("there is no room") };
+    let Admission::Full(level) = take(&mut table, 2, NOW + 40) else { panic!("there is no room") };
     assert_eq!(level.next_at_ms, NOW + 1_010, "key 1 is fresh again before key 0");
 }
 
@@ -53,7 +53,7 @@ fn the_time_of_room_is_right_after_messages_that_came_later() {
 fn keys_that_are_fresh_again_are_let_go() {
     let mut table = table("10/s", 1, 1_000);
     for number in 0..10_000 {
-        assert!(matches!(take(&mut table, number, NOW + number), Answer::Pass(_)));
+        assert!(matches!(take(&mut table, number, NOW + number), Admission::Pass(_)));
         assert!(table.len() <= 102, "100 ms at one new key per ms: {}", table.len());
     }
 }
@@ -61,10 +61,10 @@ fn keys_that_are_fresh_again_are_let_go() {
 #[test]
 fn different_lists_of_values_have_different_keys() {
     let keys = [
-        key_of([Value::Text("ab"), Value::Text("c")].into_iter()),
-        key_of([Value::Text("a"), Value::Text("bc")].into_iter()),
-        key_of([Value::Text("abc")].into_iter()),
-        key_of([Value::Text("")].into_iter()),
+        key_of([FactValue::Text("ab"), FactValue::Text("c")].into_iter()),
+        key_of([FactValue::Text("a"), FactValue::Text("bc")].into_iter()),
+        key_of([FactValue::Text("abc")].into_iter()),
+        key_of([FactValue::Text("")].into_iter()),
         key_of([].into_iter()),
     ];
     for (position, one) in keys.iter().enumerate() {
@@ -102,7 +102,7 @@ proptest! {
         for (number, later) in steps {
             now += later;
             let bounded = take(&mut small, number, now);
-            if let Answer::Full(level) = bounded {
+            if let Admission::Full(level) = bounded {
                 prop_assert!(level.next_at_ms > now);
                 continue;
             }
@@ -120,7 +120,7 @@ proptest! {
         for (number, step) in steps {
             now = now.saturating_add_signed(step);
             forward += u64::try_from(step).unwrap_or(0);
-            if let Answer::Pass(_) = take(&mut table, number, now) {
+            if let Admission::Pass(_) = take(&mut table, number, now) {
                 passed[number as usize] += 1;
             }
             for passed in passed {
@@ -138,6 +138,6 @@ proptest! {
         }
         let before = table.level(&key(1), NOW + ahead_ms).used;
         prop_assert!(table.level(&key(1), NOW).used >= before);
-        prop_assert!(matches!(take(&mut table, 1, NOW + 500), Answer::Pass(_)));
+        prop_assert!(matches!(take(&mut table, 1, NOW + 500), Admission::Pass(_)));
     }
 }

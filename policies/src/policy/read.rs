@@ -1,4 +1,4 @@
-//! From the tables of a file to limits and rules.
+//! Reads limits and rules from the tables of a file.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -9,17 +9,17 @@ use crate::decision::Verdict;
 use crate::error::PolicyError;
 use crate::facts::{FACTS, Fact};
 use crate::rate::Rate;
-use crate::source::{Section, Source, Text, list, suggest};
+use crate::source::{PolicyText, Section, Text, list, suggest};
 use crate::template::{LIMIT_NUMBERS, Template};
 
-/// A name fits a line of a table and a metric's label.
+/// The longest name. It must fit into a line of a table and into the label of a metric.
 const NAME_CHARS_MAX: usize = 64;
-/// Facts that make one counter; more than a few are a mistake.
+/// How many facts a key has at most. More than a few are a mistake.
 const KEY_FACTS_MAX: usize = 4;
 const BURST_MAX: u32 = 1_000_000;
-/// What a message may have, unless the node is configured otherwise: RFC 5321 §4.5.3.1.8.
+/// How many recipients a message may have, unless the node is configured otherwise: RFC 5321 §4.5.3.1.8.
 const RECIPIENTS_USUAL_MAX: u32 = 100;
-/// A burst that takes longer than this to come back never does, for practical purposes; also keeps times in 64 bits.
+/// The longest time in which a burst becomes free again. It also keeps times within 64 bits.
 const REFILL_MAX_DAYS: u64 = 366;
 
 pub(super) const LIMIT_KEYS: [&str; 9] = ["name", "key", "when", "rate", "burst", "cost", "verdict", "mode", "explain"];
@@ -34,7 +34,7 @@ pub(super) fn appeal_url(top: &Section<'_>) -> Result<Option<String>, PolicyErro
     Err(top.text_error("appeal_url", &url, problem))
 }
 
-/// A policy that objects to nothing says so in words: an empty or torn file is never one.
+/// A policy without limits and rules must say so explicitly, so that an empty or damaged file is not taken for one.
 pub(super) fn accept_everything(top: &Section<'_>, empty: bool) -> Result<(), PolicyError> {
     match (top.flag("accept_everything")?, empty) {
         (Some((true, _)), true) | (Some((false, _)) | None, false) => Ok(()),
@@ -50,8 +50,8 @@ pub(super) fn accept_everything(top: &Section<'_>, empty: bool) -> Result<(), Po
     }
 }
 
-/// Warns of limits and rules that together never change a verdict.
-pub(super) fn nothing_enforced(source: Source<'_>, limits: &[Limit], rules: &[Rule]) -> Option<Warning> {
+/// Warns if all limits and rules together never change a verdict.
+pub(super) fn nothing_enforced(source: PolicyText<'_>, limits: &[Limit], rules: &[Rule]) -> Option<Warning> {
     let never = |when: Option<&Condition>| when.and_then(Condition::constant) == Some(false);
     let limit = |limit: &Limit| limit.mode == Mode::Enforce && !never(limit.when.as_ref());
     let rule = |rule: &Rule| rule.mode == Mode::Enforce && rule.verdict != Verdict::Accept && !never(Some(&rule.when));
@@ -63,15 +63,15 @@ pub(super) fn nothing_enforced(source: Source<'_>, limits: &[Limit], rules: &[Ru
     })
 }
 
-/// Reads limits and rules, and remembers what concerns all of them.
-pub(super) struct Reader<'a> {
-    pub(super) source: Source<'a>,
+/// Reads limits and rules, and keeps what concerns all of them.
+pub(super) struct PolicyReader<'a> {
+    pub(super) source: PolicyText<'a>,
     pub(super) appeal_url: Option<&'a str>,
     pub(super) names: BTreeSet<String>,
     pub(super) warnings: Vec<Warning>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PolicyReader<'a> {
     pub(super) fn all<T>(
         &mut self,
         top: &Section<'a>,
@@ -252,7 +252,7 @@ fn cost(section: &Section<'_>) -> Result<Cost, PolicyError> {
     }
 }
 
-/// A name as it must stand in a template.
+/// A name as it must be written in a template.
 fn escape(name: &str) -> String {
     name.replace('{', "{{").replace('}', "}}")
 }

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::graph::Graph;
 
-/// Power iteration as anyone would write it with scipy: damping .85, until the ranks move by less than 10⁻⁶ in all. Once
-/// per line that comes in; reading and building are not timed.
+/// Power iteration as anyone would write it with scipy: damping .85, until the ranks move by less than 10⁻⁶ in all.
+/// Once per line that comes in; reading and building are not timed.
 const PAGERANK: &str = "
 import sys, time, numpy as np, scipy.sparse as sp
 path, n, seeds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

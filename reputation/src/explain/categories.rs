@@ -1,14 +1,15 @@
-//! What the votes of each category amount to.
+//! The tally and the score of each category.
 
 use ostrakon_ledger::Category;
 use serde::Serialize;
 
-use super::lens::Lens;
-use crate::ballots::Said;
+use super::explainer::Explainer;
+use crate::ballots::PairBallots;
+use crate::ids::{Pair, SubjectId};
 use crate::r5_decay::aged;
 use crate::r7_posterior::Score;
 
-/// What the votes of one category amount to.
+/// The tally and the score of one category.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CategoryTally {
     /// The category.
@@ -17,7 +18,7 @@ pub struct CategoryTally {
     pub score: i16,
     /// Thousandths, 0…1000.
     pub confidence: u16,
-    /// Voters with a live vote in it.
+    /// Voters with a live vote in the category.
     pub voters: u32,
     /// P of this category, in nano-votes.
     pub positive_nv: u64,
@@ -25,18 +26,19 @@ pub struct CategoryTally {
     pub negative_nv: u64,
 }
 
-impl Lens<'_> {
-    /// What the live votes of each category amount to.
-    pub(super) fn categories(&self, subject: u32, now_ms: u64) -> Vec<CategoryTally> {
+impl Explainer<'_> {
+    /// The tally of each category in which there is a live vote.
+    pub(super) fn categories(&self, subject: SubjectId, now_ms: u64) -> Vec<CategoryTally> {
         let decay = self.book.decay();
         let mut sums = [(0u32, [0u64; 2]); Category::ALL.len()];
         for voter in self.book.votes.voters_about(subject) {
-            let pair = self.book.votes.of_pair(voter, subject);
-            let said = Said::of(subject, &pair, self.book.clock.now_ms, &decay);
-            for ((voters, sides), ballot) in sums.iter_mut().zip(said.in_category) {
+            let pair = Pair { voter, subject };
+            let votes = self.book.votes.of_pair(pair);
+            let ballots = PairBallots::of(subject, &votes, self.book.clock.now_ms, &decay);
+            for ((voters, sides), ballot) in sums.iter_mut().zip(ballots.in_category) {
                 let Some(ballot) = ballot else { continue };
                 *voters += 1;
-                sides[usize::from(ballot.x() < 0)] += self.view.weight((voter, subject), ballot);
+                sides[usize::from(ballot.x() < 0)] += self.view.weight(pair, ballot);
             }
         }
         let aged_to_now = |nv| aged(nv, decay.at_ms, now_ms, decay.half_life_ms);

@@ -1,15 +1,15 @@
-//! What an explanation says.
+//! The explanation of a score.
 
 use ostrakon_ledger::Subject;
 use serde::Serialize;
 
 use super::categories::CategoryTally;
-use super::outlook::Outlook;
+use super::outlook::ScoreOutlook;
 use super::parts::{Contribution, Rest, Terms, Trust};
-use crate::r8_experience::{ExperienceReader, Own};
+use crate::r8_experience::{ExperienceReader, OwnReports};
 use crate::snapshot::Snapshot;
 
-/// Most contributions listed one by one: what a person reads; the others are summed up as [`Explanation::rest`].
+/// How many contributions are listed at most, which is what a person reads. [`Explanation::rest`] sums up the others.
 pub const CONTRIBUTIONS_MAX: usize = 50;
 
 /// Why a subject has its score.
@@ -27,55 +27,55 @@ pub struct Explanation {
     pub known: bool,
     /// Name of the viewpoint.
     pub viewpoint: String,
-    /// Digest of its seeds, in hexadecimal.
+    /// Digest of the viewpoint's seeds, in hexadecimal.
     pub seeds: String,
     /// Digest of the parameters, in hexadecimal.
     pub parameters: String,
-    /// The ledger entries below this index are taken into account.
+    /// The score covers the ledger entries below this index.
     pub ledger_index: u64,
-    /// For which moment, unix ms.
+    /// The moment of the score, unix ms.
     pub now_ms: u64,
-    /// What the score is computed from.
+    /// The terms of the score.
     pub terms: Terms,
-    /// The votes that weigh most, heaviest first, at most [`CONTRIBUTIONS_MAX`].
+    /// The votes with the most weight, the heaviest first, at most [`CONTRIBUTIONS_MAX`].
     pub contributions: Vec<Contribution>,
     /// All other votes together.
     pub rest: Rest,
-    /// Per category what its votes alone amount to, in the order of the categories. A voter speaks in each category it
-    /// voted in, so these need not add up to P and N.
+    /// The tally of each category, in the order of the categories. A voter counts in each category in which it voted,
+    /// so these need not add up to P and N.
     pub categories: Vec<CategoryTally>,
     /// What would change the score.
-    pub outlook: Outlook,
-    /// What the subject weighs as a voter, if it is a peer.
+    pub outlook: ScoreOutlook,
+    /// The subject's own weight as a voter, if it is a peer.
     pub trust: Option<Trust>,
-    /// What the operator's own users say (R8), where asked for.
-    pub own: Option<Own>,
+    /// The reports of the operator's own users (R8), where asked for.
+    pub own: Option<OwnReports>,
     /// The score from every viewpoint of the book, the operator's own first, where asked for.
-    pub viewpoints: Vec<Seen>,
+    pub viewpoints: Vec<ViewpointScore>,
 }
 
 impl Explanation {
-    /// Adds what the operator's own users say about the subject.
+    /// Adds the reports of the operator's own users about the subject.
     pub fn with_own(self, experience: &ExperienceReader) -> Self {
         Self { own: Some(experience.own(&self.subject, self.now_ms)), ..self }
     }
 
-    /// Adds how the subject is seen from other viewpoints.
-    pub fn beside(self, viewpoints: Vec<Seen>) -> Self {
+    /// Adds the subject's scores from other viewpoints.
+    pub fn beside(self, viewpoints: Vec<ViewpointScore>) -> Self {
         Self { viewpoints, ..self }
     }
 }
 
-/// A score as one viewpoint sees it, with all it depends on.
+/// The score from one viewpoint, with everything it depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Seen {
+pub struct ViewpointScore {
     /// Name of the viewpoint.
     pub viewpoint: String,
-    /// Digest of its seeds, in hexadecimal.
+    /// Digest of the viewpoint's seeds, in hexadecimal.
     pub seeds: String,
     /// Digest of the parameters, in hexadecimal.
     pub parameters: String,
-    /// The ledger entries below this index are taken into account.
+    /// The score covers the ledger entries below this index.
     pub ledger_index: u64,
     /// Thousandths, −1000…1000.
     pub score: i16,
@@ -85,8 +85,8 @@ pub struct Seen {
     pub known: bool,
 }
 
-impl Seen {
-    /// A subject's score in a snapshot.
+impl ViewpointScore {
+    /// The subject's score in a snapshot.
     pub(crate) fn of(snapshot: &Snapshot, subject: &Subject, now_ms: u64) -> Self {
         let (label, score) = (snapshot.label(), snapshot.score(subject, now_ms));
         Self {

@@ -1,4 +1,4 @@
-//! What would change a score: votes that are still to come, and votes that end.
+//! What would change a score: more votes, and votes that end.
 
 use serde::Serialize;
 
@@ -12,17 +12,17 @@ const HOUR_MS: u64 = 3_600_000;
 
 /// What would change a score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Outlook {
-    /// So many more full votes on the other side give the score the other sign; 0 if it has none.
+pub struct ScoreOutlook {
+    /// How many more full votes on the other side would give the score the other sign; 0 if the score has no sign.
     pub votes_to_turn: u64,
-    /// When the first of the listed votes that weigh something ends, unix ms.
+    /// When the first of the listed votes with any weight ends, unix ms.
     pub next_end_ms: Option<u64>,
-    /// The score after that moment's endings, if nothing else happens; decay left aside.
+    /// The score after the votes of that moment have ended, if nothing else happens and without decay.
     pub score_after: Option<i16>,
 }
 
-impl Outlook {
-    /// The outlook on a score from the listed votes.
+impl ScoreOutlook {
+    /// The outlook of a score, from the listed votes.
     pub(super) fn of(score: &Score, k_nv: u64, parts: &[Contribution]) -> Self {
         let (p, n) = (score.positive_nv, score.negative_nv);
         let ends = parts.iter().filter(|part| part.weight_nv != 0 && part.expires_at_ms != 0);
@@ -37,32 +37,33 @@ impl Outlook {
         Self { votes_to_turn: Self::votes_to_turn(score), next_end_ms, score_after }
     }
 
-    /// How many more full votes on the other side give a score the other sign; 0 if it has none.
+    /// How many more full votes on the other side would give a score the other sign; 0 if the score has no sign.
     pub(super) fn votes_to_turn(score: &Score) -> u64 {
         let (p, n) = (score.positive_nv, score.negative_nv);
         if p == n { 0 } else { p.abs_diff(n) / VOTE_NV + 1 }
     }
 
-    /// The outlook in words, as a continuation of a sentence on `score`; empty if there is nothing to say.
+    /// The outlook in words, to follow a sentence about `score`; empty if there is nothing to say.
     pub(super) fn in_words(&self, score: i16, now_ms: u64) -> String {
         let mut words = turn_in_words(self.votes_to_turn, score);
         if let (Some(end_ms), Some(after)) = (self.next_end_ms, self.score_after) {
-            words += &format!(" The next vote expires in {}: score {after} then.", span(end_ms.saturating_sub(now_ms)));
+            let span = span(end_ms.saturating_sub(now_ms));
+            words += &format!(" The next vote expires in {span}. The score will then be {after}.");
         }
         words
     }
 }
 
-/// What would turn a score, in words; empty if it has no sign.
+/// How many votes would give a score the other sign, in words; empty if it has no sign.
 pub(super) fn turn_in_words(votes_to_turn: u64, score: i16) -> String {
-    let side = if score < 0 { "for" } else { "against" };
+    let (side, sign) = if score < 0 { ("for", "positive") } else { ("against", "negative") };
     let count = match votes_to_turn {
         0 => return String::new(),
         1 => "One more full vote".to_owned(),
         2 => "Two more full votes".to_owned(),
         count => format!("{count} more full votes"),
     };
-    format!(" {count} {side} it would turn that.")
+    format!(" {count} {side} it would make the score {sign}.")
 }
 
 fn span(ms: u64) -> String {

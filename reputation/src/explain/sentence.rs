@@ -1,25 +1,29 @@
-//! A score in one sentence, for people.
+//! A score in a few sentences, for people.
+
+use ostrakon_ledger::Subject;
 
 use super::explanation::Explanation;
 use super::outlook::turn_in_words;
-use super::redacted::Redacted;
+use super::redacted::RedactedExplanation;
 
-/// Confidence below which nobody who counts has spoken.
-const HEARD: u16 = 10;
+/// Confidence below which no trusted voter has voted.
+const TRUSTED_VOTE: u16 = 10;
 
-/// What an explanation comes to, with the outlook.
+/// An explanation in words, with its outlook.
 pub(super) fn of(it: &Explanation) -> String {
     let (subject, viewpoint) = (&it.subject, &it.viewpoint);
-    if let Some(nothing) = nothing_said(&subject.to_string(), viewpoint, (it.known, it.confidence), it.terms.voters) {
-        return nothing;
+    let voted = Voted { subject, viewpoint, known: it.known, confidence: it.confidence, voters: it.terms.voters };
+    if let Some(sentence) = voted.without_opinion() {
+        return sentence;
     }
     let votes = |nv: u64| {
         let hundredths = (nv + 5_000_000) / 10_000_000;
         format!("{}.{:02}", hundredths / 100, hundredths % 100)
     };
     format!(
-        "{subject} is {}: votes of {} weigh {} for and {} against it, seen from {viewpoint}; score {}, confidence {}.{}",
-        opinion(it.score),
+        "{subject} {}. From the viewpoint {viewpoint}, the votes of {} weigh {} for it and {} against it. The score is {}, \
+         the confidence {}.{}",
+        reputation(it.score),
         voters(it.terms.voters),
         votes(it.terms.positive_nv),
         votes(it.terms.negative_nv),
@@ -29,15 +33,16 @@ pub(super) fn of(it: &Explanation) -> String {
     )
 }
 
-/// The same for outsiders: what single votes weigh and when they end is left out.
-pub(super) fn of_redacted(it: &Redacted) -> String {
+/// The same for outsiders, without the weights of votes and without the time when a vote ends.
+pub(super) fn of_redacted(it: &RedactedExplanation) -> String {
     let (subject, viewpoint) = (&it.subject, &it.viewpoint);
-    if let Some(nothing) = nothing_said(&subject.to_string(), viewpoint, (it.known, it.confidence), it.voters) {
-        return nothing;
+    let voted = Voted { subject, viewpoint, known: it.known, confidence: it.confidence, voters: it.voters };
+    if let Some(sentence) = voted.without_opinion() {
+        return sentence;
     }
     format!(
-        "{subject} is {}: {} voted on it, seen from {viewpoint}; score {}, confidence {}.{}",
-        opinion(it.score),
+        "{subject} {}. {} voted on it. From the viewpoint {viewpoint}, the score is {}, the confidence {}.{}",
+        reputation(it.score),
         voters(it.voters),
         it.score,
         it.confidence,
@@ -45,22 +50,35 @@ pub(super) fn of_redacted(it: &Redacted) -> String {
     )
 }
 
-/// The whole sentence where there is no opinion.
-fn nothing_said(subject: &str, viewpoint: &str, (known, confidence): (bool, u16), voters_about: u32) -> Option<String> {
-    if !known {
-        return Some(format!("Nobody has voted on {subject}: it is unknown, which is neither good nor bad."));
-    }
-    let unheard = || format!("{voters_about} voted on {subject}, but nobody whom the seeds of {viewpoint} trust.");
-    (confidence < HEARD).then(unheard)
+/// Who has voted on a subject.
+struct Voted<'a> {
+    subject: &'a Subject,
+    viewpoint: &'a str,
+    known: bool,
+    confidence: u16,
+    voters: u32,
 }
 
-fn opinion(score: i16) -> &'static str {
+impl Voted<'_> {
+    /// The whole text if there is no opinion about the subject.
+    fn without_opinion(&self) -> Option<String> {
+        let Self { subject, viewpoint, .. } = self;
+        if !self.known {
+            return Some(format!("Nobody has voted on {subject}. It is unknown, which is neither good nor bad."));
+        }
+        let untrusted = || format!("{} voted on {subject}, but none that {viewpoint} trusts.", voters(self.voters));
+        (self.confidence < TRUSTED_VOTE).then(untrusted)
+    }
+}
+
+/// A predicate, to follow the subject.
+fn reputation(score: i16) -> &'static str {
     match score {
-        300.. => "well thought of",
-        50.. => "rather well thought of",
-        -49..=49 => "disputed or barely known",
-        -299..=-50 => "rather ill thought of",
-        _ => "ill thought of",
+        300.. => "has a good reputation",
+        50.. => "has a rather good reputation",
+        -49..=49 => "is disputed or barely known",
+        -299..=-50 => "has a rather bad reputation",
+        _ => "has a bad reputation",
     }
 }
 

@@ -1,18 +1,19 @@
-//! Names in cells, each where its hash says: some fifty bytes per name.
+//! A hash table of names: some fifty bytes per name.
 //!
-//! Whatever readers want to know of a subject is kept under the place of its name. So the hash tells where both are, and
-//! memory is asked for the name and for what is known about it at the same time ([`Places`]).
+//! What readers want to know about a subject is kept under the slot of its name. The hash gives the slot of both
+//! ([`PerfectHash`]), so the name and the subject's tally are fetched from memory at the same time.
 
 use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
 use ostrakon_ledger::{PeerName, Subject, SubjectKind, Tag};
 
-use super::places::Places;
+use super::perfect_hash::PerfectHash;
+use crate::ids::{Slot, SubjectId};
 
 /// Longest name in a cell: most names of peers, and all tags.
 const INLINE: usize = 34;
-/// Longer names begin at multiples of this, so that four bytes say where, in up to 32 GB of them.
+/// Longer names begin at multiples of this, so that four bytes can say where, in up to 32 GB of names.
 const ALIGN: usize = 8;
 
 /// The kinds in the order of their codes.
@@ -25,33 +26,34 @@ const KINDS: [SubjectKind; 6] = [
     SubjectKind::Claim,
 ];
 
-/// An immutable table of subjects with the numbers 0..n.
+/// An immutable table of subjects with the numbers 0…n−1.
 pub(crate) struct NameTable {
     hasher: RandomState,
-    places: Places,
-    /// Per place.
+    slots: PerfectHash,
+    /// Per slot.
     cells: Vec<Cell>,
     /// Per number.
-    place_of: Vec<u32>,
-    /// Names that are longer than a cell, one after the other; their cells say where each begins.
+    slot_of: Vec<Slot>,
+    /// The names that are longer than a cell, one after the other. The cell says where its name begins.
     long: Vec<u8>,
 }
 
-/// A place for a name.
+/// The content of a slot.
 #[derive(Clone, Copy)]
 struct Cell {
-    number: u32,
-    /// [`code`] of the kind; in no use in a free place.
+    /// [`SubjectId::NONE`] in a free slot.
+    id: SubjectId,
+    /// [`code`] of the kind. Means nothing in a free slot.
     kind: u8,
     len: u8,
     name: [u8; INLINE],
 }
 
-const _: () = assert!(size_of::<Cell>() == 40, "a name has its place in memory");
+const _: () = assert!(size_of::<Cell>() == 40, "a cell takes 40 bytes");
 
 impl Cell {
-    /// No name is here. No kind has this code, and no name this number.
-    const FREE: Self = Self { number: u32::MAX, kind: u8::MAX, len: 0, name: [0; INLINE] };
+    /// A free slot. No kind has this code, and no name has this number.
+    const FREE: Self = Self { id: SubjectId::NONE, kind: u8::MAX, len: 0, name: [0; INLINE] };
 }
 
 impl NameTable {
@@ -60,37 +62,35 @@ impl NameTable {
         Self::build(hasher, 0, |_| (0, &[]))
     }
 
-    /// The table of some names; `None` if one of them is there twice.
+    /// The table of these names. `None`: one of them is there twice.
     pub(crate) fn of(hasher: RandomState, names: &[Subject]) -> Option<Self> {
-        let name = |number: u32| name_of(&names[number as usize]);
+        let name = |id: SubjectId| name_of(&names[id.index()]);
         let table = Self::build(hasher, names.len(), name);
-        // Of names that are there twice neither is where a pilot leads, and the second is never found.
-        let found = |place: u32| table.place_of_name(name(table.cells[place as usize].number)) == Some(place);
-        table.places.strays().iter().all(|(_, place)| found(*place)).then_some(table)
+        // Two equal names have equal hashes, so both are strays, and the second one is never found.
+        let found = |slot: Slot| table.slot_of_name(name(table.cells[slot.index()].id)) == Some(slot);
+        table.slots.strays().iter().all(|stray| found(stray.slot)).then_some(table)
     }
 
-    /// This table with `more` names, which must be new, behind its own.
+    /// This table with `more` names, which must be new, after its own.
     pub(crate) fn extended(&self, more: &[Subject]) -> Self {
         let own = self.len();
-        Self::build(self.hasher.clone(), own + more.len(), |number| {
-            match more.get((number as usize).wrapping_sub(own)) {
-                Some(subject) => name_of(subject),
-                None => self.name(number),
-            }
+        Self::build(self.hasher.clone(), own + more.len(), |id| match more.get(id.index().wrapping_sub(own)) {
+            Some(subject) => name_of(subject),
+            None => self.name(id),
         })
     }
 
-    /// The table of `count` names; a name is the code of its kind and its bytes.
-    fn build<'a>(hasher: RandomState, count: usize, name: impl Fn(u32) -> (u8, &'a [u8])) -> Self {
-        let hashes: Vec<u64> = (0..count as u32).map(|number| hash(&hasher, name(number))).collect();
-        let (places, place_of) = Places::of(hashes.into_iter());
-        let mut cells = vec![Cell::FREE; places.len()];
+    /// The table of `count` names. A name is the code of its kind and its bytes.
+    fn build<'a>(hasher: RandomState, count: usize, name: impl Fn(SubjectId) -> (u8, &'a [u8])) -> Self {
+        let hashes: Vec<u64> = (0..count).map(|i| hash(&hasher, name(SubjectId::at(i)))).collect();
+        let (slots, slot_of) = PerfectHash::of(hashes.into_iter());
+        let mut cells = vec![Cell::FREE; slots.len()];
         let mut long = Vec::new();
-        for (number, place) in (0..).zip(&place_of) {
-            let (kind, bytes) = name(number);
+        for (id, slot) in (0..).map(SubjectId::new).zip(&slot_of) {
+            let (kind, bytes) = name(id);
             // A name has at most 253 bytes.
-            let cell = &mut cells[*place as usize];
-            *cell = Cell { number, kind, len: bytes.len() as u8, ..Cell::FREE };
+            let cell = &mut cells[slot.index()];
+            *cell = Cell { id, kind, len: bytes.len() as u8, ..Cell::FREE };
             if let Some(inline) = cell.name.get_mut(..bytes.len()) {
                 inline.copy_from_slice(bytes);
             } else {
@@ -99,16 +99,16 @@ impl NameTable {
                 long.resize(long.len().next_multiple_of(ALIGN), 0);
             }
         }
-        Self { hasher, places, cells, place_of, long }
+        Self { hasher, slots, cells, slot_of, long }
     }
 
     /// How many names there are.
     pub(crate) fn len(&self) -> usize {
-        self.place_of.len()
+        self.slot_of.len()
     }
 
-    /// How many places there are, free ones included.
-    pub(crate) fn places(&self) -> usize {
+    /// How many slots there are, free ones included.
+    pub(crate) fn slots(&self) -> usize {
         self.cells.len()
     }
 
@@ -117,50 +117,50 @@ impl NameTable {
     }
 
     /// The number of a subject.
-    pub(crate) fn find(&self, subject: &Subject) -> Option<u32> {
-        self.find_place(subject).map(|place| self.cells[place as usize].number)
+    pub(crate) fn find(&self, subject: &Subject) -> Option<SubjectId> {
+        self.find_slot(subject).map(|slot| self.cells[slot.index()].id)
     }
 
-    /// The place of a subject.
+    /// The slot of a subject.
     #[inline(always)]
-    pub(crate) fn find_place(&self, subject: &Subject) -> Option<u32> {
-        self.place_of_name(name_of(subject))
+    pub(crate) fn find_slot(&self, subject: &Subject) -> Option<Slot> {
+        self.slot_of_name(name_of(subject))
     }
 
-    /// The place of the name with a number below [`NameTable::len`].
-    pub(crate) fn place(&self, number: u32) -> u32 {
-        self.place_of[number as usize]
+    /// The slot of the name with a number below [`NameTable::len`].
+    pub(crate) fn slot(&self, id: SubjectId) -> Slot {
+        self.slot_of[id.index()]
     }
 
-    /// The number of the name at a place below [`NameTable::places`]; `u32::MAX` if it is free.
-    pub(crate) fn number_at(&self, place: u32) -> u32 {
-        self.cells[place as usize].number
+    /// The number of the name in a slot below [`NameTable::slots`]; [`SubjectId::NONE`] if the slot is free.
+    pub(crate) fn id_at(&self, slot: Slot) -> SubjectId {
+        self.cells[slot.index()].id
     }
 
     /// The kind of the name with a number below [`NameTable::len`].
-    pub(crate) fn kind(&self, number: u32) -> SubjectKind {
-        KINDS[usize::from(self.name(number).0)]
+    pub(crate) fn kind(&self, id: SubjectId) -> SubjectKind {
+        KINDS[usize::from(self.name(id).0)]
     }
 
-    /// Its bytes: text of a name, 32 bytes of a tag.
-    pub(crate) fn bytes(&self, number: u32) -> &[u8] {
-        self.name(number).1
+    /// The bytes of the name with a number: its text, or the 32 bytes of a tag.
+    pub(crate) fn bytes(&self, id: SubjectId) -> &[u8] {
+        self.name(id).1
     }
 
-    /// The subject.
-    pub(crate) fn subject(&self, number: u32) -> Subject {
-        subject_of(self.kind(number), self.bytes(number)).expect("only what was a subject is in the table")
+    /// The subject with a number.
+    pub(crate) fn subject(&self, id: SubjectId) -> Subject {
+        subject_of(self.kind(id), self.bytes(id)).expect("every name in the table was made from a subject")
     }
 
-    /// Code of the kind and bytes of the name with a number.
-    fn name(&self, number: u32) -> (u8, &[u8]) {
-        self.name_at(self.place(number))
+    /// The code of the kind and the bytes of the name with a number.
+    fn name(&self, id: SubjectId) -> (u8, &[u8]) {
+        self.name_at(self.slot(id))
     }
 
-    /// Code of the kind and bytes of the name at a place.
+    /// The code of the kind and the bytes of the name in a slot.
     #[inline(always)]
-    fn name_at(&self, place: u32) -> (u8, &[u8]) {
-        let Cell { kind, len, name, .. } = &self.cells[place as usize];
+    fn name_at(&self, slot: Slot) -> (u8, &[u8]) {
+        let Cell { kind, len, name, .. } = &self.cells[slot.index()];
         let len = usize::from(*len);
         let bytes = match name.get(..len) {
             Some(bytes) => bytes,
@@ -173,12 +173,12 @@ impl NameTable {
     }
 
     #[inline(always)]
-    fn place_of_name(&self, name: (u8, &[u8])) -> Option<u32> {
-        self.places.find(hash(&self.hasher, name), |place| self.name_at(place) == name)
+    fn slot_of_name(&self, name: (u8, &[u8])) -> Option<Slot> {
+        self.slots.find(hash(&self.hasher, name), |slot| self.name_at(slot) == name)
     }
 }
 
-/// The hash of a name. It takes in how long the name is, so that need not be hashed besides.
+/// The hash of a name. The hasher takes in the length of the bytes, so the length is not hashed separately.
 #[inline(always)]
 fn hash(hasher: &RandomState, (kind, bytes): (u8, &[u8])) -> u64 {
     let mut state = hasher.build_hasher();
@@ -197,7 +197,7 @@ pub(crate) fn kind_of(code: u8) -> Option<SubjectKind> {
     KINDS.get(usize::from(code)).copied()
 }
 
-/// What tells subjects of one kind apart.
+/// The bytes that distinguish subjects of one kind.
 pub(crate) fn bytes_of(subject: &Subject) -> &[u8] {
     match subject {
         Subject::Peer(name) | Subject::Domain(name) => name.as_str().as_bytes(),
@@ -206,12 +206,12 @@ pub(crate) fn bytes_of(subject: &Subject) -> &[u8] {
     }
 }
 
-/// What a subject's cell holds.
+/// The code of the kind and the bytes of a subject, as its cell holds them.
 fn name_of(subject: &Subject) -> (u8, &[u8]) {
     (code(subject.kind()), bytes_of(subject))
 }
 
-/// The subject of a kind from its bytes; `None` if they are not canonical.
+/// The subject of a kind from its bytes. `None`: the bytes are not canonical.
 pub(crate) fn subject_of(kind: SubjectKind, bytes: &[u8]) -> Option<Subject> {
     let name = || PeerName::parse(std::str::from_utf8(bytes).ok()?).ok();
     let tag = || Some(Tag(bytes.try_into().ok()?));
@@ -248,18 +248,18 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_in_is_found_under_its_number() {
+    fn every_name_is_found_under_its_number() {
         let all = subjects();
         let (first, second) = all.split_at(70);
         let table = NameTable::of(RandomState::with_seeds(1, 2, 3, 4), first).unwrap().extended(second);
-        for (number, subject) in (0..).zip(&all) {
-            assert_eq!((table.find(subject), table.subject(number)), (Some(number), subject.clone()));
-            assert_eq!(table.find_place(subject), Some(table.place(number)));
-            assert_eq!(table.number_at(table.place(number)), number);
+        for (id, subject) in (0..).map(SubjectId::new).zip(&all) {
+            assert_eq!((table.find(subject), table.subject(id)), (Some(id), subject.clone()));
+            assert_eq!(table.find_slot(subject), Some(table.slot(id)));
+            assert_eq!(table.id_at(table.slot(id)), id);
             assert_eq!(kind_of(code(subject.kind())), Some(subject.kind()));
         }
-        let free = (0..table.places() as u32).filter(|place| table.number_at(*place) == u32::MAX);
-        assert_eq!(free.count(), table.places() - all.len());
+        let free = (0..table.slots()).filter(|slot| table.id_at(Slot::at(*slot)) == SubjectId::NONE);
+        assert_eq!(free.count(), table.slots() - all.len());
         assert_eq!(table.find(&Subject::Peer(PeerName::parse("other.example").unwrap())), None);
         assert_eq!(NameTable::new(RandomState::with_seeds(1, 2, 3, 4)).find(&all[0]), None);
     }

@@ -1,12 +1,12 @@
-//! One voter's record with the judges.
+//! How one voter's votes agree with the judges.
 
-use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, scaled, times};
+use crate::fixed::{Fraction, MILLION, ONE, from_millionths, ratio, scaled, times};
 use crate::parameters::Parameters;
 
-/// Judgements at which half of a record counts: as much as one vote that everybody contradicts or shares.
+/// The sum of judgements at which half of a record counts: as much as one vote that all judges contradict or share.
 const HALF_KNOWN: u64 = ONE as u64;
 
-/// What the judges' tallies about a subject establish: T · C, negative if they are against it, [`ONE`] at most.
+/// What the judges' tallies establish about a subject: T · C, negative if they are against it; at most [`ONE`].
 #[inline]
 pub(crate) fn judgement(good_nv: u64, bad_nv: u64, k_c_nv: u64) -> i32 {
     let total = k_c_nv + good_nv + bad_nv;
@@ -14,57 +14,58 @@ pub(crate) fn judgement(good_nv: u64, bad_nv: u64, k_c_nv: u64) -> i32 {
     if good_nv > bad_nv { size } else { -size }
 }
 
-/// What one vote that is not faded brings its voter, with [`ONE`] for one.
+/// How much one vote contradicts and shares what the judges established, before decay. [`ONE`] stands for one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sentence {
-    against: Share,
-    along: Share,
+pub(super) struct Agreement {
+    against: Fraction,
+    along: Fraction,
 }
 
-impl Sentence {
-    /// Of a vote's sign, the [`judgement`] on its subject, and the blame that a vote for this subject brings.
-    pub(super) fn of(positive: bool, verdict: i32, blame: Share) -> Self {
-        let shared = if positive { verdict } else { -verdict };
+impl Agreement {
+    /// The agreement of a vote's sign with the [`judgement`] on its subject. `blame` is what a vote for this subject
+    /// costs.
+    pub(super) fn of(positive: bool, judgement: i32, blame: Fraction) -> Self {
+        let shared = if positive { judgement } else { -judgement };
         let (along, against) = (shared.max(0).cast_unsigned(), (-shared).max(0).cast_unsigned());
         Self { against: against.max(blame), along }
     }
 }
 
-/// What age leaves of a part of a sentence; `age` in millionths.
-fn faded(part: Share, age: u32) -> u64 {
-    // Without decay all votes are of one age.
+/// What decay leaves of a part of an [`Agreement`]; `age` in millionths.
+fn faded(part: Fraction, age: u32) -> u64 {
+    // Without decay every vote has the same age factor.
     if u64::from(age) == MILLION { u64::from(part) } else { u64::from(part) * u64::from(age) / MILLION }
 }
 
-/// What the judges said about a voter's votes: sums of |T| · C, with [`ONE`] for one.
+/// The sums of a voter's agreements, in |T| · C. [`ONE`] stands for one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Record {
+pub(crate) struct TrackRecord {
     against: u64,
     along: u64,
 }
 
-impl Record {
-    /// Adds a vote: its sign, its age factor in millionths, the [`judgement`] on its subject, and the blame that a
-    /// vote for this subject brings.
-    pub(crate) fn judge(&mut self, positive: bool, age: u32, verdict: i32, blame: Share) {
-        self.add(Sentence::of(positive, verdict, blame), age);
+impl TrackRecord {
+    /// Adds a vote: its sign, its age factor in millionths, the [`judgement`] on its subject, and the blame that a vote
+    /// for this subject costs.
+    pub(crate) fn judge(&mut self, positive: bool, age: u32, judgement: i32, blame: Fraction) {
+        self.add(Agreement::of(positive, judgement, blame), age);
     }
 
-    /// Adds what a vote of an age brings its voter.
-    pub(super) fn add(&mut self, sentence: Sentence, age: u32) {
-        self.against += faded(sentence.against, age);
-        self.along += faded(sentence.along, age);
+    /// Adds a vote's agreement; `age` is its age factor in millionths.
+    pub(super) fn add(&mut self, agreement: Agreement, age: u32) {
+        self.against += faded(agreement.against, age);
+        self.along += faded(agreement.along, age);
     }
 
-    /// Takes back what [`Record::add`] added.
-    pub(super) fn take_back(&mut self, sentence: Sentence, age: u32) {
-        self.against -= faded(sentence.against, age);
-        self.along -= faded(sentence.along, age);
+    /// Takes back what [`TrackRecord::add`] added.
+    pub(super) fn take_back(&mut self, agreement: Agreement, age: u32) {
+        self.against -= faded(agreement.against, age);
+        self.along -= faded(agreement.along, age);
     }
 
     /// `clamp(1 − max(0, d − zone) / ramp, 0, 1)` with `d = (against + r · usual) / (against + along + r)`, where
-    /// `usual` is the contradiction to be expected of a voter nothing is known about.
-    pub(crate) fn consistency(&self, p: &Parameters, usual: Share) -> Share {
+    /// `usual` is the contradiction expected of a voter about whom nothing is known.
+    pub(crate) fn consistency(&self, p: &Parameters, usual: Fraction) -> Fraction {
         let forgiven = scaled(p.r);
         let expected = forgiven * u64::from(usual) / u64::from(ONE);
         if self.against + expected == 0 {
@@ -77,13 +78,13 @@ impl Record {
     }
 
     /// How much is known of the voter: `known / (known + ½)`.
-    pub(crate) fn sure(&self) -> Share {
+    pub(crate) fn sure(&self) -> Fraction {
         let known = self.against + self.along;
         ratio(known, known + HALF_KNOWN / 2)
     }
 
     /// What vouching for a voter with this record costs: `vouch · (1 − consistency) · known / (known + 1)`.
-    pub(super) fn blame(&self, consistency: Share, p: &Parameters) -> Share {
+    pub(super) fn blame(&self, consistency: Fraction, p: &Parameters) -> Fraction {
         if consistency == ONE {
             return 0;
         }
@@ -93,7 +94,7 @@ impl Record {
     }
 }
 
-/// How much contradiction is usual among some voters.
+/// How much contradiction is usual among a group of voters.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Population {
     contradicting: u64,
@@ -101,15 +102,15 @@ pub(crate) struct Population {
 }
 
 impl Population {
-    /// Adds a voter's record; it counts by how much is known.
-    pub(crate) fn add(&mut self, record: &Record) {
+    /// Adds a voter's record, weighted by how much is known of the voter.
+    pub(crate) fn add(&mut self, record: &TrackRecord) {
         let sure = record.sure();
         self.contradicting += u64::from(times(ratio(record.against, record.against + record.along), sure));
         self.voters += u64::from(sure);
     }
 
-    /// The mean share of contradiction, as if one more voter had none.
-    pub(crate) fn usual(&self) -> Share {
+    /// The mean contradiction, computed as if there were one more voter without any.
+    pub(crate) fn usual(&self) -> Fraction {
         ratio(self.contradicting, self.voters + u64::from(ONE))
     }
 }

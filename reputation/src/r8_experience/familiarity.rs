@@ -1,26 +1,27 @@
-//! How well the operator's users know a subject by sight, and what that changes.
+//! How often a subject was seen, and what follows from that.
 
 use ostrakon_ledger::Subject;
 
-use crate::fixed::{ONE, Share, ratio, scaled};
+use crate::fixed::{Fraction, ONE, ratio, scaled};
 
-/// `⌊log₂(1 + n)⌋` of a subject that n messages had before. Doublings, not messages: what a sender gains by sending more
-/// ends soon, and readers need to hear of it seldom.
+/// `⌊log₂(1 + n)⌋` for a subject that n messages had before. It counts doublings, not messages, so that a sender soon
+/// gains nothing by sending more, and readers rarely need an update.
 pub(super) fn familiarity(sightings: u32) -> u32 {
     sightings.saturating_add(1).ilog2()
 }
 
-/// What is left of the sign that a first sight is, in thousandths of a nat: `newcomer / (1 + familiarity)`.
+/// The log-odds of a subject without votes, in thousandths of a nat: `newcomer / (1 + familiarity)`.
 pub(crate) fn by_sight(newcomer: i32, familiarity: u32) -> i32 {
     newcomer / (1 + familiarity.cast_signed())
 }
 
-/// For how much of a message each of its subjects answers: `(spread + s) / (spread + max s)`, where
-/// `s = 1 / (1 + familiarity)` goes by the messages before this one. A stranger in the house explains what happened
-/// better than the house does. Content is new by nature: it answers in full and excuses nobody.
+/// The share of each subject of a message in a report on it: `(spread + s) / (spread + max s)`, where
+/// `s = 1 / (1 + familiarity)` is computed from the messages before this one. A new account on a known server explains
+/// a bad message better than the server does. Most content is new, so its share is always 1, and it does not reduce the
+/// shares of others.
 ///
-/// `subjects`: each with its familiarity. `spread` in millionths.
-pub(super) fn shares<'a>(subjects: impl Iterator<Item = (&'a Subject, u32)> + Clone, spread: u32) -> Vec<Share> {
+/// `subjects` are given with their familiarity; `spread` is in millionths.
+pub(super) fn shares<'a>(subjects: impl Iterator<Item = (&'a Subject, u32)> + Clone, spread: u32) -> Vec<Fraction> {
     let spread = scaled(spread);
     let strange = |(subject, familiarity): (&Subject, u32)| match subject {
         Subject::Content(_) => None,
@@ -38,8 +39,8 @@ mod tests {
 
     use super::*;
 
-    /// Of subjects that so many messages had before.
-    fn of(messages: &[u32]) -> Vec<Share> {
+    /// The shares of subjects that so many messages had before.
+    fn of(messages: &[u32]) -> Vec<Fraction> {
         let account = Subject::Account(Tag([0; 32]));
         shares(messages.iter().map(|n| (&account, familiarity(*n))), 500_000)
     }

@@ -1,56 +1,104 @@
-//! The live reports, their reporters, and what each reporter weighs.
+//! The live reports, their reporters, and the weight of each reporter.
 
 use std::collections::{BTreeMap, HashMap};
 
 use ahash::RandomState;
 use ostrakon_ledger::Subject;
 
-use super::opinions::{Opinions, Sides};
-use crate::fixed::{MILLION, ONE, Share, from_millionths, ratio, times};
+use super::known_subjects::SubjectNumber;
+use super::reporter_votes::{ReporterVoteKey, ReporterVotes, Sides};
+use crate::fixed::{Fraction, MILLION, ONE, from_millionths, ratio, times};
 use crate::parameters::Parameters;
 use crate::r3_budget;
-use crate::r4_consistency::{Population, Record, judgement};
+use crate::r4_consistency::{Population, TrackRecord, judgement};
 use crate::r5_decay::aged;
 
-/// A report about a message, as held.
-#[derive(Debug, Clone)]
-pub(super) struct LiveReport {
-    pub(super) message: [u8; 32],
-    pub(super) reporter: u32,
-    /// Places of the message's subjects, each with the share of the message that it answers for.
-    pub(super) places: Vec<(u32, Share)>,
-    /// −100…100, not 0.
-    pub(super) value: i8,
-    pub(super) at_ms: u64,
-}
+/// [`super::ExperienceReport::message`].
+type ReportedMessage = [u8; 32];
 
-impl LiveReport {
-    /// |x| at the reference time, in millionths.
-    pub(super) fn size(&self, reference_ms: u64, half_life_ms: Option<u64>) -> u64 {
-        aged(u64::from(self.value.unsigned_abs()) * 10_000, self.at_ms, reference_ms, half_life_ms)
+/// The number of a reporter. Numbers of reporters without live reports are used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub(super) struct ReporterNumber(u32);
+
+impl ReporterNumber {
+    fn index(self) -> usize {
+        self.0 as usize
     }
 }
 
-/// Somebody who reports.
+/// A report about a message, as it is kept.
+#[derive(Debug, Clone)]
+pub(super) struct LiveReport {
+    pub(super) message: ReportedMessage,
+    pub(super) reporter: ReporterNumber,
+    /// The message's subjects, each once.
+    pub(super) subjects: Vec<SubjectShare>,
+    /// −100…100, not 0.
+    pub(super) value: i8,
+    /// When the report was made, unix ms.
+    pub(super) at_ms: u64,
+}
+
+/// A subject, and its share of a report.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SubjectShare {
+    pub(super) subject: SubjectNumber,
+    pub(super) share: Fraction,
+}
+
+/// A report as it counts for one of its subjects.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SharedReport {
+    pub(super) reporter: ReporterNumber,
+    pub(super) subject: SubjectNumber,
+    pub(super) share: Fraction,
+    /// −100…100, not 0.
+    pub(super) value: i8,
+    /// [`LiveReport::size`].
+    pub(super) size: u64,
+}
+
+impl SharedReport {
+    /// The vote to which the report belongs.
+    pub(super) fn key(self) -> ReporterVoteKey {
+        ReporterVoteKey { reporter: self.reporter, subject: self.subject }
+    }
+}
+
+impl LiveReport {
+    /// |x| at the reference time, in millionths of a vote.
+    pub(super) fn size(&self, reference_ms: u64, half_life_ms: Option<u64>) -> u64 {
+        aged(u64::from(self.value.unsigned_abs()) * 10_000, self.at_ms, reference_ms, half_life_ms)
+    }
+
+    /// The report as it counts for each of its subjects, given its [`LiveReport::size`].
+    pub(super) fn shared(&self, size: u64) -> impl Iterator<Item = SharedReport> + '_ {
+        let &Self { reporter, value, .. } = self;
+        self.subjects.iter().map(move |it| SharedReport { reporter, subject: it.subject, share: it.share, value, size })
+    }
+}
+
+/// A user who reports.
 #[derive(Debug, Clone)]
 pub(super) struct Reporter {
     pub(super) subject: Subject,
     pub(super) trusted: bool,
     pub(super) reports: u32,
-    pub(super) consistency: Share,
-    /// What a report of theirs weighs since the last recomputation.
-    pub(super) credibility: Share,
+    pub(super) consistency: Fraction,
+    /// The weight of a report of this user, as of the last recomputation.
+    pub(super) credibility: Fraction,
 }
 
-/// Reports by their rows in the log, found by message and reporter, and who made them. Numbers of reporters are reused.
+/// The live reports by their rows in the log, found by message and reporter, and the reporters.
 pub(super) struct Reports {
     live: BTreeMap<u64, LiveReport>,
-    by_message: HashMap<([u8; 32], u32), u64, RandomState>,
+    by_message: HashMap<(ReportedMessage, ReporterNumber), u64, RandomState>,
     reporters: Vec<Reporter>,
-    reporter_ids: HashMap<Subject, u32, RandomState>,
-    free: Vec<u32>,
+    numbers: HashMap<Subject, ReporterNumber, RandomState>,
+    free: Vec<ReporterNumber>,
     reports_max: usize,
-    /// A tally per place, all zero between recomputations.
+    /// A tally per subject, all zero between recomputations.
     scratch: Vec<Sides>,
 }
 
@@ -60,7 +108,7 @@ impl Reports {
             live: BTreeMap::new(),
             by_message: HashMap::with_hasher(hasher.clone()),
             reporters: Vec::new(),
-            reporter_ids: HashMap::with_hasher(hasher),
+            numbers: HashMap::with_hasher(hasher),
             free: Vec::new(),
             reports_max,
             scratch: Vec::new(),
@@ -71,69 +119,69 @@ impl Reports {
         self.live.len()
     }
 
-    /// With their rows, oldest first.
+    /// The reports with their rows, the oldest first.
     pub(super) fn by_row(&self) -> impl Iterator<Item = (u64, &LiveReport)> {
         self.live.iter().map(|(row, report)| (*row, report))
     }
 
-    /// Oldest first.
+    /// The reports, the oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &LiveReport> {
         self.live.values()
     }
 
-    /// Those with live reports.
+    /// The reporters with live reports.
     pub(super) fn reporters(&self) -> impl Iterator<Item = &Reporter> {
         self.reporters.iter().filter(|reporter| reporter.reports > 0)
     }
 
-    pub(super) fn reporter(&self, id: u32) -> &Reporter {
-        &self.reporters[id as usize]
+    pub(super) fn reporter(&self, number: ReporterNumber) -> &Reporter {
+        &self.reporters[number.index()]
     }
 
-    /// The number of a reporter, a new one if there is none.
-    pub(super) fn intern(&mut self, subject: &Subject, trusted: bool, p: &Parameters) -> u32 {
-        if let Some(id) = self.reporter_ids.get(subject) {
-            return *id;
+    /// The number of a reporter. A new reporter gets a free number.
+    pub(super) fn intern(&mut self, subject: &Subject, trusted: bool, p: &Parameters) -> ReporterNumber {
+        if let Some(number) = self.numbers.get(subject) {
+            return *number;
         }
         let credibility = if trusted { ONE } else { from_millionths(p.own_base) };
         let reporter = Reporter { subject: subject.clone(), trusted, reports: 0, consistency: ONE, credibility };
-        let id = match self.free.pop() {
-            Some(id) => {
-                self.reporters[id as usize] = reporter;
-                id
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.reporters[number.index()] = reporter;
+                number
             }
             None => {
                 self.reporters.push(reporter);
-                (self.reporters.len() - 1) as u32
+                ReporterNumber((self.reporters.len() - 1) as u32)
             }
         };
-        self.reporter_ids.insert(subject.clone(), id);
-        id
+        self.numbers.insert(subject.clone(), number);
+        number
     }
 
-    /// Forgets a reporter without live reports: what it weighed may not depend on what nobody keeps.
-    pub(super) fn release(&mut self, id: u32) {
-        let reporter = &self.reporters[id as usize];
-        if reporter.reports == 0 && self.reporter_ids.remove(&reporter.subject).is_some() {
-            self.free.push(id);
+    /// Forgets a reporter if it has no live reports, because its weight must not depend on reports that are gone.
+    pub(super) fn release(&mut self, number: ReporterNumber) {
+        let reporter = &self.reporters[number.index()];
+        if reporter.reports == 0 && self.numbers.remove(&reporter.subject).is_some() {
+            self.free.push(number);
         }
     }
 
-    /// Adds a report; the same reporter's about the same message must be taken out before.
+    /// Adds a report. An earlier report of the same reporter about the same message must be taken out before.
     pub(super) fn push(&mut self, row: u64, report: LiveReport) {
-        self.reporters[report.reporter as usize].reports += 1;
+        self.reporters[report.reporter.index()].reports += 1;
         self.by_message.insert((report.message, report.reporter), row);
         self.live.insert(row, report);
     }
 
     /// Takes out a reporter's report about a message.
-    pub(super) fn take(&mut self, message: &[u8; 32], reporter: u32) -> Option<LiveReport> {
+    pub(super) fn take(&mut self, message: &ReportedMessage, reporter: ReporterNumber) -> Option<LiveReport> {
         let row = self.by_message.remove(&(*message, reporter))?;
-        self.reporters[reporter as usize].reports -= 1;
+        self.reporters[reporter.index()].reports -= 1;
         self.live.remove(&row)
     }
 
-    /// Takes out the oldest report, if it is from before row `first` or there are too many.
+    /// Takes out the oldest report if it is before row `first`, or if there are too many reports.
     pub(super) fn take_oldest(&mut self, first: u64) -> Option<LiveReport> {
         let (row, oldest) = self.live.first_key_value()?;
         if *row >= first && self.live.len() <= self.reports_max {
@@ -143,36 +191,36 @@ impl Reports {
         self.take(&message, reporter)
     }
 
-    /// R3 and R4 anew from the live reports alone: trusted reporters judge at full weight, the others at `own_judge`
-    /// times their consistency of the round before. What is judged is what a reporter says about a subject, without what
-    /// it says itself; a message's subjects count alike here.
-    pub(super) fn weigh_reporters(&mut self, opinions: &Opinions, places: usize, p: &Parameters) {
+    /// Computes R3 and R4 anew, from the live reports alone. Trusted reporters judge with full weight, the others with
+    /// `own_judge` times their consistency in the round before. Each reporter's vote on a subject is judged by the
+    /// votes of the other reporters. The shares of subjects do not matter here. `subjects` is the number of subjects.
+    pub(super) fn weigh_reporters(&mut self, votes: &ReporterVotes, subjects: usize, p: &Parameters) {
         let judge_base = from_millionths(p.own_judge);
         let k_c_nv = p.k_c_nv();
         self.reporters.iter_mut().for_each(|reporter| reporter.consistency = ONE);
         let tallies = &mut self.scratch;
-        tallies.resize(places, Sides::default());
-        let mut records = vec![Record::default(); self.reporters.len()];
+        tallies.resize(subjects, Sides::default());
+        let mut records = vec![TrackRecord::default(); self.reporters.len()];
         for _ in 0..p.rounds {
             let judge = |reporter: &Reporter| {
                 if reporter.trusted { ONE } else { times(judge_base, reporter.consistency) }
             };
-            let judges: Vec<Share> = self.reporters.iter().map(judge).collect();
-            for (reporter, place, opinion) in opinions.iter() {
-                tallies[place as usize].add(opinion.vote().weights(judges[reporter as usize]));
+            let judges: Vec<Fraction> = self.reporters.iter().map(judge).collect();
+            for (key, vote) in votes.iter() {
+                tallies[key.subject.index()].add(vote.whole().weights(judges[key.reporter.index()]));
             }
-            records.fill(Record::default());
-            for (reporter, place, opinion) in opinions.iter() {
-                let vote = opinion.vote();
-                let mut others = tallies[place as usize];
-                others.remove(vote.weights(judges[reporter as usize]));
+            records.fill(TrackRecord::default());
+            for (key, vote) in votes.iter() {
+                let vote = vote.whole();
+                let mut others = tallies[key.subject.index()];
+                others.remove(vote.weights(judges[key.reporter.index()]));
                 let judgement = judgement(others.positive, others.negative, k_c_nv);
-                let record = &mut records[reporter as usize];
+                let record = &mut records[key.reporter.index()];
                 record.judge(true, vote.positive as u32, judgement, 0);
                 record.judge(false, vote.negative as u32, judgement, 0);
             }
-            opinions.iter().for_each(|(_, place, _)| tallies[place as usize] = Sides::default());
-            // Where many are found to lie, whoever nothing is known about is believed less.
+            votes.iter().for_each(|(key, _)| tallies[key.subject.index()] = Sides::default());
+            // If many reporters contradict the others, a reporter about whom nothing is known has less weight.
             let ordinary = || self.reporters.iter().zip(&records).filter(|(reporter, _)| !reporter.trusted);
             let mut population = Population::default();
             ordinary().for_each(|(_, record)| population.add(record));

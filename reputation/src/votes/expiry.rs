@@ -1,56 +1,67 @@
 //! Which votes end soon.
 //!
-//! Only the pairs of votes that end within the horizon are kept in order; the others are looked at again, all of them,
-//! when the horizon is reached: once an hour, for a few milliseconds per million votes, instead of forty bytes per vote
-//! for good.
+//! Only the pairs with a vote that ends before the horizon are kept in order. When time reaches the horizon, all votes
+//! are searched again: once an hour, for a few milliseconds per million votes. The alternative would take forty bytes
+//! per vote all the time.
 
 use std::collections::BTreeSet;
 
-/// How far ahead votes are kept in order of their end.
+use crate::ids::Pair;
+
+/// How far ahead votes are kept in the order of their ends.
 const HORIZON_MS: u64 = 3_600_000;
 
-/// Pairs with a vote that ends before the horizon. May name pairs whose vote was replaced or taken back.
+/// A moment at which a vote of a pair ends. Ordered by time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Expiring {
+    /// Unix ms.
+    pub(super) at_ms: u64,
+    pub(super) pair: Pair,
+}
+
+/// The pairs with a vote that ends before the horizon. May include pairs whose vote was replaced or retracted.
 #[derive(Debug)]
-pub(super) struct Expiry {
-    soon: BTreeSet<(u64, u32, u32)>,
-    /// Every vote that ends before this moment, and after the last [`Expiry::take`], is in `soon`.
+pub(super) struct ExpiryQueue {
+    soon: BTreeSet<Expiring>,
+    /// Every vote that ends before this moment, and after the last [`ExpiryQueue::take`], is in `soon`.
     horizon_ms: u64,
 }
 
-impl Expiry {
-    /// Nothing is known beyond `now_ms`.
+impl ExpiryQueue {
+    /// An empty queue with its horizon just after `now_ms`.
     pub(super) fn at(now_ms: u64) -> Self {
         Self { soon: BTreeSet::new(), horizon_ms: now_ms.saturating_add(1) }
     }
 
-    /// The first moment that is not looked at yet.
+    /// The first moment whose endings are not in the queue.
     pub(super) fn horizon_ms(&self) -> u64 {
         self.horizon_ms
     }
 
-    /// Moves the horizon beyond `now_ms`; returns the moments that have to be looked at, the last exclusive.
+    /// Moves the horizon beyond `now_ms`. Returns the span of time whose endings must now be added; the end is
+    /// exclusive.
     pub(super) fn advance_horizon(&mut self, now_ms: u64) -> (u64, u64) {
         let from_ms = self.horizon_ms;
         self.horizon_ms = now_ms.saturating_add(HORIZON_MS);
         (from_ms, self.horizon_ms)
     }
 
-    /// Takes note of a vote; one that never ends has 0.
-    pub(super) fn note(&mut self, expires_at_ms: u64, voter: u32, subject: u32) {
+    /// Adds a vote of a pair if it ends before the horizon. `expires_at_ms` is 0 for a vote that never ends.
+    pub(super) fn note(&mut self, expires_at_ms: u64, pair: Pair) {
         if expires_at_ms != 0 && expires_at_ms < self.horizon_ms {
-            self.soon.insert((expires_at_ms, voter, subject));
+            self.soon.insert(Expiring { at_ms: expires_at_ms, pair });
         }
     }
 
-    /// Takes out the pairs with a vote that ends not after `now_ms`.
-    pub(super) fn take(&mut self, now_ms: u64) -> BTreeSet<(u32, u32)> {
+    /// Removes and returns the pairs with a vote that ends at `now_ms` or before.
+    pub(super) fn take(&mut self, now_ms: u64) -> BTreeSet<Pair> {
         let mut pairs = BTreeSet::new();
         while let Some(first) = self.soon.pop_first() {
-            if first.0 > now_ms {
+            if first.at_ms > now_ms {
                 self.soon.insert(first);
                 break;
             }
-            pairs.insert((first.1, first.2));
+            pairs.insert(first.pair);
         }
         pairs
     }

@@ -1,14 +1,15 @@
-//! A vote as it rests in memory: 24 bytes; its subject is where it stands.
+//! A vote as it is kept in memory: 24 bytes. Its subject follows from its position.
 
 use ostrakon_ledger::Category;
 
 use super::LiveVote;
+use crate::ids::{SubjectId, VoterId};
 use crate::u48::U48;
 
-/// One vote about a subject that is known from the context.
+/// One vote about a subject that the context gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) voter: u32,
+pub(crate) struct VoteRow {
+    pub(crate) voter: VoterId,
     pub(crate) index: U48,
     pub(crate) since_ms: U48,
     /// 0: never.
@@ -17,16 +18,16 @@ pub(crate) struct Row {
     pub(crate) category: Category,
 }
 
-const _: () = assert!(size_of::<Row>() == 24 && size_of::<Option<Row>>() == 24, "a vote has its place in memory");
+const _: () = assert!(size_of::<VoteRow>() == 24 && size_of::<Option<VoteRow>>() == 24, "a vote takes 24 bytes");
 
-impl Row {
-    /// Whether it has not ended at `now_ms`.
+impl VoteRow {
+    /// Whether the vote has not ended at `now_ms`.
     pub(crate) fn is_live(&self, now_ms: u64) -> bool {
         let expires_at_ms = self.expires_at_ms.widened();
         expires_at_ms == 0 || expires_at_ms > now_ms
     }
 
-    /// When it ends; `u64::MAX`: never.
+    /// When the vote ends; `u64::MAX`: never.
     pub(crate) fn end_ms(&self) -> u64 {
         match self.expires_at_ms.widened() {
             0 => u64::MAX,
@@ -35,7 +36,7 @@ impl Row {
     }
 
     /// The vote with its subject.
-    pub(crate) fn vote_about(&self, subject: u32) -> LiveVote {
+    pub(crate) fn vote_about(&self, subject: SubjectId) -> LiveVote {
         LiveVote {
             voter: self.voter,
             subject,
@@ -48,8 +49,8 @@ impl Row {
     }
 }
 
-impl From<LiveVote> for Row {
-    /// Times after the year 10000 are taken as that.
+impl From<LiveVote> for VoteRow {
+    /// Numbers beyond 48 bits, times after the year 10000 for example, are cut to the largest.
     fn from(vote: LiveVote) -> Self {
         Self {
             voter: vote.voter,

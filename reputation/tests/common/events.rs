@@ -1,8 +1,8 @@
-//! Ledgers made up for tests: events without signatures, as the book reads them.
+//! Generated ledgers for tests: events without signatures, as the book reads them.
 #![allow(dead_code, clippy::unwrap_used)]
 
 use ostrakon_ledger::{Category, PeerName, RecordId, Subject, Tag, Vote};
-use ostrakon_reputation::{Book, Event, Parameters, Source, Viewpoint};
+use ostrakon_reputation::{Book, DerivedFrom, Event, Parameters, Viewpoint};
 use proptest::prelude::*;
 
 pub(crate) const HOUR_MS: u64 = 3_600_000;
@@ -118,17 +118,17 @@ pub(crate) fn events(steps: &[(Step, u64)]) -> Vec<Event> {
     events
 }
 
-/// A vote that repeats another one, or its root if that is a copy itself; of anything else, an entry that says nothing.
+/// A vote that repeats another one, or its root if that is a copy itself. For any other event, an entry without a vote.
 pub(crate) fn derived(index: u64, at_ms: u64, voter: &str, original: &Event) -> Event {
     let (vote, source) = match original {
-        Event::Voted { index, voter, vote, .. } => (vote, Source::Vote { index: *index, voter: voter.clone() }),
+        Event::Voted { index, voter, vote, .. } => (vote, DerivedFrom::Vote { index: *index, voter: voter.clone() }),
         Event::Derived { vote, source, .. } => (vote, source.clone()),
         _ => return Event::Other { index, at_ms },
     };
     Event::Derived { index, at_ms, voter: peer(voter), vote: vote.clone(), source }
 }
 
-/// The retraction of a vote; of anything else, an entry that says nothing.
+/// The retraction of a vote. For any other event, an entry without a vote.
 pub(crate) fn retracted(index: u64, at_ms: u64, target: &Event) -> Event {
     match target {
         Event::Voted { index: target, voter, vote, .. } | Event::Derived { index: target, voter, vote, .. } => {

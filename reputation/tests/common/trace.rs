@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use ostrakon_ledger::{PeerName, Subject, Tag};
-use ostrakon_reputation::{Book, Experience, Parameters, Report, Respect, Snapshot, Viewpoint, standing};
+use ostrakon_reputation::{Book, Experience, ExperienceReport, Parameters, Respect, Snapshot, Viewpoint, standing};
 
 pub(crate) struct Mail {
     subjects: Vec<Subject>,
@@ -48,7 +48,8 @@ impl Trace {
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
         let path = data.join("mail-trace/trace.csv");
         if !path.exists() {
-            // Not with `println!`: the test runner keeps that to itself, and `scripts/test.sh` would count the test as passed.
+            // Not with `println!`: the test runner keeps that to itself, and `scripts/test.sh` would count the test as
+            // passed.
             let line = format!("skipped: {} is missing; OSTRAKON_DATA names the folder of the data\n", path.display());
             let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
             return None;
@@ -161,14 +162,14 @@ impl Judge for R8 {
         let familiarity = self.experience.familiarity(&mail.subjects);
         let subjects = mail.subjects.iter().cloned().zip(familiarity).collect();
         let value = if good { 100 } else { -100 };
-        let report = Report { message, reporter: mail.recipient.clone(), subjects, value, at_ms: at_ms(i) };
+        let report = ExperienceReport { message, reporter: mail.recipient.clone(), subjects, value, at_ms: at_ms(i) };
         self.experience.report(self.rows, report);
         self.rows += 1;
     }
 }
 
-/// Every report counts one for each subject of its message: log-odds with ¼ pseudo-counts within ±3, a subject never seen
-/// counts −.5, one seen but never reported −.25 (the plain counts of the reference).
+/// Every report counts one for each subject of its message: log-odds with ¼ pseudo-counts within ±3, a subject never
+/// seen counts −.5, one seen but never reported −.25 (the plain counts of the reference).
 #[derive(Default)]
 struct PlainCounts {
     /// Reports for and against every subject seen.

@@ -195,14 +195,14 @@ impl Decision {
             return Cow::Borrowed(self);
         }
         let left = |wait_ms: u64| self.at_ms.saturating_add(wait_ms).saturating_sub(now_ms);
-        let reasons = self.reasons.iter().map(|opinion| opinion.said_at(now_ms)).collect();
+        let reasons = self.reasons.iter().map(|opinion| opinion.as_of(now_ms)).collect();
         Cow::Owned(Self { retry_after_ms: self.retry_after_ms.map(left), reasons, ..self.clone() })
     }
 }
 
 /// What the caller of `POST /v1/check` gets.
 #[derive(Debug, Serialize)]
-pub struct Answer<'a> {
+pub struct CheckAnswer<'a> {
     decision_id: DecisionId,
     verdict: Verdict,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +222,7 @@ struct Proven {
     sender: bool,
 }
 
-impl<'a> From<&'a Decision> for Answer<'a> {
+impl<'a> From<&'a Decision> for CheckAnswer<'a> {
     fn from(decision: &'a Decision) -> Self {
         Self {
             decision_id: decision.decision_id,

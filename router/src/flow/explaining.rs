@@ -4,7 +4,7 @@ mod effective;
 mod history;
 
 use ostrakon_ledger::{LedgerReader, Subject};
-use ostrakon_reputation::{Book, Explanation, Redacted};
+use ostrakon_reputation::{Book, Explanation, RedactedExplanation};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -40,7 +40,7 @@ pub enum Told {
     /// For operators.
     All(Box<Explanation>),
     /// For outsiders.
-    Redacted(Box<Redacted>),
+    Redacted(Box<RedactedExplanation>),
 }
 
 impl Question {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ostrakon_ledger::{Category, PeerName, Pepper, Subject};
 use ostrakon_policies::{Facts, Judge, Opinion, Policy, Verdict};
-use ostrakon_reputation::{Part, Respect, Score, Snapshot, Standing, standing};
+use ostrakon_reputation::{MessageStanding, Part, Respect, Score, Snapshot, standing};
 
 use crate::{
     flow::{
@@ -47,11 +47,11 @@ impl Bench {
     }
 
     /// Everything that the policy's conditions may look at.
-    fn facts(&self, inquiry: &Inquiry, snapshot: &Snapshot, standing: &Standing, now_ms: u64) -> Facts {
+    fn facts(&self, inquiry: &Inquiry, snapshot: &Snapshot, standing: &MessageStanding, now_ms: u64) -> Facts {
         let mut facts = facts(inquiry, standing, now_ms);
+        let worst = worst_parent(snapshot, inquiry.peer.as_str(), now_ms);
+        (facts.parent_score, facts.parent_confidence) = (worst.score.into(), worst.confidence.into());
         if let Some(peer) = inquiry.peer.name() {
-            let worst = worst_parent(snapshot, peer, now_ms);
-            (facts.parent_score, facts.parent_confidence) = (worst.score.into(), worst.confidence.into());
             for category in &self.categories {
                 let seen = snapshot.score_in(*category, &Subject::Peer(peer.clone()), now_ms);
                 // What is not kept is not known; it is kept before the policy that asks for it takes office. What
@@ -247,9 +247,9 @@ fn rule_retry_ms(reasons: &[Opinion], facts: &Facts) -> Option<u64> {
 /// What the ledger says against the domains above a peer, down to the one that somebody registered at a registry: what is
 /// blocked there covers what is below, also where a host lends names to its customers (`duckdns.org`). Nobody's good name
 /// does.
-fn worst_parent(ledger: &Snapshot, peer: &PeerName, now_ms: u64) -> Score {
-    let Some(registry) = registry_suffix(peer.as_str()) else { return Score::UNKNOWN };
-    let (mut parents, mut domain) = (Vec::new(), peer.as_str());
+fn worst_parent(ledger: &Snapshot, peer: &str, now_ms: u64) -> Score {
+    let Some(registry) = registry_suffix(peer) else { return Score::UNKNOWN };
+    let (mut parents, mut domain) = (Vec::new(), peer);
     while let Some((_, parent)) = domain.split_once('.').filter(|(_, parent)| parent.len() > registry.len()) {
         parents.push(parent);
         domain = parent;
@@ -268,7 +268,7 @@ fn registry_suffix(domain: &str) -> Option<&str> {
 }
 
 /// The facts that the policy's conditions may look at.
-fn facts(inquiry: &Inquiry, standing: &Standing, now_ms: u64) -> Facts {
+fn facts(inquiry: &Inquiry, standing: &MessageStanding, now_ms: u64) -> Facts {
     let mut facts = Facts {
         peer: inquiry.peer.as_str().to_owned(),
         peer_proof: inquiry.peer_proof.as_str().to_owned(),

@@ -20,7 +20,7 @@ mod waiting;
 pub use command::{Attempt, Command, Placement, Ruling};
 pub use expire::Expired;
 pub use index::Index;
-pub use waiting::{Place, Waiting};
+pub use waiting::{QueueKey, WaitingMessages};
 
 use std::{
     collections::HashSet,
@@ -31,7 +31,7 @@ use std::{
 };
 
 use ostrakon_ledger::{Store, Subject};
-use ostrakon_reputation::{Experience, ExperienceReader, Report as ExperienceReport};
+use ostrakon_reputation::{Experience, ExperienceReader, ExperienceReport};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -93,7 +93,7 @@ pub struct Published {
     /// Where each decision stands in the log.
     pub decisions: Index,
     /// What waits for delivery.
-    pub waiting: Waiting,
+    pub waiting: WaitingMessages,
     /// Of messages that came up to this time, Unix milliseconds, the decision may have been dropped.
     pub decided_through_ms: AtomicU64,
 }
@@ -123,7 +123,7 @@ impl Journal {
     pub fn open(store: Arc<dyn Store>, bounds: Bounds, mut experience: Experience) -> Result<Self, Error> {
         let dropped = fold::dropped(store.as_ref())?;
         let (next_index, sightings) = fold::fold(store.as_ref(), &dropped, &mut experience)?;
-        let (waiting, queued) = Waiting::open(store.as_ref())?;
+        let (waiting, queued) = WaitingMessages::open(store.as_ref())?;
         let held = fold::count(store.as_ref(), tables::HOLDS)?;
         let published = Arc::new(Published {
             experience: experience.reader(),

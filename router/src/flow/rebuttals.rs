@@ -1,7 +1,7 @@
 //! What is shown beside the votes of an explanation: where they were copied from, the answers of the accused, and whether it was
 //! caught lying.
 
-use ostrakon_ledger::{Answer, Body, LedgerReader, Provenance, RecordId, Subject, checkpoint::origin};
+use ostrakon_ledger::{Body, LedgerReader, Provenance, RebuttalAnswer, RecordId, Subject, checkpoint::origin};
 use serde::Serialize;
 
 use crate::{
@@ -65,7 +65,7 @@ pub struct RebuttalView {
     record: RecordId,
     /// Where the answer stands.
     index: u64,
-    answer: Answer,
+    answer: RebuttalAnswer,
 }
 
 impl Heard {

@@ -12,11 +12,11 @@ use ostrakon_ledger::{
     SignedRecord, Verified,
 };
 
-use self::chain::{Chain, Draft};
+use self::chain::{Chain, RecordDraft};
 use crate::{error::Error, import::Sources};
 
-pub use import::{Imported, Receipt, Withdrawal, Withdrawn};
-pub use statement::{Ballot, Rebuttal, Statement};
+pub use import::{ImportReceipt, Imported, Withdrawal, Withdrawn};
+pub use statement::{OwnVote, Rebuttal, Statement};
 
 /// Owns the ledger and the node's key.
 pub struct Registrar {
@@ -60,7 +60,7 @@ impl Registrar {
         records: Vec<Verified<SignedRecord>>,
         now_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, Error> {
-        let outcomes = self.ledger.submit(records.into_iter().map(|record| (record, now_ms)).collect())?;
+        let outcomes = self.ledger.append(records.into_iter().map(|record| (record, now_ms)).collect())?;
         self.convict_liars(now_ms)?;
         Ok(outcomes)
     }
@@ -75,7 +75,7 @@ impl Registrar {
         records: Vec<(Verified<SignedRecord>, Provenance)>,
         now_ms: u64,
     ) -> Result<Vec<Result<Appended, Refusal>>, Error> {
-        let outcomes = self.ledger.submit_copied(records, now_ms)?;
+        let outcomes = self.ledger.append_copied(records, now_ms)?;
         self.convict_liars(now_ms)?;
         Ok(outcomes)
     }
@@ -83,7 +83,8 @@ impl Registrar {
     /// Admits `peer` with `peer_key`, also again after it was expelled. Doing it twice is no error.
     ///
     /// # Errors
-    /// [`Refusal::AlreadyAdmitted`] with another key, and the ledger's.
+    /// [`Error::OtherKey`] when it is admitted with another key, [`Error::KeyTaken`] when that one is somebody else's, and the
+    /// ledger's.
     pub fn admit(&mut self, peer: PeerName, peer_key: PublicKey, now_ms: u64) -> Result<Appended, Error> {
         if let Some(head) = self.ledger.author(&peer)?
             && head.key == peer_key
@@ -91,6 +92,15 @@ impl Registrar {
             && let Some(entry) = self.ledger.reader().entry(head.admitted_at_index)?
         {
             return Ok(Appended { index: entry.index, id: entry.record.id(), new: false });
+        }
+        if let Some(head) = self.ledger.author(&peer)?
+            && head.key != peer_key
+            && !head.expelled
+        {
+            return Err(Error::OtherKey { peer, key: head.key.to_string() });
+        }
+        if let Some(holder) = self.ledger.reader().holder_of(&peer_key)?.filter(|holder| *holder != peer) {
+            return Err(Error::KeyTaken(holder));
         }
         let draft = self.own_chain()?.next(Body::Admit(Admit { peer, peer_key, imported: false }));
         self.append(draft, now_ms)
@@ -110,8 +120,12 @@ impl Registrar {
         {
             return Ok(appended);
         }
+        let convicts = matches!(statement, Statement::Convict(_));
         let draft = self.own_chain()?.next_with(|header| statement.body(header, now_ms));
         let appended = self.append(draft, now_ms);
+        if convicts && appended.is_ok() {
+            metrics::counter!("ostrakon_convictions_total").increment(1);
+        }
         match (&appended, self.next_voice.take()) {
             (Ok(_), Some(key)) => self.voice = key,
             (Err(Error::Ledger(_)), key) => self.next_voice = key,
@@ -139,7 +153,7 @@ impl Registrar {
     /// Convicts who told two stories, of what was refused for it: once per peer, and never this node itself.
     fn convict_liars(&mut self, now_ms: u64) -> Result<(), Error> {
         for Conflict { index, record } in self.ledger.take_conflicts() {
-            let author = record.record().header.author.clone();
+            let (author, seq) = (record.record().header.author.clone(), record.record().header.seq);
             let reader = self.ledger.reader();
             if author == self.domain || reader.conviction_of(&author)?.is_some() {
                 continue;
@@ -149,7 +163,11 @@ impl Registrar {
             // One that is about a record too long to be quoted, or under two keys, convicts nobody.
             if equivocate.check().is_ok() {
                 match self.say(Statement::Convict(Box::new(equivocate)), now_ms) {
-                    Ok(_) | Err(Error::Refused(_) | Error::Malformed(_)) => {}
+                    Ok(convicted) => tracing::error!(
+                        peer = %author, seq, index, convicted_at_index = convicted.index,
+                        "it signed two different records with one seq; convicted for good"
+                    ),
+                    Err(Error::Refused(_) | Error::Malformed(_)) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -161,7 +179,7 @@ impl Registrar {
         Chain::of(&self.ledger, &self.network, self.domain.clone(), self.voice.clone())
     }
 
-    fn append(&mut self, draft: Draft, now_ms: u64) -> Result<Appended, Error> {
+    fn append(&mut self, draft: RecordDraft, now_ms: u64) -> Result<Appended, Error> {
         let outcome = self.submit(vec![draft.sign()?], now_ms)?.pop();
         Ok(outcome.expect("one record has one outcome")?)
     }

@@ -29,7 +29,7 @@ pub enum ImportError {
     /// A list that lacks much of what stands of its source, taken for the whole list.
     #[error(
         "{gone} of the {standing} subjects that `{from}` has votes on are not in this list; --complete withdraws no more \
-         than a tenth of them, or ten; look with --dry-run, then add --even-many"
+         than a tenth of them, or nine; look with --dry-run, then add --even-many"
     )]
     ManyGone {
         /// The pseudo-peer.

@@ -37,7 +37,7 @@ struct Live {
 
 /// What to do about one vote of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum PlanStep {
     /// Nothing.
     Skip(Skip),
     /// Retract these votes, in this order, then cast this one. The votes to retract are those of another category; one of
@@ -120,25 +120,25 @@ impl Planner {
     }
 
     /// What to do about a vote.
-    pub fn step(&self, said: &SourceVote) -> Step {
+    pub fn step(&self, said: &SourceVote) -> PlanStep {
         let pair = (said.source.clone(), said.subject.clone());
         let live = self.live.get(&pair).map(Vec::as_slice).unwrap_or_default();
         match said.action {
             Action::Withdraw { at_ms } => {
                 let ids: Vec<_> = live.iter().filter(|vote| vote.cast_at_ms <= at_ms).map(|vote| vote.id).collect();
-                if ids.is_empty() { Step::Skip(Skip::NothingLive) } else { Step::Retract(ids) }
+                if ids.is_empty() { PlanStep::Skip(Skip::NothingLive) } else { PlanStep::Retract(ids) }
             }
             Action::Cast { value, category, cast_at_ms, expires_at_ms } => {
                 let vote = Vote { expires_at_ms, ..Vote::plain(pair.1, value, category, cast_at_ms) };
                 let equal = live.iter().find(|old| (old.category, old.value) == (category, value));
                 if let Some(skip) = self.repeats(said, &vote, equal) {
-                    return Step::Skip(skip);
+                    return PlanStep::Skip(skip);
                 }
                 if live.iter().any(|newer| newer.cast_at_ms > cast_at_ms) {
-                    return Step::Skip(Skip::Outdated);
+                    return PlanStep::Skip(Skip::Outdated);
                 }
                 let other = live.iter().filter(|old| old.category != category);
-                Step::Cast { retract: other.map(|old| old.id).collect(), vote }
+                PlanStep::Cast { retract: other.map(|old| old.id).collect(), vote }
             }
         }
     }

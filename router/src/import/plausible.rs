@@ -20,7 +20,7 @@ pub struct Checks {
     /// The present, unix ms.
     pub now_ms: u64,
     /// Servers that matter to this node.
-    pub ours: Vec<Ours>,
+    pub ours: Vec<OwnNames>,
     /// What becomes of rows that name a whole public suffix, such as `com` or `co.uk`.
     pub suffixes: Covered,
     /// What becomes of rows against this node itself.
@@ -39,7 +39,7 @@ pub enum Covered {
 
 /// A server that matters to this node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ours {
+pub struct OwnNames {
     /// Its domain.
     pub name: PeerName,
     /// What it is to this node.
@@ -78,7 +78,7 @@ pub struct Blocked {
     /// The domain in the row: the server's own, or one above it.
     pub domain: PeerName,
     /// Whom it hits.
-    pub whom: Ours,
+    pub whom: OwnNames,
 }
 
 /// A file whose rows passed the checks.

@@ -47,14 +47,14 @@ pub(super) enum Listed {
 }
 
 /// One row.
-pub(super) struct Row<'a, const N: usize> {
+pub(super) struct ListRow<'a, const N: usize> {
     /// Its line, from 1.
     pub(super) line: u64,
     columns: &'a Columns<N>,
     record: &'a csv::ByteRecord,
 }
 
-impl<const N: usize> Row<'_, N> {
+impl<const N: usize> ListRow<'_, N> {
     /// The text of a column, without white space around it.
     pub(super) fn text(&self, column: usize) -> Result<&str, ImportError> {
         let bytes = self.record.get(self.columns.at[column]).unwrap_or_default();
@@ -131,7 +131,7 @@ fn before_comment(text: &str) -> &str {
 pub(super) fn each<const N: usize>(
     csv: &[u8],
     columns: &Columns<N>,
-    take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
+    take: impl FnMut(&ListRow<'_, N>) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     rest(&mut Reader::new(csv), columns, take)
 }
@@ -140,7 +140,7 @@ pub(super) fn each<const N: usize>(
 pub(super) fn each_named<const N: usize>(
     csv: &[u8],
     names: [&'static str; N],
-    take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
+    take: impl FnMut(&ListRow<'_, N>) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     let mut reader = Reader::new(csv);
     let columns = match reader.next_row(names[0])? {
@@ -155,7 +155,7 @@ pub(super) fn each_named<const N: usize>(
 pub(super) fn each_listed(
     csv: &[u8],
     names: [&'static str; 2],
-    mut take: impl FnMut(&Row<'_, 2>, Listed) -> Result<(), ImportError>,
+    mut take: impl FnMut(&ListRow<'_, 2>, Listed) -> Result<(), ImportError>,
 ) -> Result<Listed, ImportError> {
     let mut reader = Reader::new(csv);
     let [domain, severity] = names;
@@ -185,7 +185,7 @@ pub(super) fn each_listed(
     };
     let columns = Columns { names, at: [0, usize::from(listed == Listed::WithSeverity)], count };
     let record = first.clone();
-    take(&Row { line, columns: &columns, record: &record }, listed)?;
+    take(&ListRow { line, columns: &columns, record: &record }, listed)?;
     rest(&mut reader, &columns, |row| take(row, listed))?;
     Ok(listed)
 }
@@ -193,13 +193,13 @@ pub(super) fn each_listed(
 fn rest<const N: usize>(
     reader: &mut Reader<'_>,
     columns: &Columns<N>,
-    mut take: impl FnMut(&Row<'_, N>) -> Result<(), ImportError>,
+    mut take: impl FnMut(&ListRow<'_, N>) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
     while let Some((line, record)) = reader.next_row("")? {
         if columns.count != ANY_COUNT && record.len() != columns.count {
             return Err(ImportError::ColumnCount { line, expected: columns.count, found: record.len() });
         }
-        take(&Row { line, columns, record })?;
+        take(&ListRow { line, columns, record })?;
     }
     Ok(())
 }

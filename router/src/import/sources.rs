@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ostrakon_ledger::{Body, LedgerReader, PeerName, Record, RecordId, Retract, Subject};
 
-use super::{Gone, Named, Planner, Skip, SourceVote, Step};
+use super::{Gone, Named, PlanStep, Planner, Skip, SourceVote};
 use crate::error::Error;
 
 /// Sources whose earlier votes are remembered at a time. One more makes the ledger be read again for the others; nothing
@@ -44,9 +44,9 @@ impl Sources {
     pub fn statements(&mut self, reader: &LedgerReader, row: &SourceVote) -> Result<Result<Vec<Body>, Skip>, Error> {
         self.read(reader, &row.source)?;
         Ok(match self.planner.step(row) {
-            Step::Skip(skip) => Err(skip),
-            Step::Retract(targets) => Ok(retractions(targets).collect()),
-            Step::Cast { retract, vote } => Ok(retractions(retract).chain([Body::Vote(vote)]).collect()),
+            PlanStep::Skip(skip) => Err(skip),
+            PlanStep::Retract(targets) => Ok(retractions(targets).collect()),
+            PlanStep::Cast { retract, vote } => Ok(retractions(retract).chain([Body::Vote(vote)]).collect()),
         })
     }
 

@@ -210,12 +210,12 @@ impl World {
         for said in votes {
             let mut bodies: Vec<Body> = Vec::new();
             match planner.step(said) {
-                Step::Skip(_) => {}
-                Step::Cast { retract, vote } => {
+                PlanStep::Skip(_) => {}
+                PlanStep::Cast { retract, vote } => {
                     bodies.extend(retract.into_iter().map(|target| Body::Retract(Retract { target })));
                     bodies.push(Body::Vote(vote));
                 }
-                Step::Retract(targets) => {
+                PlanStep::Retract(targets) => {
                     assert!(!targets.is_empty());
                     bodies.extend(targets.into_iter().map(|target| Body::Retract(Retract { target })));
                 }
@@ -290,12 +290,12 @@ fn a_changed_opinion_retracts_the_other_category() {
     assert_eq!(kinds, ["vote", "retract", "vote"]);
     let mut planner = Planner::new();
     world.records.iter().for_each(|(id, record)| planner.note(*id, record, 0));
-    assert_eq!(planner.step(&late), Step::Skip(Skip::Outdated));
-    assert_eq!(planner.step(&parsed.votes[0]), Step::Skip(Skip::AlreadyThere));
+    assert_eq!(planner.step(&late), PlanStep::Skip(Skip::Outdated));
+    assert_eq!(planner.step(&parsed.votes[0]), PlanStep::Skip(Skip::AlreadyThere));
     let withdraw = |at_ms| SourceVote { action: Action::Withdraw { at_ms }, ..late.clone() };
-    assert_eq!(planner.step(&withdraw(20_000)), Step::Retract(vec![world.records[2].0]));
-    assert_eq!(planner.step(&withdraw(19_999)), Step::Skip(Skip::NothingLive));
-    assert_eq!(planner.step(&withdraw(20_001)), Step::Retract(vec![world.records[2].0]));
+    assert_eq!(planner.step(&withdraw(20_000)), PlanStep::Retract(vec![world.records[2].0]));
+    assert_eq!(planner.step(&withdraw(19_999)), PlanStep::Skip(Skip::NothingLive));
+    assert_eq!(planner.step(&withdraw(20_001)), PlanStep::Retract(vec![world.records[2].0]));
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn times_that_cannot_be_meant_are_refused() {
 
 #[test]
 fn whole_suffixes_and_ourselves_are_skipped_unless_meant() {
-    let ours = |name, role| Ours { name: PeerName::parse(name).expect("a name"), role };
+    let ours = |name, role| OwnNames { name: PeerName::parse(name).expect("a name"), role };
     let ours =
         vec![ours("own.example.org", Role::Node), ours("seed.example", Role::Seed), ours("a.b.co.uk", Role::Peer)];
     let csv = "co.uk\ncom\nduckdns.org\nbad.example\nown.example.org\nexample.org\n*.seed.example\nb.co.uk\n";
@@ -407,20 +407,20 @@ fn a_list_that_says_the_same_on_another_day_adds_nothing_until_it_has_aged() {
     let at_day = |days: u64| dated(NOW_MS + days * 86_400_000);
     for (row, there) in [(at_day(0), true), (at_day(1), true), (at_day(20), true), (at_day(21), false)] {
         let step = planner(&world).step(&row);
-        assert_eq!(step == Step::Skip(Skip::AlreadyThere), there, "{step:?}");
+        assert_eq!(step == PlanStep::Skip(Skip::AlreadyThere), there, "{step:?}");
     }
     assert!(matches!(
         planner(&world).step(&vote(source, "peer:a.example", cast(-50, Category::Abuse, NOW_MS + 1), 1)),
-        Step::Cast { .. }
+        PlanStep::Cast { .. }
     ));
     let always = |row| SourceVote { again: Again::Always, ..row };
-    assert_eq!(planner(&world).step(&always(at_day(0))), Step::Skip(Skip::AlreadyThere));
-    assert!(matches!(planner(&world).step(&always(at_day(1))), Step::Cast { .. }));
+    assert_eq!(planner(&world).step(&always(at_day(0))), PlanStep::Skip(Skip::AlreadyThere));
+    assert!(matches!(planner(&world).step(&always(at_day(1))), PlanStep::Cast { .. }));
     let withdrawn = Action::Withdraw { at_ms: NOW_MS };
     world.import(&[vote(source, "peer:a.example", withdrawn, 1)], usize::MAX);
-    assert_eq!(planner(&world).step(&at_day(0)), Step::Skip(Skip::TakenBack));
-    assert!(matches!(planner(&world).step(&always(at_day(0))), Step::Cast { .. }));
-    assert!(matches!(planner(&world).step(&at_day(1)), Step::Cast { .. }), "a later list says it again");
+    assert_eq!(planner(&world).step(&at_day(0)), PlanStep::Skip(Skip::TakenBack));
+    assert!(matches!(planner(&world).step(&always(at_day(0))), PlanStep::Cast { .. }));
+    assert!(matches!(planner(&world).step(&at_day(1)), PlanStep::Cast { .. }), "a later list says it again");
 }
 
 /// t1 < t2 < t3: the list of t3 lacks what those of t1 and t2 name, and comes before that of t2.
@@ -440,12 +440,12 @@ fn an_older_list_does_not_undo_a_withdrawal() {
     let withdrawn_ms = NOW_MS + 3 * DAY_MS + 60_000;
     world.records.iter().for_each(|(id, record)| planner.note(*id, record, withdrawn_ms));
     for days in [0, 1, 2, 3] {
-        assert_eq!(planner.step(&dated(days)), Step::Skip(Skip::TakenBack), "{days}");
+        assert_eq!(planner.step(&dated(days)), PlanStep::Skip(Skip::TakenBack), "{days}");
     }
-    assert!(matches!(planner.step(&SourceVote { again: Again::Always, ..dated(2) }), Step::Cast { .. }));
-    let Step::Cast { vote, .. } = planner.step(&dated(4)) else { panic!("a later list says it again") };
+    assert!(matches!(planner.step(&SourceVote { again: Again::Always, ..dated(2) }), PlanStep::Cast { .. }));
+    let PlanStep::Cast { vote, .. } = planner.step(&dated(4)) else { panic!("a later list says it again") };
     planner.note_body(RecordId([9; 32]), &dated(4).source, &Body::Vote(vote), withdrawn_ms + DAY_MS);
-    assert_eq!(planner.step(&dated(5)), Step::Skip(Skip::AlreadyThere));
+    assert_eq!(planner.step(&dated(5)), PlanStep::Skip(Skip::AlreadyThere));
 }
 
 #[test]
@@ -459,7 +459,7 @@ fn what_a_list_hides_or_skips_has_not_left_it() {
     world.records.iter().for_each(|(id, record)| planner.note(*id, record, 0));
     let csv = "#domain,#severity\nexa***le.com,suspend\ncom,suspend\nown.example,suspend\n\
                twice.example,silence\ntwice.example,suspend\nb\u{201c}d,suspend\n";
-    let ours = vec![Ours { name: own(), role: Role::Node }];
+    let ours = vec![OwnNames { name: own(), role: Role::Node }];
     let checked = checked(csv, &Checks { now_ms: NOW_MS, ours, ..Checks::default() });
     assert_eq!((checked.votes.len(), checked.skipped.len()), (1, 5), "{:?}", checked.skipped);
     let gone = planner.gone(&said("peer:com", 1).source, &Named::of(&checked), u64::MAX);

@@ -134,8 +134,7 @@ impl MessageHeader {
             sent_at: self.sent_at_ms,
             thread: self.thread.as_ref().map(|thread| thread.as_str().to_owned()),
         };
-        // Strings and integers under string keys: there is nothing in it that JSON could not hold.
-        serde_json::to_vec(&wire).unwrap_or_default()
+        serde_json::to_vec(&wire).expect("strings and integers under string keys are always JSON")
     }
 
     /// Whether the message is of this time: not expired, not from the future beyond ten minutes of clock skew, and sent

@@ -85,7 +85,7 @@ fn decode_body(text: &str, header: &MessageHeader, limits: &Limits) -> Result<Ve
 impl SignedEnvelope {
     fn parse(json: &[u8], limits: &Limits) -> Result<Self, EnvelopeError> {
         let envelope_limits =
-            dsse::Limits { envelope_bytes_max: ENVELOPE_BYTES_MAX, payload_bytes_max: HEADER_BYTES_MAX };
+            dsse::EnvelopeLimits { envelope_bytes_max: ENVELOPE_BYTES_MAX, payload_bytes_max: HEADER_BYTES_MAX };
         let signed = Signed::parse(json, &envelope_limits)?;
         if signed.payload_type != ENVELOPE_TYPE {
             return Err(EnvelopeError::PayloadType(signed.payload_type));

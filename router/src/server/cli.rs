@@ -18,9 +18,9 @@ mod waiting;
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
-use ostrakon_ledger::{Answer, Category, PeerName, RecordId};
+use ostrakon_ledger::{Category, PeerName, RebuttalAnswer, RecordId};
 
-use self::subject::Named;
+use self::subject::SubjectArg;
 use crate::{
     error::{Blame, Error},
     flow::{
@@ -28,7 +28,10 @@ use crate::{
         explaining::{Audience, Question},
     },
     output::{CLOSED, is_closed},
-    server::home::{Home, close_new_files},
+    server::{
+        clock,
+        home::{Home, close_new_files},
+    },
     units::Span,
 };
 
@@ -58,12 +61,12 @@ pub struct Cli {
 
 /// Where the node is.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub struct NodeArgs {
     /// The node's directory
     #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
     pub dir: PathBuf,
     /// Ask the node at this address of its local listener instead of looking into a directory
-    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    #[arg(long, value_name = "URL", conflicts_with = "dir", value_parser = node_url)]
     pub node: Option<String>,
     /// The token of a node that is asked by address; in the environment nobody else on the machine can see it
     #[arg(long, env = "OSTRAKON_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -73,10 +76,14 @@ pub struct Place {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a new node: key, configuration, policy and an empty ledger
-    #[command(after_help = "Example:\n  ostrakon init --dir var --domain node.example")]
+    #[command(
+        after_help = "Members of a federation share the network's name and one pepper: the first makes it, the others get a copy.\n\n\
+                            Examples:\n  ostrakon init --dir var --domain node.example\n  \
+                            ostrakon init --dir var --domain node.example --network friends --pepper federation.pepper"
+    )]
     Init {
         /// The directory to make it in
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, default_value = "var", env = "OSTRAKON_DIR", value_name = "DIR")]
         dir: PathBuf,
         /// The domain that names this server to its peers
         #[arg(long, value_name = "NAME", value_parser = PeerName::parse)]
@@ -84,6 +91,9 @@ enum Command {
         /// The federation it belongs to
         #[arg(long, default_value = "ostrakon", value_name = "NETWORK")]
         network: String,
+        /// The federation's secret for tags, a copy of another member's federation.pepper; a new one by default
+        #[arg(long, value_name = "FILE")]
+        pepper: Option<PathBuf>,
     },
     /// Serve a node until SIGTERM or Ctrl-C; SIGHUP reads the policy again
     #[command(after_help = "Prints one line `ready public=ADDR local=ADDR` when both listeners are open.\n\n\
@@ -98,6 +108,9 @@ enum Command {
         /// Listen here for operators and adapters instead of where the configuration says
         #[arg(long, value_name = "ADDR")]
         local: Option<SocketAddr>,
+        /// The clock is right, however long ago the latest record was written: do not wait ten minutes before it is believed
+        #[arg(long)]
+        clock_is_right: bool,
     },
     /// Admit peers, follow their ledgers, list them
     #[command(subcommand)]
@@ -110,7 +123,7 @@ enum Command {
     )]
     Vote {
         /// Whom it is about
-        subject: Named,
+        subject: SubjectArg,
         /// −100 (as bad as it gets) to 100, not 0
         #[arg(allow_negative_numbers = true, value_parser = clap::value_parser!(i8).range(-100..=100))]
         value: i8,
@@ -124,7 +137,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         evidence: Option<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Take back a vote of this node's own
     #[command(after_help = "The id is what `ostrakon vote` printed.")]
@@ -132,7 +145,7 @@ enum Command {
         /// The vote's record id
         id: RecordId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Answer a vote about this node; the answer is shown beside the vote
     #[command(after_help = "Example:\n  ostrakon rebut 5b0c… --answer resolved --evidence what-we-did.txt")]
@@ -141,19 +154,19 @@ enum Command {
         id: RecordId,
         /// denied, mistaken or resolved
         #[arg(long)]
-        answer: Answer,
+        answer: RebuttalAnswer,
         /// What else there is to say: kept beside the ledger, readable by peers, erasable
         #[arg(long, value_name = "FILE")]
         evidence: Option<PathBuf>,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Erase the evidence behind a vote or rebuttal; the record and every proof about it stay
     Erase {
         /// The record's id
         id: RecordId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Print the evidence behind a vote or rebuttal
     #[command(
@@ -166,12 +179,12 @@ enum Command {
         #[arg(long)]
         raw: bool,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Go on with a new key for this node's own records; the ledger keeps its own
     Rotate {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Take a score apart: who voted what, and why that counts
     #[command(
@@ -179,7 +192,7 @@ enum Command {
     )]
     Explain {
         /// Whom it is about
-        subject: Named,
+        subject: SubjectArg,
         /// Seen from this viewpoint of `[reputation.viewpoints]` instead of this node's own
         #[arg(long, value_name = "NAME")]
         viewpoint: Option<String>,
@@ -190,7 +203,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Print the subject that an address, network or other identifier in clear has in the ledger
     #[command(
@@ -200,7 +213,7 @@ enum Command {
         /// An address, a network, or kind:identifier
         identifier: String,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Import what others publish
     #[command(subcommand)]
@@ -232,7 +245,7 @@ enum Command {
         #[arg(long)]
         json: bool,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
 }
 
@@ -255,11 +268,11 @@ enum LedgerCommand {
     /// Print the receipt of a record, or check one without any node
     #[command(after_help = "Examples:\n  ostrakon ledger proof 5b0c… > vote.tlog-proof\n  \
                             ostrakon ledger proof --verify vote.tlog-proof --vkey node.example/ostrakon+1c2d…")]
-    Proof(Box<proof::Options>),
+    Proof(Box<proof::ProofOptions>),
     /// Print the proof that a peer told two stories, or check one without any node
     #[command(after_help = "Examples:\n  ostrakon ledger fork liar.example > fork.json\n  \
                             ostrakon ledger fork --check fork.json")]
-    Fork(fork::Options),
+    Fork(fork::ForkOptions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -279,17 +292,26 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode, Error> {
         close_new_files();
         match self.command {
-            Command::Init { dir, domain, network } => serve::init(&Home::at(dir), &domain, &network),
-            Command::Serve { dir, public, local } => serve::serve(Home::at(dir), public, local),
+            Command::Init { dir, domain, network, pepper } => {
+                serve::init(&Home::at(dir), &domain, &network, pepper.as_deref())
+            }
+            Command::Serve { dir, public, local, clock_is_right } => {
+                if clock_is_right {
+                    clock::vouch();
+                }
+                serve::serve(Home::at(dir), public, local)
+            }
             Command::Peer(command) => peer::run(command),
             Command::Vote { subject, value, category, expires, evidence, place } => {
                 speak::vote(&place, subject.resolve(&place)?, value, category, expires, evidence.as_deref())
             }
             Command::Rebut { id, answer, evidence, place } => speak::rebut(&place, id, answer, evidence.as_deref()),
             Command::Erase { id, place } => speak::erase(&place, id),
-            Command::Evidence { id, raw, place } => {
-                evidence::print(&place, id, if raw { evidence::Form::Raw } else { evidence::Form::Shown })
-            }
+            Command::Evidence { id, raw, place } => evidence::print(
+                &place,
+                id,
+                if raw { evidence::EvidenceForm::Raw } else { evidence::EvidenceForm::Shown },
+            ),
             Command::Rotate { place } => speak::rotate(&place),
             Command::Retract { id, place } => speak::retract(&place, id),
             Command::Explain { subject, viewpoint, redacted, json, place } => {
@@ -312,11 +334,18 @@ impl Cli {
     }
 }
 
+/// An address of a local listener.
+fn node_url(text: &str) -> Result<String, &'static str> {
+    let is_url = text.starts_with("http://") || text.starts_with("https://");
+    if is_url { Ok(text.to_owned()) } else { Err("must begin with http://, for example http://127.0.0.1:7401") }
+}
+
 /// The process's exit code for `error`, as `--help` documents them.
 pub fn exit_code(error: &Error) -> ExitCode {
     use ostrakon_ledger::{LedgerError, StoreError};
     match error {
-        Error::Store(StoreError::Locked { .. })
+        Error::InUse { .. }
+        | Error::Store(StoreError::Locked { .. })
         | Error::Ledger(LedgerError::Store(StoreError::Locked { .. }))
         | Error::Listen { .. } => ExitCode::from(5),
         error if is_closed(error) => ExitCode::from(CLOSED),

@@ -11,17 +11,17 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// Counts what was to be logged. One for each place in the code that logs.
 #[derive(Debug)]
-pub(crate) struct Complaint(Mutex<State>);
+pub(crate) struct Complaint(Mutex<Since>);
 
 #[derive(Debug)]
-struct State {
+struct Since {
     logged: Option<Instant>,
     since: u64,
 }
 
 impl Complaint {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(State { logged: None, since: 0 }))
+        Self(Mutex::new(Since { logged: None, since: 0 }))
     }
 
     /// How many there were since the last line, this one included, if a line is due.

@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LINES_MAX: usize = 64;
 
 /// A checkpoint that the witnesses are asked about.
-struct Target {
+struct WitnessTarget {
     tree_size: u64,
     /// As the log signed it.
     note: Note,
@@ -72,7 +72,7 @@ pub struct Cosigning {
 
 /// What has come in for the checkpoint that is pursued.
 struct Pursued {
-    target: Arc<Target>,
+    target: Arc<WitnessTarget>,
     /// With the cosignatures so far.
     note: Note,
     since: Instant,
@@ -87,7 +87,7 @@ impl Cosigning {
 
     /// Until `shutdown` turns true.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
-        let (aim, aimed) = watch::channel::<Option<Arc<Target>>>(None);
+        let (aim, aimed) = watch::channel::<Option<Arc<WitnessTarget>>>(None);
         let (told, mut lines) = mpsc::channel::<Line>(LINES_MAX);
         let mut partners = JoinSet::new();
         for witness in self.quorum.witnesses().iter().filter(|witness| witness.url.is_some()) {
@@ -119,7 +119,7 @@ impl Cosigning {
             return None;
         }
         let note = Note::parse(&published.checkpoint).ok()?;
-        let target = Arc::new(Target { tree_size: published.tree_size, note: note.clone() });
+        let target = Arc::new(WitnessTarget { tree_size: published.tree_size, note: note.clone() });
         Some(Pursued { target, note, since: Instant::now(), met: false })
     }
 

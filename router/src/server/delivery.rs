@@ -30,7 +30,7 @@ use crate::{
     config::Route,
     error::Error,
     flow::journal::{
-        Attempt, Command, Place,
+        Attempt, Command, QueueKey,
         tables::{QUEUE, QueueRow, parse_row, queue_key},
     },
     server::{backoff::Backoff, clock, outage::can_pass},
@@ -71,7 +71,7 @@ pub struct Delivery {
 }
 
 /// What is under way, by the name of its route.
-type UnderWay = HashMap<String, HashSet<Place>>;
+type UnderWay = HashMap<String, HashSet<QueueKey>>;
 
 /// What an attempt left behind.
 #[derive(Debug)]
@@ -84,10 +84,10 @@ enum Ending {
 
 /// Messages that could not be read, and rest. They take no places of their route meanwhile.
 #[derive(Debug, Default)]
-struct Resting(HashMap<Place, (u32, Instant)>);
+struct Resting(HashMap<QueueKey, (u32, Instant)>);
 
 impl Resting {
-    fn note(&mut self, place: Place, ending: Ending, now: Instant) {
+    fn note(&mut self, place: QueueKey, ending: Ending, now: Instant) {
         let failures = self.0.remove(&place).map_or(1, |(failures, _)| failures.saturating_add(1));
         if let Ending::Unread(error) = ending {
             if failures == 1 {
@@ -97,12 +97,12 @@ impl Resting {
         }
     }
 
-    fn has(&self, place: &Place, now: Instant) -> bool {
+    fn has(&self, place: &QueueKey, now: Instant) -> bool {
         self.0.get(place).is_some_and(|(_, until)| *until > now)
     }
 
     /// Forgets what has left the queue.
-    fn tidy(&mut self, now: Instant, waits: impl Fn(&Place) -> bool) {
+    fn tidy(&mut self, now: Instant, waits: impl Fn(&QueueKey) -> bool) {
         self.0.retain(|place, (_, until)| *until > now || waits(place));
     }
 }
@@ -125,7 +125,7 @@ impl Delivery {
         let mut under_way = UnderWay::new();
         let mut tasks = JoinSet::new();
         let mut resting = Resting::default();
-        let (ended, mut endings) = mpsc::unbounded_channel::<(String, Place, Ending)>();
+        let (ended, mut endings) = mpsc::unbounded_channel::<(String, QueueKey, Ending)>();
         while !*shutdown.borrow() {
             resting.tidy(Instant::now(), |place| this.journal.published().waiting.has(place));
             for (route, place) in this.due(&under_way, &resting) {
@@ -151,7 +151,7 @@ impl Delivery {
     }
 
     /// What is due and has a free place at its route, while its outcome can be recorded.
-    fn due(&self, under_way: &UnderWay, resting: &Resting) -> Vec<(String, Place)> {
+    fn due(&self, under_way: &UnderWay, resting: &Resting) -> Vec<(String, QueueKey)> {
         if self.journal.stopped().is_some() {
             return Vec::new();
         }
@@ -162,7 +162,8 @@ impl Delivery {
             let taken = under_way.get(&name);
             let room = places.saturating_sub(taken.map_or(0, HashSet::len));
             let pause_max_ms = self.route(&name).map_or(0, |route| route.retry_max.ms());
-            let is_taken = |place: &Place| taken.is_some_and(|taken| taken.contains(place)) || resting.has(place, now);
+            let is_taken =
+                |place: &QueueKey| taken.is_some_and(|taken| taken.contains(place)) || resting.has(place, now);
             let found = waiting.due(&name, now_ms, AHEAD.ms().saturating_add(pause_max_ms), room, is_taken);
             due.extend(found.into_iter().map(|place| (name.clone(), place)));
         }
@@ -175,7 +176,7 @@ impl Delivery {
 
     /// One attempt, until what came of it is on record. A message that cannot be read because of our own trouble is not
     /// sent; if that does not pass, it becomes a dead letter.
-    async fn deliver(&self, route: &str, place: Place, mut shutdown: watch::Receiver<bool>) -> Ending {
+    async fn deliver(&self, route: &str, place: QueueKey, mut shutdown: watch::Receiver<bool>) -> Ending {
         let attempt = match self.attempt(route, place).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return Ending::Recorded,
@@ -190,7 +191,7 @@ impl Delivery {
     }
 
     /// What comes of sending the message; `None` if it has left the queue.
-    async fn attempt(&self, route: &str, (due_ms, id): Place) -> Result<Option<Attempt>, Error> {
+    async fn attempt(&self, route: &str, (due_ms, id): QueueKey) -> Result<Option<Attempt>, Error> {
         let Some(row) = self.store.get(QUEUE, &queue_key(due_ms, id))? else { return Ok(None) };
         let Ok(row) = parse_row::<QueueRow>(QUEUE, &row) else {
             return Ok(Some(attempt::damaged(route, clock::now_ms())));
@@ -203,7 +204,7 @@ impl Delivery {
     }
 
     /// Records what came of a delivery, and tries until that is done: the message is not sent meanwhile.
-    async fn record(&self, (due_ms, id): Place, attempt: Attempt, shutdown: &mut watch::Receiver<bool>) {
+    async fn record(&self, (due_ms, id): QueueKey, attempt: Attempt, shutdown: &mut watch::Receiver<bool>) {
         let mut failures = 0;
         loop {
             let command = Command::Attempted { id, due_ms, attempt: attempt.clone() };
@@ -222,7 +223,7 @@ impl Delivery {
 }
 
 /// Rests after our own bookkeeping failed; breaks when the node ends.
-async fn rest(failures: u32, (due_ms, _): Place, shutdown: &mut watch::Receiver<bool>) -> ControlFlow<()> {
+async fn rest(failures: u32, (due_ms, _): QueueKey, shutdown: &mut watch::Receiver<bool>) -> ControlFlow<()> {
     if *shutdown.borrow() {
         return ControlFlow::Break(());
     }
@@ -232,7 +233,7 @@ async fn rest(failures: u32, (due_ms, _): Place, shutdown: &mut watch::Receiver<
     }
 }
 
-fn forget(under_way: &mut UnderWay, resting: &mut Resting, (route, place, ending): (String, Place, Ending)) {
+fn forget(under_way: &mut UnderWay, resting: &mut Resting, (route, place, ending): (String, QueueKey, Ending)) {
     resting.note(place, ending, Instant::now());
     if let Some(places) = under_way.get_mut(&route) {
         places.remove(&place);

@@ -1,11 +1,9 @@
 //! Files that survive a crash as they were or as they are to be, whole.
 
-use std::{
-    fs::{File, OpenOptions, Permissions},
-    io::Write,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
+use std::{fs::File, io::Write, path::Path};
+
+use ostrakon_ledger::signed_state::replace_file;
+pub(crate) use ostrakon_ledger::signed_state::{TEMPORARY, rename_durably, sync_folder};
 
 use crate::error::Error;
 
@@ -26,27 +24,7 @@ pub fn replace_durably(
     mode: u32,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
 ) -> Result<(), Error> {
-    let replace = || -> std::io::Result<()> {
-        let temporary = path.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
-        // Whatever the umask takes away, and whatever a crash left there.
-        file.set_permissions(Permissions::from_mode(mode))?;
-        write(&mut file)?;
-        file.sync_all()?;
-        rename_durably(&temporary, path)
-    };
-    replace().map_err(|error| file_error(path, error))
-}
-
-/// Renames a file or folder within its folder, and syncs that.
-pub(crate) fn rename_durably(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::rename(from, to)?;
-    to.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes what came into a folder, or left it, survive a crash.
-pub(crate) fn sync_folder(dir: &Path) -> std::io::Result<()> {
-    File::open(dir)?.sync_all()
+    replace_file(path, mode, write).map_err(|error| file_error(path, error))
 }
 
 /// What a database needs to be opened: room for what its log had not written into tables yet, at least for a part of it …

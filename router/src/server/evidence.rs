@@ -25,7 +25,7 @@ use ostrakon_ledger::{Body, Digest, Evidence, LedgerReader, PeerName, RecordId};
 use self::shares::Shares;
 use crate::{
     error::Error,
-    server::durable::{file_error, sync_folder, write_durably},
+    server::durable::{TEMPORARY, file_error, sync_folder, write_durably},
 };
 
 /// A folder of bodies.
@@ -60,12 +60,13 @@ impl EvidenceStore {
         std::fs::create_dir_all(&this.dir).map_err(fault)?;
         for file in std::fs::read_dir(&this.dir).map_err(fault)? {
             let file = file.map_err(fault)?;
+            let kind = file.file_type().map_err(fault)?;
             let name = file.file_name();
             let name = name.to_str().unwrap_or_default();
             match (name.parse::<Digest>(), PeerName::parse(name)) {
-                (Ok(commitment), _) => this.take_over(&file.path(), commitment, reader)?,
-                (_, Ok(holder)) if file.path().is_dir() => this.open_share(&file.path(), &holder, reader)?,
-                _ => std::fs::remove_file(file.path()).map_err(fault)?,
+                (Ok(commitment), _) if kind.is_file() => this.take_over(&file.path(), commitment, reader)?,
+                (_, Ok(holder)) if kind.is_dir() => this.open_share(&file.path(), &holder, reader)?,
+                _ => remove_if_half_written(&file)?,
             }
         }
         Ok(this)
@@ -77,11 +78,11 @@ impl EvidenceStore {
         for file in std::fs::read_dir(dir).map_err(fault)? {
             let file = file.map_err(fault)?;
             let commitment = file.file_name().to_str().and_then(|name| name.parse::<Digest>().ok());
-            let erased = match &commitment {
-                Some(commitment) => reader.unerased(commitment, holder)? == Some(0),
-                None => true,
+            let Some(commitment) = commitment.filter(|_| file.file_type().is_ok_and(|kind| kind.is_file())) else {
+                remove_if_half_written(&file)?;
+                continue;
             };
-            if erased {
+            if reader.unerased(&commitment, holder)? == Some(0) {
                 std::fs::remove_file(file.path()).map_err(fault)?;
             } else {
                 self.shares().add(Some(holder), file.metadata().map_err(fault)?.len());
@@ -221,6 +222,17 @@ impl EvidenceStore {
     fn shares(&self) -> MutexGuard<'_, Shares> {
         self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Removes a file that a crash left half-written. Whatever else is not ours stays where it is.
+fn remove_if_half_written(file: &std::fs::DirEntry) -> Result<(), Error> {
+    let (path, kind) = (file.path(), file.file_type());
+    let made_here = path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.parse::<Digest>().is_ok());
+    if kind.is_ok_and(|kind| kind.is_file()) && made_here && path.extension().is_some_and(|it| it == TEMPORARY) {
+        return std::fs::remove_file(&path).map_err(|error| file_error(&path, error));
+    }
+    tracing::warn!(path = %path.display(), "no evidence of this node; it is left alone");
+    Ok(())
 }
 
 /// Takes away a holder's folder when nothing is in it. One that is not empty stays, which is no error.

@@ -37,7 +37,7 @@ const UNREAD: Backoff = Backoff::new(TICK, Duration::from_secs(60));
 /// Questions that may wait; each is asked by a person or a page.
 const QUESTIONS_MAX: usize = 64;
 
-enum Job {
+enum BookJob {
     Follow,
     Explain(Question, oneshot::Sender<Result<Told, Error>>),
     Watch(Vec<Category>, oneshot::Sender<()>),
@@ -46,7 +46,7 @@ enum Job {
 /// Wakes the follower and asks it questions.
 #[derive(Clone)]
 pub struct Follower {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<BookJob>,
 }
 
 impl Follower {
@@ -75,7 +75,7 @@ impl Follower {
 
     /// Says that the ledger has grown. Never waits: a full channel means that the book is about to look anyway.
     pub fn notify(&self) {
-        let _ = self.jobs.try_send(Job::Follow);
+        let _ = self.jobs.try_send(BookJob::Follow);
     }
 
     /// Takes a score apart.
@@ -83,7 +83,7 @@ impl Follower {
     /// # Errors
     /// [`Error::CatchingUp`] when too many ask or the book has stopped; [`Error::NoSuchViewpoint`].
     pub async fn explain(&self, question: Question) -> Result<Told, Error> {
-        self.ask(|reply| Job::Explain(question, reply)).await?
+        self.ask(|reply| BookJob::Explain(question, reply)).await?
     }
 
     /// Has scores for these categories published; once this returns, they are.
@@ -91,10 +91,10 @@ impl Follower {
     /// # Errors
     /// [`Error::CatchingUp`] when too many ask or the book has stopped.
     pub async fn watch(&self, categories: Vec<Category>) -> Result<(), Error> {
-        self.ask(|reply| Job::Watch(categories, reply)).await
+        self.ask(|reply| BookJob::Watch(categories, reply)).await
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> Job) -> Result<T, Error> {
+    async fn ask<T>(&self, job: impl FnOnce(oneshot::Sender<T>) -> BookJob) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => Error::CatchingUp,
@@ -103,7 +103,7 @@ impl Follower {
     }
 }
 
-fn run(book: &mut Book, file: &mut BookFile, reader: &LedgerReader, inbox: &Receiver<Job>, scores: &Scores) {
+fn run(book: &mut Book, file: &mut BookFile, reader: &LedgerReader, inbox: &Receiver<BookJob>, scores: &Scores) {
     let mut failures = 0;
     let mut reads_at = Instant::now();
     loop {
@@ -120,11 +120,11 @@ fn run(book: &mut Book, file: &mut BookFile, reader: &LedgerReader, inbox: &Rece
         }
         file.save_if_due(book, reader);
         match inbox.recv_timeout(TICK) {
-            Ok(Job::Follow) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Job::Explain(question, reply)) => {
+            Ok(BookJob::Follow) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(BookJob::Explain(question, reply)) => {
                 let _ = reply.send(question.answer(book, now_ms()));
             }
-            Ok(Job::Watch(categories, reply)) => {
+            Ok(BookJob::Watch(categories, reply)) => {
                 book.watch(categories);
                 scores.snapshot.store(Arc::new(book.snapshot()));
                 let _ = reply.send(());

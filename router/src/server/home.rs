@@ -18,6 +18,7 @@
 //! run.json           where it listens, while it is served
 //! ```
 
+mod owner;
 mod privacy;
 mod restore;
 mod token;
@@ -31,7 +32,7 @@ use std::{
 
 use ostrakon_ledger::{
     FileState, Ledger, LedgerReader, MemoryState, PeerName, Pepper, ReopeningStore, RocksStore, SecretKey, SignedState,
-    StoreError, TABLES as LEDGER_TABLES, Table,
+    Store, TABLES as LEDGER_TABLES, tables::ENTRIES,
 };
 use ostrakon_policies::DEFAULT_POLICY;
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ use crate::{
     flow::{journal::tables::TABLES, registrar::Registrar},
     server::{
         clock::now_ms,
-        durable::{file_error, probe_room, write_durably},
+        durable::{file_error, write_durably},
         evidence::EvidenceStore,
         mirrors::Folder,
         scorebook::BookFile,
@@ -73,6 +74,13 @@ pub struct Running {
     pub pid: u32,
 }
 
+impl Running {
+    /// Whether somebody listens where the node says that it does; a node that was killed leaves what it said.
+    pub fn answers(&self) -> bool {
+        std::net::TcpStream::connect(&self.local).is_ok()
+    }
+}
+
 /// A node's directory.
 #[derive(Debug, Clone)]
 pub struct Home {
@@ -83,6 +91,11 @@ impl Home {
     /// The directory `dir`, whatever is in it.
     pub fn at(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
+    }
+
+    /// The directory's path.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The configuration's path.
@@ -104,17 +117,18 @@ impl Home {
     /// written last: a directory without one is not a node.
     ///
     /// # Errors
-    /// [`Error::File`] if there is a node already or something cannot be written; the ledger's errors.
-    pub fn init(&self, domain: &PeerName, network: &str) -> Result<(), Error> {
+    /// [`Error::File`] if there is a node already or something cannot be written; [`Error::ForeignFolder`]; the ledger's errors.
+    pub fn init(&self, domain: &PeerName, network: &str, pepper: Option<[u8; 32]>) -> Result<(), Error> {
         if self.config_path().exists() {
             return Err(file_error(&self.config_path(), "there is a node here already; nothing was changed"));
         }
+        self.require_owner()?;
         self.make_folder()?;
-        let (key, pepper) = (random()?, random()?);
+        let (key, pepper) = (random()?, pepper.map_or_else(random, Ok)?);
         self.write_secret("node.key", &key)?;
         self.write_secret("federation.pepper", &pepper)?;
         self.ensure_local_token()?;
-        let store = Arc::new(RocksStore::open(self.dir.join("ledger"), LEDGER_TABLES)?);
+        let store = Arc::new(self.writable("ledger", LEDGER_TABLES)?);
         Ledger::create(store, Box::new(self.signed_state()), domain, network, SecretKey::from_seed(key), now_ms())?;
         let policy = DEFAULT_POLICY.replace(APPEAL_URL, &format!("https://{domain}/appeal"));
         write_durably(&self.policy_path(), policy.as_bytes(), 0o600)?;
@@ -150,9 +164,13 @@ impl Home {
     /// Opens the ledger for writing. Only one process can.
     ///
     /// # Errors
-    /// The ledger's: in use, damaged, or behind what was signed.
+    /// The ledger's: in use, damaged, or behind what was signed. [`Error::File`] without a signed state: `init` made one, so
+    /// that its loss has to be noticed however short the ledger is. [`Error::ForeignFolder`].
     pub fn open_ledger(&self, config: &Config, key: SecretKey) -> Result<Registrar, Error> {
-        let store = Arc::new(reopening(self.dir.join("ledger"), LEDGER_TABLES)?);
+        let store = Arc::new(self.reopening("ledger", LEDGER_TABLES)?);
+        if matches!(self.signed_state_path().try_exists(), Ok(false)) && has_entries(&*store)? {
+            return Err(self.signed_state_missing());
+        }
         let (domain, network) = (config.node.domain.clone(), config.node.network.clone());
         let ledger = Ledger::open(store, Box::new(self.signed_state()), &domain, &network, key.clone())?;
         let voice = match ledger.author(&domain)? {
@@ -169,7 +187,14 @@ impl Home {
     /// The store's.
     pub fn inspect_ledger(&self) -> Result<(MemoryState, RocksStore), Error> {
         let signed = MemoryState::new(self.signed_state().load()?);
-        Ok((signed, RocksStore::open_read_only(self.dir.join("ledger"), LEDGER_TABLES)?))
+        let dir = self.dir.join("ledger");
+        let store = RocksStore::open_read_only(&dir, LEDGER_TABLES).map_err(|error| self.not_opened(&dir, error))?;
+        Ok((signed, store))
+    }
+
+    /// That nothing says what this node signed last, and what to do.
+    pub fn signed_state_missing(&self) -> Error {
+        file_error(&self.signed_state_path(), "is missing; put back the newest copy there is (docs/backup.md)")
     }
 
     /// The folder of copies of the ledgers of peers that `ledger` admitted.
@@ -208,7 +233,7 @@ impl Home {
     /// # Errors
     /// The store's.
     pub fn open_messages(&self) -> Result<Arc<ReopeningStore<RocksStore>>, Error> {
-        Ok(Arc::new(reopening(self.dir.join("messages"), TABLES)?))
+        Ok(Arc::new(self.reopening("messages", TABLES)?))
     }
 
     /// The file with the folded ledger.
@@ -218,7 +243,11 @@ impl Home {
 
     /// The file with the last signed checkpoint.
     fn signed_state(&self) -> FileState {
-        FileState::new(self.dir.join("signed-state"))
+        FileState::new(self.signed_state_path())
+    }
+
+    fn signed_state_path(&self) -> PathBuf {
+        self.dir.join("signed-state")
     }
 
     /// Where the node is being served, if it is or was.
@@ -255,21 +284,23 @@ impl Home {
     }
 
     fn read_secret(&self, name: &str) -> Result<[u8; 32], Error> {
-        let path = self.dir.join(name);
-        let text = privacy::read_secret(&path)?;
-        let mut secret = [0; 32];
-        hex::decode_to_slice(text.trim(), &mut secret)
-            .map_err(|_| file_error(&path, "must hold 64 hexadecimal digits"))?;
-        Ok(secret)
+        secret_in(&self.dir.join(name))
     }
 }
 
-/// A database that can be opened again after an error that has passed.
-pub(crate) fn reopening(dir: PathBuf, tables: &'static [Table]) -> Result<ReopeningStore<RocksStore>, Error> {
-    let (probed, opened) = (dir.clone(), dir);
-    let probe =
-        move || probe_room(&probed).map_err(|error| StoreError::Failed(format!("{}: {error}", probed.display())));
-    Ok(ReopeningStore::open(move || RocksStore::open(&opened, tables), probe)?)
+/// The 32 secret bytes in a file that only its owner can read.
+///
+/// # Errors
+/// [`Error::File`], also when others can read it.
+pub fn secret_in(path: &Path) -> Result<[u8; 32], Error> {
+    let text = privacy::read_secret(path)?;
+    let mut secret = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut secret).map_err(|_| file_error(path, "must hold 64 hexadecimal digits"))?;
+    Ok(secret)
+}
+
+fn has_entries(store: &dyn Store) -> Result<bool, Error> {
+    Ok(!store.scan(ENTRIES, &[], 1)?.is_empty())
 }
 
 /// Takes `run.json` away when the node is no longer served.

@@ -33,13 +33,13 @@ const SHARDS: usize = 64;
 /// Of the decisions that may be under way, one in so many is kept for adapters: messages of peers cannot take all.
 const ADAPTERS_SHARE: usize = 4;
 
-type Waiters = HashMap<DecisionId, Waiting>;
-type Outcome = Result<Arc<Decision>, Arc<Error>>;
+type Waiters = HashMap<DecisionId, InFlight>;
+type DecideOutcome = Result<Arc<Decision>, Arc<Error>>;
 
 /// Those who wait for one decision.
-struct Waiting {
+struct InFlight {
     content: ContentDigest,
-    askers: Vec<oneshot::Sender<Outcome>>,
+    askers: Vec<oneshot::Sender<DecideOutcome>>,
 }
 
 /// A signed message on its way in: its bytes and the route that takes it.
@@ -67,7 +67,7 @@ pub struct Intake {
     deadline: Duration,
     /// Messages of peers that may be under way.
     peers_places: Arc<Semaphore>,
-    counters: Counters,
+    counters: DecisionCounters,
 }
 
 impl Intake {
@@ -83,7 +83,7 @@ impl Intake {
         let in_flight = Arc::new(std::array::from_fn(|_| Mutex::default()));
         let of_peers = (in_flight_max - in_flight_max / ADAPTERS_SHARE).max(1);
         let peers_places = Arc::new(Semaphore::new(of_peers));
-        Self { gate, store, journal, in_flight, deadline, peers_places, counters: Counters::new() }
+        Self { gate, store, journal, in_flight, deadline, peers_places, counters: DecisionCounters::new() }
     }
 
     /// The decision on `inquiry`: the recorded one if there is one, else a new one, durable before it is returned.
@@ -109,7 +109,7 @@ impl Intake {
         let (sender, receiver) = oneshot::channel();
         let first = {
             let mut waiters = self.waiters(id);
-            let waiting = waiters.entry(id).or_insert_with(|| Waiting { content, askers: Vec::new() });
+            let waiting = waiters.entry(id).or_insert_with(|| InFlight { content, askers: Vec::new() });
             if waiting.content != content {
                 return Err(Arc::new(reused(id, inquiry)));
             }
@@ -227,7 +227,7 @@ fn reused(id: DecisionId, inquiry: &Inquiry) -> Error {
 }
 
 /// Wakes everyone who waits for `id`.
-fn finish(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId, outcome: &Outcome) {
+fn finish(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId, outcome: &DecideOutcome) {
     let waiting = lock(in_flight, id).remove(&id);
     for waiter in waiting.into_iter().flat_map(|waiting| waiting.askers) {
         let _ = waiter.send(outcome.clone());
@@ -279,12 +279,12 @@ fn unrecorded(mut decision: Decision) -> Decision {
 }
 
 /// Counters that every decision moves, looked up once.
-struct Counters {
+struct DecisionCounters {
     verdicts: [(Verdict, Counter); 4],
     seconds: Histogram,
 }
 
-impl Counters {
+impl DecisionCounters {
     fn new() -> Self {
         let counter =
             |verdict: Verdict| (verdict, metrics::counter!("ostrakon_decisions_total", "verdict" => verdict.as_str()));

@@ -51,7 +51,7 @@ const FOR_EVER: Duration = Duration::from_secs(3600);
 /// What to do with the outcome of a command.
 pub type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
-struct Job {
+struct JournalJob {
     command: Command,
     done: Done,
 }
@@ -59,7 +59,7 @@ struct Job {
 /// Hands commands to the journal's thread.
 #[derive(Clone)]
 pub struct JournalHandle {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<JournalJob>,
     published: Arc<Published>,
     stopped: Outage,
 }
@@ -91,7 +91,7 @@ impl JournalHandle {
         if self.stopped().is_some() {
             return Err(self.stopped_error());
         }
-        self.jobs.try_send(Job { command, done }).map_err(|error| match error {
+        self.jobs.try_send(JournalJob { command, done }).map_err(|error| match error {
             TrySendError::Full(_) => Error::JournalFull,
             TrySendError::Disconnected(_) => self.stopped_error(),
         })
@@ -127,8 +127,8 @@ impl JournalHandle {
     }
 }
 
-fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, outage: &Outage) {
-    let mut retention = Retention::default();
+fn run(mut journal: Journal, inbox: &Receiver<JournalJob>, runtime: &Handle, outage: &Outage) {
+    let mut retention = RetentionTick::default();
     let mut usual_batch = 0;
     loop {
         let first = match inbox.recv_timeout(retention.waits()) {
@@ -154,7 +154,7 @@ fn run(mut journal: Journal, inbox: &Receiver<Job>, runtime: &Handle, outage: &O
 
 /// When retention is looked at next.
 #[derive(Default)]
-struct Retention {
+struct RetentionTick {
     next: Option<Instant>,
     /// A damaged row was told of, so many times …
     told: u32,
@@ -162,7 +162,7 @@ struct Retention {
     tells_again: Option<Instant>,
 }
 
-impl Retention {
+impl RetentionTick {
     /// How long the thread may wait for a command before it looks again. When a step was full, more is due: it goes on at once,
     /// step by step between commands.
     fn waits(&self) -> Duration {
@@ -201,7 +201,7 @@ impl Retention {
 fn recover(
     journal: &mut Journal,
     mut reopening: Reopening<'_>,
-    inbox: &Receiver<Job>,
+    inbox: &Receiver<JournalJob>,
     runtime: &Handle,
     outage: &Outage,
 ) -> ControlFlow<()> {
@@ -228,8 +228,8 @@ fn recover(
 /// how many there were of late. If the store fails, that is known to whoever asks before anybody is told.
 fn commit<'a>(
     journal: &mut Journal,
-    first: Job,
-    inbox: &Receiver<Job>,
+    first: JournalJob,
+    inbox: &Receiver<JournalJob>,
     runtime: &Handle,
     usual: usize,
     outage: &'a Outage,

@@ -5,12 +5,12 @@ use ::metrics::{Label as Set, Unit, counter, describe_counter, describe_gauge, d
 
 use ostrakon_policies::{Mode, Policy};
 
-use Kind::{Counter, Gauge, Histogram};
+use MetricKind::{Counter, Gauge, Histogram};
 use Unit::{Bytes, Count, Seconds};
 
 /// How a metric moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Up only, since the start.
     Counter,
     /// Up and down.
@@ -25,7 +25,7 @@ pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// How it moves.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// What it counts in.
     pub unit: Unit,
     /// What it says.
@@ -70,6 +70,8 @@ pub const METRICS: &[Metric] = &[
     Metric { name: "ostrakon_mirror_rounds_total", kind: Counter, unit: Count, help: "Rounds of following a ledger, by peer and by what came of them", labels: &[("peer", &[]), ("state", &[])] },
     Metric { name: "ostrakon_mirror_entries", kind: Gauge, unit: Count, help: "Entries in the copy of a peer's ledger", labels: &[] },
     Metric { name: "ostrakon_mirror_lag_entries", kind: Gauge, unit: Count, help: "How many more entries the peer has shown than the copy has", labels: &[] },
+    Metric { name: "ostrakon_mirror_forgotten_records", kind: Gauge, unit: Count, help: "Records of this node that the peer holds and this ledger lacks: alert on any", labels: &[] },
+    Metric { name: "ostrakon_convictions_total", kind: Counter, unit: Count, help: "Peers that were convicted here of telling two stories", labels: &[] },
     Metric { name: "ostrakon_mirror_forked", kind: Gauge, unit: Count, help: "1: the peer signed two histories; alert on it", labels: &[] },
     Metric { name: "ostrakon_copied_records_total", kind: Counter, unit: Count, help: "Records of followed ledgers that were offered to this one, by outcome", labels: RECORD },
     Metric { name: "ostrakon_cosigned_entries", kind: Gauge, unit: Count, help: "Entries under the latest cosigned checkpoint", labels: &[] },

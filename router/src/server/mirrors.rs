@@ -47,7 +47,7 @@ const NICE: i32 = 10;
 
 /// Where what is found goes, and what it is compared with.
 #[derive(Clone)]
-pub struct Ours {
+pub struct OwnLedger {
     /// The owner of our ledger.
     pub owner: PeerName,
     /// Our ledger.
@@ -63,7 +63,7 @@ pub struct Ours {
 /// The followed peers.
 pub struct Mirrors {
     folder: Folder,
-    ours: Ours,
+    ours: OwnLedger,
     workers: Arc<ThreadPool>,
     addresses: Arc<Addresses>,
     /// What all of them may fetch at once.
@@ -85,7 +85,7 @@ impl Mirrors {
     /// # Errors
     /// [`Error::File`], the ledger's, and when the system gives no thread. A copy that cannot be opened is logged and left
     /// alone: this node does not stop serving for it.
-    pub fn start(folder: Folder, ours: Ours, followed_max: usize) -> Result<Self, Error> {
+    pub fn start(folder: Folder, ours: OwnLedger, followed_max: usize) -> Result<Self, Error> {
         let workers = Arc::new(workers()?);
         let (addresses, followed, changing) = (Arc::default(), Mutex::default(), Mutex::default());
         let budget = Budget::default();

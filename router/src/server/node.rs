@@ -72,6 +72,8 @@ pub struct Node {
     pub quotas: Quotas,
     /// Wakes the delivery worker.
     pub wake: Arc<Notify>,
+    /// By which members of the federation see that they have one pepper.
+    pepper_fingerprint: String,
     messages: Arc<dyn Store>,
     message_limits: Limits,
     policy: PolicyState,
@@ -109,6 +111,7 @@ impl Node {
             "key": self.voice().to_string(),
             "ledger": { "origin": ostrakon_ledger::checkpoint::origin(domain), "vkey": self.vkey, "prefix": "/" },
             "witness": witness,
+            "pepper": self.pepper_fingerprint,
             "endpoints": {
                 "votes": "/v1/votes",
                 "messages": "/v1/messages",
@@ -206,7 +209,7 @@ impl Node {
     pub fn readiness(&self) -> (bool, Vec<PartView>) {
         let part = |part, reason: Option<String>| PartView { part, ready: reason.is_none(), reason };
         let parts = vec![
-            part("ledger", self.sequencer.stopped().map(|reason| reason.to_string())),
+            part("ledger", self.sequencer.stopped().or(self.sequencer.rolled_back()).map(|reason| reason.to_string())),
             part("journal", self.journal.stopped().map(|reason| reason.to_string())),
             part("book", (!self.gate.is_ready()).then(|| "still reading the ledger".into())),
         ];

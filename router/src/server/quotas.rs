@@ -24,7 +24,7 @@ const PEERS_MAX: usize = 1 << 16;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request {
+pub enum QuotaItem {
     /// A record for the ledger.
     Record,
     /// A message.
@@ -105,7 +105,7 @@ impl Quotas {
     ///
     /// # Errors
     /// [`Error::Quota`]
-    pub fn check(&self, peer: &PeerName, request: Request, len_bytes: usize, now_ms: u64) -> Result<(), Error> {
+    pub fn check(&self, peer: &PeerName, request: QuotaItem, len_bytes: usize, now_ms: u64) -> Result<(), Error> {
         let usage = self.peers().get(peer).cloned().unwrap_or_default();
         self.after(&usage, peer, request, len_bytes, now_ms).map(drop)
     }
@@ -114,7 +114,7 @@ impl Quotas {
     ///
     /// # Errors
     /// [`Error::Quota`]; then nothing is counted.
-    pub fn take(&self, peer: &PeerName, request: Request, len_bytes: usize, now_ms: u64) -> Result<(), Error> {
+    pub fn take(&self, peer: &PeerName, request: QuotaItem, len_bytes: usize, now_ms: u64) -> Result<(), Error> {
         let mut peers = self.peers();
         let usage = peers.get(peer).cloned().unwrap_or_default();
         let after = self.after(&usage, peer, request, len_bytes, now_ms)?;
@@ -124,15 +124,15 @@ impl Quotas {
     }
 
     /// Takes back what [`Quotas::take`] counted for a request that came to nothing.
-    pub fn give_back(&self, peer: &PeerName, request: Request, len_bytes: usize) {
+    pub fn give_back(&self, peer: &PeerName, request: QuotaItem, len_bytes: usize) {
         let PeerLimits { records_per_day, messages_per_day, bytes_per_day, .. } = self.limits;
         let mut peers = self.peers();
         let Some(usage) = peers.get_mut(peer) else { return };
         usage.bytes = usage.bytes.before(len_bytes as u64, bytes_per_day.bytes());
         match request {
-            Request::Record => usage.records = usage.records.before(1, records_per_day as u64),
-            Request::Message => usage.messages = usage.messages.before(1, messages_per_day as u64),
-            Request::Evidence => {}
+            QuotaItem::Record => usage.records = usage.records.before(1, records_per_day as u64),
+            QuotaItem::Message => usage.messages = usage.messages.before(1, messages_per_day as u64),
+            QuotaItem::Evidence => {}
         }
     }
 
@@ -154,7 +154,7 @@ impl Quotas {
         &self,
         usage: &Usage,
         peer: &PeerName,
-        request: Request,
+        request: QuotaItem,
         len_bytes: usize,
         now_ms: u64,
     ) -> Result<Usage, Error> {
@@ -168,13 +168,13 @@ impl Quotas {
         let mut usage = usage.clone();
         usage.bytes = quota("bytes_per_day", usage.bytes.after(len_bytes as u64, bytes_per_day.bytes(), now_ms))?;
         match request {
-            Request::Record => {
+            QuotaItem::Record => {
                 usage.records = quota("records_per_day", usage.records.after(1, records_per_day as u64, now_ms))?;
             }
-            Request::Message => {
+            QuotaItem::Message => {
                 usage.messages = quota("messages_per_day", usage.messages.after(1, messages_per_day as u64, now_ms))?;
             }
-            Request::Evidence => {}
+            QuotaItem::Evidence => {}
         }
         Ok(usage)
     }
@@ -231,43 +231,43 @@ mod tests {
     fn a_quota_is_used_up_and_comes_back_at_the_time_that_was_said() {
         let (quotas, a, b) = (Quotas::new(limits()), name("a.example"), name("b.example"));
         for _ in 0..100 {
-            assert_eq!(wait(quotas.take(&a, Request::Record, 1, NOW_MS)), None);
+            assert_eq!(wait(quotas.take(&a, QuotaItem::Record, 1, NOW_MS)), None);
         }
-        let wait_ms = wait(quotas.take(&a, Request::Record, 1, NOW_MS)).expect("it is used up");
+        let wait_ms = wait(quotas.take(&a, QuotaItem::Record, 1, NOW_MS)).expect("it is used up");
         assert_eq!(wait_ms, 864_000, "a hundredth of a day");
-        assert_eq!(wait(quotas.check(&a, Request::Record, 1, NOW_MS)), Some(wait_ms));
-        assert_eq!(wait(quotas.take(&a, Request::Record, 1, NOW_MS + wait_ms - 1)), Some(1));
-        assert_eq!(wait(quotas.take(&a, Request::Record, 1, NOW_MS + wait_ms)), None);
-        assert_eq!(wait(quotas.take(&b, Request::Record, 1, NOW_MS)), None, "another peer has its own");
-        assert_eq!(wait(quotas.take(&a, Request::Message, 1, NOW_MS)), None, "and messages are no records");
+        assert_eq!(wait(quotas.check(&a, QuotaItem::Record, 1, NOW_MS)), Some(wait_ms));
+        assert_eq!(wait(quotas.take(&a, QuotaItem::Record, 1, NOW_MS + wait_ms - 1)), Some(1));
+        assert_eq!(wait(quotas.take(&a, QuotaItem::Record, 1, NOW_MS + wait_ms)), None);
+        assert_eq!(wait(quotas.take(&b, QuotaItem::Record, 1, NOW_MS)), None, "another peer has its own");
+        assert_eq!(wait(quotas.take(&a, QuotaItem::Message, 1, NOW_MS)), None, "and messages are no records");
     }
 
     #[test]
     fn bytes_are_counted_over_all_that_is_sent() {
         let (quotas, a) = (Quotas::new(limits()), name("a.example"));
-        assert_eq!(wait(quotas.take(&a, Request::Evidence, 512 << 10, NOW_MS)), None);
-        assert_eq!(wait(quotas.take(&a, Request::Message, 500 << 10, NOW_MS)), None);
-        assert!(wait(quotas.take(&a, Request::Record, 100 << 10, NOW_MS)).is_some());
+        assert_eq!(wait(quotas.take(&a, QuotaItem::Evidence, 512 << 10, NOW_MS)), None);
+        assert_eq!(wait(quotas.take(&a, QuotaItem::Message, 500 << 10, NOW_MS)), None);
+        assert!(wait(quotas.take(&a, QuotaItem::Record, 100 << 10, NOW_MS)).is_some());
     }
 
     #[test]
     fn what_is_given_back_can_be_taken_again() {
         let (quotas, a) = (Quotas::new(limits()), name("a.example"));
         for round in 0..1_000 {
-            assert_eq!(wait(quotas.take(&a, Request::Record, 1 << 10, NOW_MS + round)), None);
-            quotas.give_back(&a, Request::Record, 1 << 10);
+            assert_eq!(wait(quotas.take(&a, QuotaItem::Record, 1 << 10, NOW_MS + round)), None);
+            quotas.give_back(&a, QuotaItem::Record, 1 << 10);
         }
-        quotas.give_back(&name("b.example"), Request::Message, 1);
+        quotas.give_back(&name("b.example"), QuotaItem::Message, 1);
     }
 
     #[test]
     fn a_clock_that_was_set_back_locks_nobody_out_for_long() {
         let (quotas, a) = (Quotas::new(limits()), name("a.example"));
         for _ in 0..50 {
-            assert_eq!(wait(quotas.take(&a, Request::Message, 1, NOW_MS)), None);
+            assert_eq!(wait(quotas.take(&a, QuotaItem::Message, 1, NOW_MS)), None);
         }
         let before_ms = NOW_MS - 365 * DAY_MS;
-        let wait_ms = wait(quotas.check(&a, Request::Message, 1, before_ms)).expect("it is used up");
+        let wait_ms = wait(quotas.check(&a, QuotaItem::Message, 1, before_ms)).expect("it is used up");
         assert!(wait_ms <= DAY_MS / 50, "{wait_ms}");
     }
 
@@ -291,11 +291,11 @@ mod tests {
             let (mut now_ms, mut passed) = (NOW_MS, Vec::new());
             for gap in gaps {
                 now_ms += gap;
-                match wait(quotas.take(&a, Request::Record, 1, now_ms)) {
+                match wait(quotas.take(&a, QuotaItem::Record, 1, now_ms)) {
                     None => passed.push(now_ms),
                     Some(wait_ms) => {
-                        prop_assert_eq!(wait(quotas.check(&a, Request::Record, 1, now_ms + wait_ms)), None);
-                        prop_assert!(wait(quotas.check(&a, Request::Record, 1, now_ms + wait_ms - 1)).is_some());
+                        prop_assert_eq!(wait(quotas.check(&a, QuotaItem::Record, 1, now_ms + wait_ms)), None);
+                        prop_assert!(wait(quotas.check(&a, QuotaItem::Record, 1, now_ms + wait_ms - 1)).is_some());
                     }
                 }
             }

@@ -19,7 +19,7 @@ use self::{
     allowance::{Allowance, FILES_BYTES_MAX},
     measure::Measure,
 };
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
@@ -39,17 +39,17 @@ pub struct RemoteLog {
     held: Mutex<Option<Arc<Allowance>>>,
 }
 
-type Answer = Result<Option<Vec<u8>>, FetchError>;
+type Fetched = Result<Option<Vec<u8>>, FetchError>;
 
 /// Why there is no answer.
-enum Fault {
+enum FetchFault {
     Failed(String),
     TooMuch,
 }
 
-impl From<reqwest::Error> for Fault {
+impl From<reqwest::Error> for FetchFault {
     fn from(error: reqwest::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(with_causes(&error))
     }
 }
 
@@ -93,13 +93,13 @@ impl RemoteLog {
         Self { stop: Some(stop), ..self }
     }
 
-    fn ask(&self, path: &str, measure: Measure, allowance: Arc<Allowance>) -> JoinHandle<Answer> {
+    fn ask(&self, path: &str, measure: Measure, allowance: Arc<Allowance>) -> JoinHandle<Fetched> {
         let (url, path) = (format!("{}/{path}", self.prefix), path.to_owned());
         let request = self.client.get(&url);
         self.runtime.spawn(async move {
             fetch(request, measure, &allowance).await.map_err(|fault| match fault {
-                Fault::Failed(reason) => FetchError::Failed { path, reason },
-                Fault::TooMuch => FetchError::TooMuch { bytes_max: FILES_BYTES_MAX },
+                FetchFault::Failed(reason) => FetchError::Failed { path, reason },
+                FetchFault::TooMuch => FetchError::TooMuch { bytes_max: FILES_BYTES_MAX },
             })
         })
     }
@@ -113,7 +113,7 @@ impl RemoteLog {
     }
 
     /// Waits for an answer.
-    fn wait(&self, answer: JoinHandle<Answer>, path: &str) -> Answer {
+    fn wait(&self, answer: JoinHandle<Fetched>, path: &str) -> Fetched {
         let failed = |reason: String| Err(FetchError::Failed { path: path.to_owned(), reason });
         self.runtime.block_on(async {
             let Some(mut stop) = self.stop.clone() else {
@@ -132,17 +132,17 @@ async fn fetch(
     request: reqwest::RequestBuilder,
     mut measure: Measure,
     allowance: &Allowance,
-) -> Result<Option<Vec<u8>>, Fault> {
+) -> Result<Option<Vec<u8>>, FetchFault> {
     let mut response = request.send().await?;
     match response.status() {
         reqwest::StatusCode::OK => {}
         reqwest::StatusCode::NOT_FOUND | reqwest::StatusCode::GONE => return Ok(None),
-        status => return Err(Fault::Failed(format!("answered {status}"))),
+        status => return Err(FetchFault::Failed(format!("answered {status}"))),
     }
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
-        measure.take(&chunk).map_err(Fault::Failed)?;
-        allowance.take(chunk.len()).await.ok_or(Fault::TooMuch)?;
+        measure.take(&chunk).map_err(FetchFault::Failed)?;
+        allowance.take(chunk.len()).await.ok_or(FetchFault::TooMuch)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(Some(bytes))
@@ -161,7 +161,7 @@ impl LogFiles for RemoteLog {
         let allowance = self.allow();
         for paths in paths.chunks(AT_ONCE) {
             let ask = |path: &TilePath| self.ask(&path.to_string(), Measure::of(path), allowance.clone());
-            let answers = UnderWay(paths.iter().map(ask).collect::<Vec<_>>().into_iter());
+            let answers = Fetches(paths.iter().map(ask).collect::<Vec<_>>().into_iter());
             for (path, answer) in paths.iter().zip(answers) {
                 found.push(self.wait(answer, &path.to_string())?);
             }
@@ -171,16 +171,16 @@ impl LogFiles for RemoteLog {
 }
 
 /// Requests that are under way. What nobody waits for any more is ended, so that it holds no memory.
-struct UnderWay(std::vec::IntoIter<JoinHandle<Answer>>);
+struct Fetches(std::vec::IntoIter<JoinHandle<Fetched>>);
 
-impl Iterator for UnderWay {
-    type Item = JoinHandle<Answer>;
+impl Iterator for Fetches {
+    type Item = JoinHandle<Fetched>;
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next()
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for Fetches {
     fn drop(&mut self) {
         self.0.by_ref().for_each(|request| request.abort());
     }

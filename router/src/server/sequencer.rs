@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwapOption;
 use ostrakon_ledger::{Appended, PeerName, Provenance, PublicKey, Refusal, SignedRecord, Verified};
 use tokio::sync::oneshot;
 
@@ -21,14 +22,14 @@ use crate::{
     flow::registrar::{Imported, Registrar, Statement, Withdrawal, Withdrawn},
     import::SourceVote,
     server::{
-        clock::settled_ms,
+        clock::{dated_ms, settled_ms},
         outage::{Outage, Reopening},
     },
 };
 
 /// How much waits and how much is written at once.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct BatchLimits {
     /// Jobs that may wait.
     pub pool_max: usize,
     /// Records in one commit, at most the ledger's own limit.
@@ -43,7 +44,7 @@ const FOR_EVER: Duration = Duration::from_secs(3600);
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
-enum Job {
+enum LedgerJob {
     Submit(Box<Verified<SignedRecord>>, Reply<Appended>),
     Admit(PeerName, PublicKey, Reply<Appended>),
     Say(Statement, Reply<Appended>),
@@ -58,11 +59,13 @@ type Copied = Vec<(Verified<SignedRecord>, Provenance)>;
 /// Hands work to the sequencer's thread. Each method answers when what it asked for is durable and published.
 ///
 /// All of them fail with [`Error::PoolFull`] when too much waits, with [`Error::Stopped`] after an error of the
-/// ledger's store, and with whatever the registrar refuses.
+/// ledger's store, with [`Error::RolledBack`] after [`Sequencer::stop_signing`], and with whatever the registrar refuses.
 #[derive(Clone)]
 pub struct Sequencer {
-    jobs: SyncSender<Job>,
+    jobs: SyncSender<LedgerJob>,
     stopped: Outage,
+    /// Why nothing may be signed until a restart, once that is proven.
+    rolled_back: Arc<ArcSwapOption<String>>,
 }
 
 impl Sequencer {
@@ -73,53 +76,54 @@ impl Sequencer {
     /// When the system gives no thread.
     pub fn start(
         registrar: Registrar,
-        limits: Limits,
+        limits: BatchLimits,
         committed: impl Fn() + Send + 'static,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let (jobs, inbox) = sync_channel(limits.pool_max);
         let stopped = Outage::default();
-        let flag = stopped.clone();
+        let rolled_back = Arc::<ArcSwapOption<String>>::default();
+        let (flag, rollback) = (stopped.clone(), rolled_back.clone());
         let thread = std::thread::Builder::new()
             .name("sequencer".into())
-            .spawn(move || run(registrar, limits, &inbox, &flag, &committed))
+            .spawn(move || run(registrar, limits, &inbox, (&flag, &rollback), &committed))
             .map_err(|error| Error::System { what: "thread for the ledger", reason: error.to_string() })?;
-        Ok((Self { jobs, stopped }, thread))
+        Ok((Self { jobs, stopped, rolled_back }, thread))
     }
 
     /// Takes in a record that someone else signed.
     pub async fn submit(&self, record: Verified<SignedRecord>) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Submit(Box::new(record), reply)).await
+        self.ask(|reply| LedgerJob::Submit(Box::new(record), reply)).await
     }
 
     /// See [`Registrar::admit`].
     pub async fn admit(&self, peer: PeerName, key: PublicKey) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Admit(peer, key, reply)).await
+        self.ask(|reply| LedgerJob::Admit(peer, key, reply)).await
     }
 
     /// See [`Registrar::say`].
     pub async fn say(&self, statement: Statement) -> Result<Appended, Error> {
-        self.ask(|reply| Job::Say(statement, reply)).await
+        self.ask(|reply| LedgerJob::Say(statement, reply)).await
     }
 
     /// See [`Registrar::import`].
     pub async fn import(&self, rows: Vec<SourceVote>) -> Result<Imported, Error> {
-        self.ask(|reply| Job::Import(rows, reply)).await
+        self.ask(|reply| LedgerJob::Import(rows, reply)).await
     }
 
     /// See [`Registrar::withdraw`].
     pub async fn withdraw(&self, what: Withdrawal) -> Result<Withdrawn, Error> {
-        self.ask(|reply| Job::Withdraw(what, reply)).await
+        self.ask(|reply| LedgerJob::Withdraw(what, reply)).await
     }
 
     /// See [`Registrar::copy`]. Waits: for threads that serve nobody else.
     pub fn copy_blocking(&self, records: Copied) -> Result<Vec<Result<Appended, Refusal>>, Error> {
-        let answer = self.enqueue(|reply| Job::Copy(records, reply))?;
+        let answer = self.enqueue(|reply| LedgerJob::Copy(records, reply))?;
         answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
     /// See [`Registrar::say`]. Waits: for threads that serve nobody else.
     pub fn say_blocking(&self, statement: Statement) -> Result<Appended, Error> {
-        let answer = self.enqueue(|reply| Job::Say(statement, reply))?;
+        let answer = self.enqueue(|reply| LedgerJob::Say(statement, reply))?;
         answer.blocking_recv().unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
@@ -128,13 +132,31 @@ impl Sequencer {
         self.stopped.reason()
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+    /// It is proven that this ledger lacks what this node has signed: from now on nothing is signed. Only a restart ends that,
+    /// because only a ledger that is not served can be healed.
+    pub fn stop_signing(&self, reason: String) {
+        self.rolled_back.store(Some(Arc::new(reason)));
+    }
+
+    /// Why nothing is signed, if that is so.
+    pub fn rolled_back(&self) -> Option<Arc<String>> {
+        self.rolled_back.load_full()
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> LedgerJob) -> Result<T, Error> {
         self.enqueue(job)?.await.unwrap_or_else(|_| Err(self.stopped_error()))
     }
 
-    fn enqueue<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+    fn enqueue<T>(
+        &self,
+        job: impl FnOnce(Reply<T>) -> LedgerJob,
+    ) -> Result<oneshot::Receiver<Result<T, Error>>, Error> {
+        dated_ms()?;
         if self.stopped().is_some() {
             return Err(self.stopped_error());
+        }
+        if let Some(reason) = self.rolled_back() {
+            return Err(Error::RolledBack(reason.to_string()));
         }
         let (reply, answer) = oneshot::channel();
         self.jobs.try_send(job(reply)).map_err(|error| match error {
@@ -149,21 +171,31 @@ impl Sequencer {
     }
 }
 
-fn run(mut registrar: Registrar, limits: Limits, inbox: &Receiver<Job>, outage: &Outage, committed: &dyn Fn()) {
+fn run(
+    mut registrar: Registrar,
+    limits: BatchLimits,
+    inbox: &Receiver<LedgerJob>,
+    (outage, rolled_back): (&Outage, &ArcSwapOption<String>),
+    committed: &dyn Fn(),
+) {
     let (mut next, mut begun) = (None, None);
     while let Some(job) = next.take().or_else(|| inbox.recv().ok()) {
+        if let Some(reason) = rolled_back.load_full() {
+            job.refuse(Error::RolledBack(reason.to_string()));
+            continue;
+        }
         let done = match job {
-            Job::Submit(record, reply) => {
+            LedgerJob::Submit(record, reply) => {
                 let since = begun.map_or(Duration::MAX, |at: Instant| at.elapsed());
                 let batch = collect((*record, reply), limits, since, inbox, &mut next);
                 begun = Some(Instant::now());
                 submit(&mut registrar, batch, outage)
             }
-            Job::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, settled_ms()), outage),
-            Job::Say(statement, reply) => answer(reply, registrar.say(statement, settled_ms()), outage),
-            Job::Import(rows, reply) => answer(reply, registrar.import(&rows, settled_ms()), outage),
-            Job::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, settled_ms()), outage),
-            Job::Copy(records, reply) => answer(reply, registrar.copy(records, settled_ms()), outage),
+            LedgerJob::Admit(peer, key, reply) => answer(reply, registrar.admit(peer, key, settled_ms()), outage),
+            LedgerJob::Say(statement, reply) => answer(reply, registrar.say(statement, settled_ms()), outage),
+            LedgerJob::Import(rows, reply) => answer(reply, registrar.import(&rows, settled_ms()), outage),
+            LedgerJob::Withdraw(what, reply) => answer(reply, registrar.withdraw(&what, settled_ms()), outage),
+            LedgerJob::Copy(records, reply) => answer(reply, registrar.copy(records, settled_ms()), outage),
         };
         if let Err(reopening) = done
             && recover(&mut registrar, reopening, next.take(), inbox, outage).is_break()
@@ -181,11 +213,11 @@ fn run(mut registrar: Registrar, limits: Limits, inbox: &Receiver<Job>, outage: 
 fn recover(
     registrar: &mut Registrar,
     mut reopening: Reopening<'_>,
-    next: Option<Job>,
-    inbox: &Receiver<Job>,
+    next: Option<LedgerJob>,
+    inbox: &Receiver<LedgerJob>,
     outage: &Outage,
 ) -> ControlFlow<()> {
-    next.into_iter().for_each(|job| job.refuse(outage));
+    next.into_iter().for_each(|job| job.refuse(outage.error("ledger")));
     loop {
         let waits = reopening.wait();
         if waits == Some(Duration::ZERO) {
@@ -195,16 +227,15 @@ fn recover(
             continue;
         }
         match inbox.recv_timeout(waits.unwrap_or(FOR_EVER)) {
-            Ok(job) => job.refuse(outage),
+            Ok(job) => job.refuse(outage.error("ledger")),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
     }
 }
 
-impl Job {
-    fn refuse(self, outage: &Outage) {
-        let error = outage.error("ledger");
+impl LedgerJob {
+    fn refuse(self, error: Error) {
         match self {
             Self::Submit(_, reply) | Self::Admit(_, _, reply) | Self::Say(_, reply) => drop(reply.send(Err(error))),
             Self::Import(_, reply) => drop(reply.send(Err(error))),
@@ -214,23 +245,23 @@ impl Job {
     }
 }
 
-type Waiting = (Verified<SignedRecord>, Reply<Appended>);
+type PendingRecord = (Verified<SignedRecord>, Reply<Appended>);
 
 /// The submissions that wait behind `first`, up to the first job of another kind, which is left in `next`. If they do not
 /// fill a commit, also those that come until the window has passed, `since` the last commit began: nobody is woken for
 /// each of them.
 fn collect(
-    first: Waiting,
-    limits: Limits,
+    first: PendingRecord,
+    limits: BatchLimits,
     since: Duration,
-    inbox: &Receiver<Job>,
-    next: &mut Option<Job>,
-) -> Vec<Waiting> {
+    inbox: &Receiver<LedgerJob>,
+    next: &mut Option<LedgerJob>,
+) -> Vec<PendingRecord> {
     let mut batch = vec![first];
     let mut gather = || {
         while next.is_none() && batch.len() < limits.batch_max {
             match inbox.try_recv() {
-                Ok(Job::Submit(record, reply)) => batch.push((*record, reply)),
+                Ok(LedgerJob::Submit(record, reply)) => batch.push((*record, reply)),
                 Ok(other) => *next = Some(other),
                 Err(_) => return true,
             }
@@ -246,7 +277,7 @@ fn collect(
 }
 
 /// Fails when the ledger did. Everyone is told so, and before that it is known to whoever asks.
-fn submit<'a>(registrar: &mut Registrar, batch: Vec<Waiting>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
+fn submit<'a>(registrar: &mut Registrar, batch: Vec<PendingRecord>, outage: &'a Outage) -> Result<(), Reopening<'a>> {
     let (records, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
     metrics::histogram!("ostrakon_ledger_batch_size").record(f64::from(u32::try_from(records.len()).unwrap_or(0)));
     let start = Instant::now();

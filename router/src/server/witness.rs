@@ -16,7 +16,7 @@ use std::{
 use ostrakon_ledger::{
     AddCheckpoint, Store, Witness, WitnessRefusal,
     note::NoteSignature,
-    witness::{Checked, WatchedLogs, last_cosigned},
+    witness::{CheckedRequest, WatchedLogs, last_cosigned},
 };
 use tokio::sync::oneshot;
 
@@ -36,8 +36,8 @@ const BATCH_MAX: usize = 256;
 /// How long the thread of a witness that stays stopped waits for the next one to refuse, before it waits again.
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
-type Answer = Result<NoteSignature, WitnessRefusal>;
-type Waiting = (Checked, oneshot::Sender<Answer>);
+type CosignAnswer = Result<NoteSignature, WitnessRefusal>;
+type PendingRequest = (CheckedRequest, oneshot::Sender<CosignAnswer>);
 
 /// Hands requests to the witness's thread, and reads what it has cosigned.
 #[derive(Clone)]
@@ -45,7 +45,7 @@ pub struct WitnessDesk {
     logs: Arc<WatchedLogs>,
     store: Arc<dyn Store>,
     vkey: String,
-    jobs: SyncSender<Waiting>,
+    jobs: SyncSender<PendingRequest>,
     stopped: Outage,
 }
 
@@ -79,7 +79,7 @@ impl WitnessDesk {
     ///
     /// # Errors
     /// [`Error::PoolFull`] when too much waits, [`Error::Stopped`] after an error of the store.
-    pub async fn add_checkpoint(&self, body: &[u8]) -> Result<Answer, Error> {
+    pub async fn add_checkpoint(&self, body: &[u8]) -> Result<CosignAnswer, Error> {
         let checked = AddCheckpoint::parse(body).map_err(WitnessRefusal::from).and_then(|it| it.check(&self.logs));
         let checked = match checked {
             Ok(checked) => checked,
@@ -109,7 +109,7 @@ impl WitnessDesk {
     }
 }
 
-fn run(mut witness: Witness, inbox: &Receiver<Waiting>, outage: &Outage) {
+fn run(mut witness: Witness, inbox: &Receiver<PendingRequest>, outage: &Outage) {
     while let Ok(first) = inbox.recv() {
         let waiting = std::iter::once(first).chain(std::iter::from_fn(|| inbox.try_recv().ok()));
         let (requests, replies): (Vec<_>, Vec<_>) = waiting.take(BATCH_MAX).unzip();
@@ -134,7 +134,7 @@ fn run(mut witness: Witness, inbox: &Receiver<Waiting>, outage: &Outage) {
 }
 
 /// Answers nobody, until the store is open again; breaks when nobody is left to ask.
-fn recover(witness: &mut Witness, mut reopening: Reopening<'_>, inbox: &Receiver<Waiting>) -> ControlFlow<()> {
+fn recover(witness: &mut Witness, mut reopening: Reopening<'_>, inbox: &Receiver<PendingRequest>) -> ControlFlow<()> {
     loop {
         let waits = reopening.wait();
         if waits == Some(Duration::ZERO) {

@@ -1,4 +1,4 @@
-//! As split, but each identity says as many true things as false ones, to look consistent (R4).
+//! As split, but each identity casts as many true votes as false ones, to look consistent (R4).
 
 use super::plot::{Plot, SHARE};
 use super::{Attacker, Timing};

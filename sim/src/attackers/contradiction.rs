@@ -1,5 +1,5 @@
-//! Turns R4 against the honest: nobody is slandered; whoever speaks for the good targets or against the bad ones is
-//! contradicted where hardly anybody else has voted, so that those voters look inconsistent and their word is lost.
+//! Uses R4 against honest voters, without slander. Honest voters for good targets or against bad targets are
+//! contradicted on subjects with few other votes, so that they look inconsistent and lose weight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::elite::BEST;
 use super::plot::{Plot, SHARE};
 use super::{Attacker, Scene, Timing};
 
-/// A record is thin while no more than this many have voted.
+/// A subject has few votes if there are no more voters than this.
 const THIN: usize = 2;
 
 pub(super) const ATTACKER: Attacker = Attacker {
@@ -25,7 +25,7 @@ pub(super) const ATTACKER: Attacker = Attacker {
     },
 };
 
-/// The opposite of every vote on a thin record by an honest voter who stands in the way.
+/// The opposite of every vote that such an honest voter cast on a subject with few votes.
 fn thin_votes(scene: &Scene) -> Vec<(usize, i8)> {
     let aims: BTreeMap<usize, i8> = scene.targets().into_iter().collect();
     let honest: BTreeSet<usize> = scene.honest.iter().copied().collect();

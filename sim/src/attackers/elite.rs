@@ -1,9 +1,9 @@
-//! Edges from those whom everybody trusts.
+//! Edges from the best connected voters.
 
 use super::plot::{Plot, SHARE};
 use super::{Attacker, Timing};
 
-/// How many are best connected.
+/// How many voters count as the best connected.
 pub(super) const BEST: usize = 200;
 
 pub(super) const ATTACKER: Attacker = Attacker {

@@ -1,4 +1,4 @@
-//! The same edges for fewer identities, so that each is trusted more.
+//! As many edges for fewer identities, so that each is trusted more.
 
 use super::plot::Plot;
 use super::{Attacker, Timing};

@@ -1,11 +1,11 @@
-//! The traitor: earns trust, betrays it, mends its ways, betrays again.
+//! Earns trust, betrays it, earns it again, and betrays it again.
 
 use rand::RngExt;
 
 use super::plot::{Plot, SHARE};
 use super::{Attacker, Timing};
 
-/// By when of the votes edges are won, true votes cast, and what it turns to from when on; in percent of all votes.
+/// When edges are won, when true votes are cast, and when the behaviour changes; in per cent of all votes.
 const EDGES: std::ops::Range<usize> = 30..60;
 const TRUTH: std::ops::Range<usize> = 40..70;
 const TURNS: [(usize, Turn); 5] =

@@ -1,4 +1,4 @@
-//! What attackers have in common: false identities, edges, praise in circles, votes on targets.
+//! The common parts of attackers: false identities, edges, praise for each other, votes on targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,16 +10,16 @@ use rand_chacha::ChaCha8Rng;
 use super::{Attack, Scene};
 use crate::votes::Row;
 
-/// What an honest voter gives an identity it takes for real: hundredths.
+/// The value of an honest voter's vote for a false identity by mistake, in hundredths.
 const EDGE: i8 = 30;
-/// Edges that an attack usually has.
+/// The usual number of edges of an attack.
 const EDGES: usize = 100;
-/// Praise that every false identity spends on others of its kind.
+/// How many other false identities each false identity praises.
 const PRAISE: usize = 10;
-/// Targets per identity where the targets are divided among them.
+/// Targets per identity, if the targets are divided among the identities.
 pub(super) const SHARE: usize = 10;
 
-/// An attack in the making.
+/// Builds an attack.
 pub(super) struct Plot<'a> {
     pub(super) scene: &'a Scene<'a>,
     pub(super) rng: &'a mut ChaCha8Rng,
@@ -28,13 +28,13 @@ pub(super) struct Plot<'a> {
 }
 
 impl<'a> Plot<'a> {
-    /// So many false identities that have not voted yet.
+    /// New false identities, which have not voted yet.
     pub(super) fn new(scene: &'a Scene, rng: &'a mut ChaCha8Rng, identities: usize) -> Self {
         Self { scene, rng, identities: scene.count..scene.count + identities, votes: Vec::new() }
     }
 
-    /// The usual start, at the end of the honest votes: so many identities behind a hundred edges from random honest
-    /// voters, praising each other. Also who they are, and when.
+    /// The usual start, at the end of the honest votes: a number of identities with a hundred edges from random honest
+    /// voters, which praise each other. Also returns the identities and the time.
     pub(super) fn ring(scene: &'a Scene, rng: &'a mut ChaCha8Rng, identities: usize) -> (Self, Range<usize>, u64) {
         let mut plot = Self::new(scene, rng, identities);
         let (ring, now) = (plot.identities.clone(), scene.end_ms());
@@ -43,7 +43,7 @@ impl<'a> Plot<'a> {
         (plot, ring, now)
     }
 
-    /// What was plotted. Nobody votes about himself.
+    /// The attack, without votes of a voter about itself.
     pub(super) fn attack(self) -> Attack {
         let mut votes = self.votes;
         votes.retain(|row| row.voter != row.subject);
@@ -54,7 +54,7 @@ impl<'a> Plot<'a> {
         self.votes.push(Row { voter, subject, value, time_ms });
     }
 
-    /// `edges` honest voters of `pool` take an identity of `ring` for real.
+    /// Adds votes of `edges` honest voters of `pool`, each for an identity of `ring`.
     pub(super) fn edges(&mut self, pool: &[usize], ring: Range<usize>, edges: usize, time_ms: u64) {
         if pool.is_empty() {
             return;
@@ -85,7 +85,7 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// Every identity of `ring` votes on so many of the `targets`, drawn anew for each.
+    /// Every identity of `ring` votes on a number of `targets`, drawn anew for each identity.
     pub(super) fn vote_on_some(&mut self, ring: Range<usize>, targets: &[(usize, i8)], some: usize, time_ms: u64) {
         for identity in ring {
             for (subject, value) in self.draw(targets, some) {
@@ -94,13 +94,13 @@ impl<'a> Plot<'a> {
         }
     }
 
-    /// So many different ones of `all`, or all if there are fewer.
+    /// This many different members of `all`, or all if there are fewer.
     pub(super) fn draw<T: Copy>(&mut self, all: &[T], some: usize) -> Vec<T> {
         let mut all = all.to_vec();
         all.partial_shuffle(self.rng, some).0.to_vec()
     }
 
-    /// The honest voters with the most positive votes from others, best first; of equals the lower number.
+    /// The honest voters with the most positive votes from others, the best first. Of equals, the lower number first.
     pub(super) fn best_connected(&self, some: usize) -> Vec<usize> {
         let mut fans: BTreeMap<usize, BTreeSet<usize>> =
             self.scene.honest.iter().map(|voter| (*voter, BTreeSet::new())).collect();
@@ -112,8 +112,8 @@ impl<'a> Plot<'a> {
         ranked.iter().take(some).map(|(voter, _)| *voter).collect()
     }
 
-    /// What everybody knows already: subjects with at least five votes of a clear mean, and what to say of them to be
-    /// right.
+    /// Well-known subjects: those with at least five votes and a clear mean, and the value of a vote that agrees with
+    /// it.
     pub(super) fn established(&self) -> Vec<(usize, i8)> {
         let mut votes: BTreeMap<usize, (i32, i32)> = BTreeMap::new();
         for row in self.scene.votes {

@@ -1,4 +1,4 @@
-//! What every attacker promises.
+//! Properties of every attacker.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{ALL, Attack, Scene, Timing, find};
 use crate::votes::Row;
 
-/// A village: 60 people who vote on each other, the last ten of them badly thought of.
+/// A village: 60 people who vote on each other. The last ten get bad votes.
 fn village() -> Vec<Row> {
     let votes = (0..1200u64).map(|i| {
         let (voter, subject) = ((i * 7 % 60) as usize, (i * i * 11 % 57 + i % 4) as usize % 60);

@@ -1,10 +1,10 @@
-//! The frontier: everybody who is well connected errs five times.
+//! A thousand edges: each of the best connected honest voters errs five times.
 
 use super::elite::BEST;
 use super::plot::{Plot, SHARE};
 use super::{Attacker, Timing};
 
-/// Edges from each of the best connected.
+/// Edges from each of the best connected voters.
 const EDGES_EACH: usize = 5;
 
 pub(super) const ATTACKER: Attacker = Attacker {

@@ -1,4 +1,4 @@
-//! Trust won where it counts most: the seeds themselves err.
+//! The seeds themselves vouch for false identities.
 
 use super::plot::{Plot, SHARE};
 use super::{Attacker, Timing};

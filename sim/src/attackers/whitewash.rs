@@ -1,4 +1,4 @@
-//! Comes back under new names: whatever the old ones have lost, the new ones have not.
+//! Returns under new names, which have lost no trust.
 
 use super::plot::{Plot, SHARE};
 use super::{Attacker, Timing};

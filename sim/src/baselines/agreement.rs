@@ -1,10 +1,10 @@
 //! Agreement weighting as in pygossip (Stuart Gathman, 2005–2007, the reputation service of pymilter).
 //!
 //! There, a node keeps the last hundred occasions on which a peer and it had an opinion on the same sender: agreed,
-//! disagreed, or unsure. The peer's own reputation is 200 · (1 / (1 + e^(−2·(a − d))) − ½) = 100 · tanh(a − d), where a and
-//! d are the shares of agreement and disagreement. A negative one reduces the confidence in what the peer says by that
-//! share; a positive one adds nothing. Opinions are averaged by confidence, after those further than three weighted
-//! standard deviations from the mean have been thrown out.
+//! disagreed, or unsure. The peer's own reputation is 200 · (1 / (1 + e^(−2·(a − d))) − ½) = 100 · tanh(a − d), where a
+//! and d are the shares of agreement and disagreement. A negative reputation reduces the confidence in the peer's
+//! opinions by that share; a positive reputation adds nothing. Opinions are averaged by confidence, without those that
+//! are more than three weighted standard deviations from the mean.
 //!
 //! Here, the seeds' votes together are the node's own opinion, with one unit of confidence each; any other vote has one
 //! before the reduction. Occasions are the peer's votes, and the node's opinion is the one it has in the end, which is
@@ -65,7 +65,7 @@ fn agreement(occasions: &VecDeque<i8>) -> f64 {
     (f64::from(agreed_less_disagreed) / occasions.len() as f64).tanh()
 }
 
-/// The mean of opinions by confidence, without outliers; 0 of none.
+/// The mean of opinions, weighted by confidence, without outliers; 0 if there are none.
 fn aggregate(opinions: &[(f64, f64)]) -> f64 {
     let Some((mean, variance)) = weighted(opinions) else { return 0.0 };
     if opinions.len() < 2 || variance <= 0.0 {
@@ -78,7 +78,7 @@ fn aggregate(opinions: &[(f64, f64)]) -> f64 {
     weighted(&kept).map_or(mean, |(mean, _)| mean)
 }
 
-/// Mean and variance by weight; plain ones if nothing has weight.
+/// The weighted mean and variance; unweighted if all weights are 0.
 fn weighted(opinions: &[(f64, f64)]) -> Option<(f64, f64)> {
     let weights: f64 = opinions.iter().map(|(_, weight)| weight).sum();
     if opinions.is_empty() {

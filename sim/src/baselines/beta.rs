@@ -1,7 +1,7 @@
 //! Beta reputation: A. Jøsang and R. Ismail, *The Beta Reputation System*, Bled eCommerce Conference 2002.
 //!
 //! The expectation of the beta distribution after r positive and s negative units of experience, scaled to [−1, 1]:
-//! (r − s) / (r + s + 2) (their equation 5). Every voter counts alike.
+//! (r − s) / (r + s + 2) (their equation 5). All voters have the same weight.
 
 use crate::question::Question;
 

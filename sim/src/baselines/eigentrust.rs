@@ -1,9 +1,9 @@
 //! EigenTrust: S. Kamvar, M. Schlosser and H. Garcia-Molina, *The EigenTrust Algorithm for Reputation Management in P2P
 //! Networks*, WWW 2003, algorithm 2 with pre-trusted peers.
 //!
-//! Local trust is what is positive of the value, normalised per voter (their equation 1); who trusts nobody trusts the
-//! pre-trusted (section 4.5); t = (1 − a) Cᵀt + a p. The seeds are the pre-trusted peers, alike. The paper leaves a open; .1
-//! here. Negative votes have no say.
+//! Local trust is the value of a positive vote, normalised per voter (their equation 1). A voter that trusts nobody
+//! trusts the pre-trusted peers (section 4.5); t = (1 − a) Cᵀt + a p. The seeds are the pre-trusted peers, with equal
+//! shares. The paper leaves a open; it is .1 here. Negative votes are ignored.
 
 use super::walk;
 use crate::question::Question;

@@ -1,16 +1,17 @@
-//! Fairness and Goodness: S. Kumar, F. Spezzano, V. S. Subrahmanian and C. Faloutsos, *Edge Weight Prediction in Weighted
-//! Signed Networks*, ICDM 2016, algorithm 1.
+//! Fairness and Goodness: S. Kumar, F. Spezzano, V. S. Subrahmanian and C. Faloutsos, *Edge Weight Prediction in
+//! Weighted Signed Networks*, ICDM 2016, algorithm 1.
 //!
-//! g(v) is the mean over the votes about v of f(u) · x(u, v); f(u) is one less the mean over u's votes of |x(u, v) − g(v)| / 2.
-//! Both begin at 1 and are computed in turn until neither changes. There are no trusted voters in it. Who gets no vote
-//! has goodness 0 here (the paper's 1 would rank a stranger above everybody), who casts none keeps fairness 1.
+//! g(v) is the mean over the votes about v of f(u) · x(u, v); f(u) is one less the mean over u's votes of |x(u, v) −
+//! g(v)| / 2. Both begin at 1 and are computed in turn until neither changes. The algorithm has no trusted voters. A
+//! subject without votes has goodness 0 here, because the paper's 1 would rank strangers above all others. A voter
+//! without votes keeps fairness 1.
 
 use crate::question::Question;
 use crate::votes::Row;
 
-/// It has settled when nothing changes by more than this; the paper's ε.
+/// The computation ends when no value changes by more than this: the paper's ε.
 const CHANGE_MAX: f64 = 1e-9;
-/// More rounds than the paper's bound allows it to need for that: the error at least halves in each (theorem 1).
+/// More rounds than the paper's bound allows: the error at least halves in each round (theorem 1).
 const ROUNDS_MAX: usize = 64;
 
 /// Goodness in [−1, 1].
@@ -18,7 +19,7 @@ pub fn scores(question: &Question) -> Vec<f64> {
     rounds(question).goodness
 }
 
-/// Where it settled, and how it got there.
+/// The result, and the changes on the way.
 pub(super) struct Settled {
     pub(super) goodness: Vec<f64>,
     /// In [0, 1].

@@ -1,4 +1,4 @@
-//! The mean of the votes about a subject, whoever casts them: what star ratings do.
+//! The mean of all votes about a subject, as in star ratings.
 
 use crate::question::Question;
 

@@ -1,13 +1,13 @@
-//! Personalised PageRank: L. Page, S. Brin, R. Motwani and T. Winograd, *The PageRank Citation Ranking: Bringing Order to
-//! the Web*, Stanford 1999, section 6.
+//! Personalised PageRank: L. Page, S. Brin, R. Motwani and T. Winograd, *The PageRank Citation Ranking: Bringing Order
+//! to the Web*, Stanford 1999, section 6.
 //!
 //! Every positive vote is a link, whatever its value; the walk restarts from the seeds with probability .15, and also
-//! from whoever has no link. Negative votes have no say.
+//! from voters without links. Negative votes are ignored.
 
 use super::walk;
 use crate::question::Question;
 
-/// One less the damping factor.
+/// One minus the damping factor.
 const RESTART: f64 = 0.15;
 
 /// Scores in [0, 1] that add up to one.

@@ -1,4 +1,4 @@
-//! Small cases worked by hand, and what the papers promise.
+//! Small cases computed by hand, and properties that the papers prove.
 
 use super::{agreement, beta, eigentrust, fairness_goodness, mean, pagerank};
 use crate::algorithm::Algorithm;
@@ -21,7 +21,7 @@ fn check(algorithm: fn(&Question) -> Vec<f64>, seeds: &[usize], votes: &[(usize,
     assert!(near, "got {got:?}, want {want:?}");
 }
 
-/// Some graph without structure: 40 people, 300 votes.
+/// A random graph: 40 people, 300 votes.
 fn tangle() -> Vec<Row> {
     let votes: Vec<_> = (0..300usize)
         .map(|i| (i * 7 % 40, (i * i * 11 + 3) % 40, if i % 3 == 0 { -60 } else { 10 + (i % 90) as i8 }))
@@ -51,8 +51,8 @@ fn the_last_vote_of_a_pair_counts_and_none_about_oneself() {
 
 #[test]
 fn agreement_by_hand() {
-    // 0 is the seed. 1 contradicts it on one of its two votes, the other is on something the seed does not know: a − d =
-    // −1/2, confidence 1 − tanh(1/2). 2 agrees and has confidence 1.
+    // 0 is the seed. 1 contradicts it on one of its two votes, the other is on something the seed does not know: a − d
+    // = −1/2, confidence 1 − tanh(1/2). 2 agrees and has confidence 1.
     let votes = [(0, 3, 100), (1, 3, -100), (2, 3, 100), (1, 4, 80), (2, 4, -40)];
     let left = 1.0 - 0.5f64.tanh();
     let third = (1.0 + 1.0 - left) / (2.0 + left);
@@ -72,7 +72,8 @@ fn agreement_throws_outliers_out() {
 
 #[test]
 fn eigentrust_by_hand() {
-    // One pre-trusted; it trusts 1 and 2 as 3 : 1, they trust nobody and send it back. t₀ = .1 + .9 · (t₁ + t₂), t₁ + t₂ = .9 t₀.
+    // One pre-trusted; it trusts 1 and 2 as 3 : 1, they trust nobody and send it back. t₀ = .1 + .9 · (t₁ + t₂), t₁ +
+    // t₂ = .9 t₀.
     let home = 1.0 / 1.9;
     check(
         eigentrust::scores,

@@ -2,14 +2,14 @@
 
 use crate::question::Question;
 
-/// The walk has settled when no more than this changes in a step, summed over everybody …
+/// The walk ends when the changes in a step add up to no more than this.
 const CHANGE_MAX: f64 = 1e-12;
-/// … or after this many steps; with a restart of .1 what is left then is below 1e-13.
+/// It also ends after this many steps. With a restart of .1 the remaining change is then below 1e-13.
 const STEPS_MAX: usize = 300;
 
-/// Where a walker is found: at each step it restarts from one of the seeds with probability `restart`, otherwise it
-/// follows one of the links by their share of all links' weights. Whoever has no link sends it back to the seeds. The
-/// result adds up to one.
+/// The probabilities of a walker's position. At each step the walker restarts from one of the seeds with probability
+/// `restart`. Otherwise it follows one of the links, with a probability proportional to the link's weight. From a voter
+/// without links it goes back to the seeds. The probabilities add up to one.
 pub(super) fn settle(question: &Question, links: &[(usize, usize, f64)], restart: f64) -> Vec<f64> {
     let mut at_start = vec![0.0; question.count];
     question.seeds.iter().for_each(|seed| at_start[*seed] = 1.0 / question.seeds.len() as f64);

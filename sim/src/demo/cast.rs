@@ -1,4 +1,4 @@
-//! Who plays: names, roles and keys, all from the seed.
+//! The actors: names, roles and keys, all from the seed.
 
 use ostrakon_ledger::{Body, Header, Malformed, PeerName, Record, RecordId, SecretKey, SignedRecord};
 
@@ -12,7 +12,7 @@ pub(crate) const SPAMMER_AT: usize = HONEST.len();
 
 const KEY_CONTEXT: &str = "ostrakon demo actor key v1";
 
-/// What an actor is up to.
+/// The role of an actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     Honest,
@@ -21,7 +21,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// In the table.
+    /// The word in the table.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Role::Honest => "honest",
@@ -31,7 +31,7 @@ impl Role {
     }
 }
 
-/// A server of the false world with its place in its own sequence of records.
+/// A simulated server, and the position in its sequence of records.
 pub(crate) struct Actor {
     pub(crate) name: PeerName,
     pub(crate) role: Role,
@@ -46,12 +46,12 @@ impl Actor {
         self.key.public()
     }
 
-    /// Goes on behind the record `prev` with number `seq`, as the node has it.
+    /// Continues after the node's last record of this actor, which is `prev` with number `seq`.
     pub(crate) fn continue_from(&mut self, seq: u64, prev: RecordId) {
         (self.seq, self.prev) = (seq, prev);
     }
 
-    /// Signs its next record. Call [`Actor::continue_from`] with its place once the node has taken it.
+    /// Signs the next record. Call [`Actor::continue_from`] with the record's position when the node has accepted it.
     pub(crate) fn sign(&self, network: &str, body: Body) -> Result<SignedRecord, Malformed> {
         let header = Header {
             network: network.to_owned(),
@@ -63,14 +63,14 @@ impl Actor {
         SignedRecord::sign(Record { header, body }, &self.key)
     }
 
-    /// The place of the record that [`Actor::sign`] makes next.
+    /// The position of the record that [`Actor::sign`] makes next.
     pub(crate) fn next_seq(&self) -> u64 {
         self.seq + 1
     }
 }
 
-/// The honest servers, the spammer and the ring. Another seed plays under other names, because a node that knows a
-/// name binds it to one key.
+/// The honest servers, the spammer and the ring. Another seed gives other names, because a node binds every name it
+/// knows to one key.
 pub(crate) fn actors(seed: u64) -> Result<Vec<Actor>, Malformed> {
     let zone = if seed == 1 { "example".to_owned() } else { format!("seed-{seed}.example") };
     let honest = HONEST.iter().map(|name| (format!("{name}.{zone}"), Role::Honest));

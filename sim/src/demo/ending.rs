@@ -1,4 +1,4 @@
-//! What happened, in the numbers that were measured, and where to look further.
+//! The end of the demo: the measured numbers, and where to find more.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use super::stage::{Score, Stage};
 use super::{DemoError, Listeners, table};
 use crate::trace::Verdicts;
 
-/// Tells the end.
+/// Writes the end.
 pub(crate) fn tell(stage: &mut Stage, listeners: &Listeners, out: &mut dyn Write) -> Result<(), DemoError> {
     writeln!(out, "\n== What happened")?;
     let honest = stage.records[..SPAMMER_AT]
@@ -42,7 +42,7 @@ pub(crate) fn tell(stage: &mut Stage, listeners: &Listeners, out: &mut dyn Write
     Ok(())
 }
 
-/// The program of that name in the folder of this one, or on the PATH.
+/// The program with this name, in the folder of this program or on the PATH.
 fn beside(name: &str) -> PathBuf {
     let here = std::env::current_exe().ok().map(|this| this.with_file_name(name));
     here.filter(|program| program.exists()).unwrap_or_else(|| PathBuf::from(name))

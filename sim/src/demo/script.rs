@@ -5,19 +5,19 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::cast::{RING, SPAMMER_AT};
-use crate::node::Report;
+use ostrakon_router::message::ReportKind;
 
 /// Messages between two tables: about five seconds of the two minutes.
 const TABLE_EVERY: usize = 20;
 /// How many others each member of the ring vouches for, beside the spammer.
 const RING_VOUCHES: usize = 3;
-/// Users of the node that is played against.
+/// Users of the node.
 const USERS: usize = 6;
 
 /// One step. Actors are named by their index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// The narrator speaks.
+    /// A line of explanation.
     Say(&'static str),
     /// The operator admits the actor's key.
     Admit(usize),
@@ -27,7 +27,7 @@ pub(crate) enum Step {
     Vote { voter: usize, subject: usize, value: i8, category: Category },
     /// The actor sends a message. Only messages take time.
     Message(Sent),
-    /// Where everybody stands.
+    /// The table of all scores.
     Table,
     /// The spammer's score is noted, to be compared at the end.
     NoteScore,
@@ -43,8 +43,8 @@ pub(crate) struct Sent {
     pub(crate) user: usize,
     pub(crate) size: u64,
     pub(crate) links: u32,
-    /// What the recipient says about it, if it is delivered and they say anything.
-    pub(crate) report: Option<Report>,
+    /// The recipient's report, if the message is delivered and the recipient reports it.
+    pub(crate) report: Option<ReportKind>,
 }
 
 /// How many steps take time.
@@ -157,14 +157,14 @@ impl Writer {
         mix[0].0
     }
 
-    /// Honest mail is small, from a few accounts and now and then thanked for; the others' is larger, full of links,
-    /// from many accounts and often reported.
+    /// Honest mail is small, from a few accounts, and sometimes reported as wanted. Spam is larger, has many links,
+    /// comes from many accounts, and is often reported.
     fn message(&mut self, from: usize) -> Sent {
         let honest = from < SPAMMER_AT;
-        let (accounts, sizes, links, said, report) = if honest {
-            (4, 400..8_000, 0..2, 0.15, Report::Ham)
+        let (accounts, sizes, links, reported, report) = if honest {
+            (4, 400..8_000, 0..2, 0.15, ReportKind::Ham)
         } else {
-            (40, 2_000..30_000, 3..9, 0.35, Report::Spam)
+            (40, 2_000..30_000, 3..9, 0.35, ReportKind::Spam)
         };
         Sent {
             from,
@@ -172,7 +172,7 @@ impl Writer {
             user: self.rng.random_range(0..USERS),
             size: self.rng.random_range(sizes),
             links: self.rng.random_range(links),
-            report: self.rng.random_bool(said).then_some(report),
+            report: self.rng.random_bool(reported).then_some(report),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The node that is played against, the actors, and what has become of their messages.
+//! The node of the demo, the actors, and the verdicts on their messages.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 use super::DemoError;
 use super::cast::{Actor, SPAMMER_AT};
 use super::script::Sent;
-use crate::node::{CheckAnswer, CheckRequest, Node, NodeError, Report};
+use ostrakon_router::message::{CheckRequest, Kind, Proof, ReportKind};
+
+use crate::node::{CheckAnswer, Node, NodeError};
 use crate::trace::Verdicts;
 
-/// The demo's votes end after a day, so that they do not stay in the way of a node that is used afterwards.
+/// The demo's votes end after a day, so that they do not disturb later use of the node.
 const VOTES_LAST_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Spreads the messages over the time there is.
+/// Spreads the messages over the given time.
 pub(crate) struct Pace {
     start: Instant,
     each: Duration,
@@ -30,7 +32,7 @@ impl Pace {
         Pace { start: Instant::now(), each, done: 0 }
     }
 
-    /// Waits until the next message is due; at once when the node is slower than the pace.
+    /// Waits until the next message is due. Does not wait if the node is slower than the pace.
     fn wait(&mut self) {
         self.done += 1;
         let due = self.start + self.each * self.done;
@@ -45,7 +47,7 @@ pub(crate) struct Score {
     pub(crate) confidence: i64,
 }
 
-/// What a message was judged by.
+/// The scores by which a message was judged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Judged {
     /// The peer's score, the reports of the node's own users included.
@@ -54,11 +56,11 @@ pub(crate) struct Judged {
     pub(crate) standing: i64,
 }
 
-/// What became of an actor's messages.
+/// The verdicts on an actor's messages.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Record {
     pub(crate) verdicts: Verdicts,
-    /// What the last message was judged by.
+    /// The scores by which the last message was judged.
     pub(crate) last: Option<Judged>,
 }
 
@@ -93,7 +95,7 @@ struct WellKnown {
     peer: String,
 }
 
-/// Where an author's sequence stands: `GET /v1/peers/{name}`.
+/// The end of an author's sequence: `GET /v1/peers/{name}`.
 #[derive(Deserialize)]
 struct AuthorHead {
     key: PublicKey,
@@ -112,7 +114,7 @@ impl Stage {
         Ok(Stage { local, public, network, host: peer, run, pace, actors, records, refused, last_refused, noted, sent })
     }
 
-    /// The name of the node that is played against.
+    /// The name of the node.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
@@ -128,7 +130,9 @@ impl Stage {
         Ok(())
     }
 
-    /// 1. Asks where the actor's sequence stands. 2. Admits its key if the node does not know it. 3. Goes on from there.
+    /// 1. Asks for the end of the actor's sequence.
+    /// 2. Admits its key if the node does not know it.
+    /// 3. Continues the sequence.
     pub(crate) fn admit(&mut self, actor: usize) -> Result<(), DemoError> {
         let (name, key) = (self.actors[actor].name.clone(), self.actors[actor].key());
         match self.local.read::<AuthorHead>(&format!("/v1/peers/{name}")) {
@@ -189,8 +193,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Users speak of what reached them; the rest they never saw.
-    fn report(&self, sent: &Sent, answer: &CheckAnswer, report: Report) -> Result<(), DemoError> {
+    /// Users report messages that were delivered to them; they never saw the others.
+    fn report(&self, sent: &Sent, answer: &CheckAnswer, report: ReportKind) -> Result<(), DemoError> {
         if answer.verdict == Verdict::Accept {
             self.local.feedback(&answer.decision_id, &self.user(sent.user), report)?;
         }
@@ -202,15 +206,18 @@ impl Stage {
         CheckRequest {
             id: format!("demo-{}-{}", self.run, self.sent),
             peer: peer.to_string(),
-            peer_proof: Some("dns"),
+            peer_proof: Proof::Dns,
             sender: format!("user{}@{peer}", sent.account),
+            sender_proof: Proof::None,
             recipients: vec![self.user(sent.user)],
-            kind: "mail",
+            kind: Kind::Mail,
             size: sent.size,
             // From the block that is set aside for documentation (RFC 5737).
             network: Some(format!("198.51.100.{}", sent.from + 1)),
+            content: None,
+            links: u64::from(sent.links),
+            known_contact: false,
             sender_domain: None,
-            links: Some(sent.links),
         }
     }
 

@@ -7,7 +7,7 @@ use super::cast::{Role, SPAMMER_AT};
 use super::stage::{Judged, Record, Refused, Score, Stage};
 use crate::trace::Verdicts;
 
-/// Prints the table. Actors that have not sent yet are left out; the ring is one line: its best, and all its mail.
+/// Prints the table. Actors without messages are left out. The ring is one line: its best score, and all its messages.
 pub(crate) fn print(stage: &Stage, out: &mut dyn Write) -> Result<(), DemoError> {
     writeln!(
         out,
@@ -40,7 +40,7 @@ pub(crate) fn print(stage: &Stage, out: &mut dyn Write) -> Result<(), DemoError>
     Ok(())
 }
 
-/// What became of all the ring's messages.
+/// The verdicts on all messages of the ring.
 pub(crate) fn ring_verdicts(stage: &Stage) -> Verdicts {
     let mut sum = Verdicts::default();
     for record in &stage.records[SPAMMER_AT + 1..] {
@@ -63,7 +63,7 @@ pub(crate) fn reasons(stage: &Stage, refused: &Refused, out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// `votes` is the score by the ledger alone, `last` what the last message was judged by.
+/// `votes` is the score from the ledger alone, `last` the scores by which the last message was judged.
 fn row(
     out: &mut dyn Write,
     name: &str,

@@ -1,11 +1,12 @@
 //! How far an attacker can get: the Sybil bound of docs/reputation.md, in weight and in subjects.
 //!
-//! Identities behind edges that carry flow φ weigh at most W = φ(1−α)/(ατ) together. A voter casts at most B votes at that
-//! weight, or more at less (R3), so all their votes together weigh at most B·W. To flip a subject takes more than
-//! the weight by which one side outweighs the other. So they flip at most as many subjects as the smallest such
-//! margins that fit into B·W, each no larger than W.
+//! Identities behind edges that carry flow φ weigh at most W = φ(1−α)/(ατ) together. A voter casts at most B votes at
+//! that weight, or more at less (R3), so all their votes together weigh at most B·W. To flip a subject takes more than
+//! the weight by which one side outweighs the other. So they flip at most as many subjects as the smallest such margins
+//! that fit into B·W, each no larger than W.
 //!
-//! Only subjects with a clear score count: thousands hang by a thread, and whoever flips them has won nothing.
+//! Only subjects with a clear score count. Thousands of scores are near 0, and an attacker gains nothing by flipping
+//! them.
 
 use std::ops::Range;
 
@@ -16,29 +17,29 @@ use crate::measure::Mean;
 use crate::production::Engine;
 use crate::votes::Row;
 
-/// Trust is shown in billionths and rounds down: what that can hide of a flow.
+/// How much of a flow the display can hide: it shows billionths, rounded down.
 const FLOW_ROUNDING: f64 = 1e-9;
-/// Weights are shown in millionths, to nearest: what that can add to one voter's.
+/// How much the display can add to one voter's weight: it shows millionths, rounded to the nearest.
 const WEIGHT_ROUNDING: f64 = 5e-7;
 
-/// From where on a score is clear: a rule that refuses messages asks for about as much.
+/// The least clear score. A rule that refuses messages needs about as much.
 pub(super) const CLEAR: f64 = 0.3;
 
-/// What the engine let an attacker do, and what it could.
+/// How far an attacker got, and the bound.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reach {
-    /// Of all false identities together, in full votes.
+    /// The weight of all false identities together, in full votes.
     weight: f64,
     weight_max: f64,
     flipped: usize,
     flipped_max: usize,
-    /// What showing weights with six decimals may add to `weight`.
+    /// How much the display of weights with six decimals can add to `weight`.
     rounding: f64,
 }
 
 impl Reach {
-    /// `before` and `after` are everybody's scores without and with the attack, `engine` is the one with; `live` are the votes
-    /// in it that count.
+    /// `before` and `after` are all scores without and with the attack. `engine` is the engine with the attack, and
+    /// `live` are the votes that count in it.
     pub(super) fn of(
         engine: &Engine,
         live: &[Row],
@@ -62,7 +63,7 @@ impl Reach {
         self.weight <= self.weight_max + self.rounding && self.flipped <= self.flipped_max
     }
 
-    /// Sums up the splits; none of none.
+    /// The means over the splits. None without splits.
     pub(super) fn sum_up(splits: &[Reach]) -> Option<BoundRow> {
         let mean = |figure: fn(&Reach) -> f64| Mean::of(&splits.iter().map(figure).collect::<Vec<_>>());
         Some(BoundRow {
@@ -84,7 +85,7 @@ fn is_clear(score: &Score) -> bool {
     f64::from(score.score.unsigned_abs()) >= 1e3 * CLEAR
 }
 
-/// φ: the trust that the edges from everybody else to the false identities carry (R1), before the first loss.
+/// φ: the trust on the edges from honest voters to the false identities (R1), before the first loss.
 fn carried(engine: &Engine, live: &[Row], identities: &Range<usize>) -> f64 {
     let p = engine.parameters();
     let x = |row: &Row| {
@@ -101,7 +102,7 @@ fn carried(engine: &Engine, live: &[Row], identities: &Range<usize>) -> f64 {
     positive().filter(|row| identities.contains(&row.subject)).map(share).sum::<f64>() + 0.0
 }
 
-/// How many subjects `weight` can flip, if each identity spends its budget where least is needed.
+/// How many subjects `weight` can flip, if each identity spends its budget on the subjects that need the least.
 fn flips_max(before: &[Score], weight: f64, budget: f64) -> usize {
     let margin = |score: &Score| score.positive_nv.abs_diff(score.negative_nv) as f64 / VOTE_NV as f64;
     let clear = before.iter().filter(|score| is_clear(score));
@@ -146,7 +147,8 @@ mod tests {
 
     #[test]
     fn phi_is_what_the_edges_carry() {
-        // Seed 0 gives 1 a full vote and 2 (false) .3 of one: its outflow is 1.3, below w_min. 1 gives 2 and 3 a full vote each.
+        // Seed 0 gives 1 a full vote and 2 (false) .3 of one: its outflow is 1.3, below w_min. 1 gives 2 and 3 a full
+        // vote each.
         let row = |voter, subject, value| Row { voter, subject, value, time_ms: 5 };
         let votes = [row(0, 1, 100), row(0, 2, 30), row(1, 2, 100), row(1, 3, 100), row(2, 3, 100)];
         let question = crate::question::Question { votes: &votes, seeds: &[0], count: 4 };

@@ -1,7 +1,7 @@
-//! How far an attacker over time got, moment by moment, in the production book.
+//! How far an attacker that acts over time gets, at several moments, in the production book.
 //!
-//! All votes are played in the order of their times, in virtual time, with decay (R5); epochs close as in production. Beside
-//! it runs a book that hears only the honest votes.
+//! All votes are played in the order of their times, in virtual time, with decay (R5). Epochs close as in production. A
+//! second book gets only the honest votes.
 
 use anyhow::Result;
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ use crate::production::Engine;
 use crate::question::Question;
 use crate::votes::Row;
 
-/// When to look: after so many percent of the honest votes.
+/// The moments of measurement, in per cent of the honest votes.
 const MOMENTS: [usize; 8] = [40, 50, 60, 70, 75, 80, 90, 100];
 
 /// An attacker's course.
@@ -24,22 +24,22 @@ const MOMENTS: [usize; 8] = [40, 50, 60, 70, 75, 80, 90, 100];
 pub struct Course {
     /// The attacker's name.
     pub case: &'static str,
-    /// In which votes lose half their weight, in days.
+    /// The half-life of votes, in days.
     pub half_life_days: u64,
-    /// In order of time.
+    /// The measurements, in order of time.
     pub moments: Vec<Moment>,
 }
 
-/// One look.
+/// One measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Moment {
-    /// After so many percent of the honest votes.
+    /// The moment, in per cent of the honest votes.
     pub percent: usize,
-    /// AUC of the tested users without the attack, as far as is known then.
+    /// AUC of the tested users without the attack, from the votes up to then.
     pub auc_clean: Mean,
-    /// And with it.
+    /// The same with the attack.
     pub auc: Mean,
-    /// How far the attacker got, and could.
+    /// How far the attacker got, and the bound.
     pub bound: BoundRow,
 }
 

@@ -1,5 +1,5 @@
-//! How the honest answer while an attack goes on: whoever is contradicted by a stranger says so, and whoever took the
-//! stranger for real takes it back.
+//! How honest voters react to an attack: a voter that is contradicted by a stranger votes against the stranger, and a
+//! voter that was deceived replaces its vote for the stranger.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use rand_chacha::ChaCha8Rng;
 use crate::attackers::Attack;
 use crate::votes::Row;
 
-/// How long it takes the contradicted to answer, and the deceived to see it.
+/// How long it takes until contradicted and deceived voters react.
 const ANSWER_MS: u64 = 14 * 86_400_000;
 const REGRET_MS: u64 = 30 * 86_400_000;
-/// A stranger's first votes are answered, each by one of the contradicted; after that nobody bothers.
+/// How many of a stranger's votes are answered, each by one of the contradicted voters.
 const ANSWERS_MAX: usize = 2;
-/// How likely the deceived take their vote back, and what they say instead.
+/// How likely deceived voters replace their vote, and the value of the new vote.
 const REGRET: f64 = 0.5;
 const REGRET_VALUE: i8 = -50;
 
-/// The answers that are given before the honest votes end, in the order of what they answer.
+/// The reactions before the end of the honest votes, in the order of the votes that caused them.
 pub(super) fn answers(honest: &[Row], attack: &Attack, rng: &mut ChaCha8Rng) -> Vec<Row> {
     let end_ms = honest.last().map_or(0, |row| row.time_ms);
     let mut spoke: BTreeMap<usize, Vec<&Row>> = BTreeMap::new();

@@ -17,28 +17,28 @@ use crate::question::Question;
 /// Resamplings of the tested votes per split, where the interval is by bootstrap.
 const RESAMPLES: usize = 40;
 
-/// A case's row.
+/// The row of a case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// `clean` or the attacker's name.
     pub case: &'static str,
-    /// One per algorithm, in the table's order.
+    /// One cell per algorithm, in the order of the table.
     pub cells: Vec<Cell>,
-    /// How far the attacker got with the engine, beside how far it can; if it was asked for.
+    /// How far the attacker got with the engine, and the bound; if the engine was asked for.
     pub bound: Option<BoundRow>,
 }
 
-/// What one algorithm made of one case.
+/// The result of one algorithm in one case.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Cell {
-    /// Area under the ROC curve. Fraud: Student's t over the splits. Sign: the tested votes are the same in every split
-    /// and are resampled, 95 % of the resamplings lie within the interval.
+    /// Area under the ROC curve. For fraud, the interval is Student's t over the splits. For signs, the tested votes
+    /// are the same in every split, so they are resampled, and the interval has 95 % of the resamplings.
     pub auc: Mean,
-    /// Subjects with a clear score without the attack and the other sign with it; if the scores have signs.
+    /// How many subjects have a clear score without the attack and the other sign with it; if the scores have signs.
     pub flipped: Option<Mean>,
 }
 
-/// One algorithm, case and split.
+/// The result of one algorithm in one case and split.
 struct Outcome {
     auc: f64,
     resampled: Vec<f64>,
@@ -49,7 +49,7 @@ struct Outcome {
 /// Measures all cases in all splits.
 ///
 /// # Errors
-/// Too few labels or votes to test anything.
+/// There are too few labels or votes for a test.
 pub(super) fn measure(
     plan: &Plan,
     protocol: Protocol,
@@ -130,7 +130,7 @@ fn of_split(
     cases.iter().map(outcome).collect()
 }
 
-/// Everybody's scores, and the engine behind them if it was that.
+/// All scores, and the engine if it computed them.
 struct Scored {
     scores: Vec<f64>,
     engine: Option<Engine>,
@@ -161,7 +161,7 @@ fn tested(plan: &Plan, protocol: Protocol, number: usize, split: &Split, case: C
 }
 
 impl Table {
-    /// The algorithms whose scores have signs, with their places.
+    /// The algorithms whose scores have signs, with their positions.
     pub(super) fn signed(&self) -> impl Iterator<Item = (usize, Algorithm)> + '_ {
         let places: BTreeSet<usize> =
             (0..self.algorithms.len()).filter(|at| self.algorithms[*at].is_signed()).collect();

@@ -1,12 +1,13 @@
-//! Two ways to ask how good scores are. Both leave out what would make the question easy.
+//! Two tests of the quality of scores. Both remove the votes that would make the test easy.
 //!
-//! *Fraud* (labels needed): tell benign from fraudulent users. The labels were derived from the votes of benign users, so
-//! those about labelled users are removed. The founder and half of the benign users, drawn anew for every split, are the
-//! seeds; the other half is tested against all fraudulent ones. An attacker slanders 20 of the tested and praises 60
-//! of the fraudulent.
+//! *Fraud* (needs labels): distinguish benign from fraudulent users. The labels were derived from the votes of benign
+//! users, so their votes about labelled users are removed. The seeds are the founder and half of the benign users, drawn
+//! anew for every split. The other half is tested against all fraudulent users. An attacker slanders 20 of the tested
+//! users and praises 60 of the fraudulent users.
 //!
-//! *Sign*: predict the sign of the last fifth of the votes from the first four fifths. The seeds are the founder and
-//! whom it rated .3 or better. An attacker slanders 150 of those who will be voted for and praises 150 who will not.
+//! *Sign*: predict the sign of the last fifth of the votes from the first four fifths. The seeds are the founder and the
+//! users that the founder rated .3 or better. An attacker slanders 150 users that will get positive votes and praises 150
+//! that will get negative votes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -24,10 +25,10 @@ use crate::votes::{Labels, Row};
 /// How many good and bad subjects an attacker aims at.
 const FRAUD_AIMS: (usize, usize) = (20, 60);
 const SIGN_AIMS: (usize, usize) = (150, 150);
-/// From which value of the founder's somebody is a seed, in hundredths.
+/// The least value of a founder's vote that makes its subject a seed, in hundredths.
 const FOUNDERS_FRIEND: i8 = 30;
 
-/// A way to ask.
+/// A test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
@@ -38,7 +39,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// Whether a case belongs to it. To predict signs under every attack would say the same again.
+    /// Whether a case belongs to the test. The prediction of signs under every attack would show nothing new.
     pub(super) fn has(self, case: Case) -> bool {
         self == Self::Fraud || [CLEAN, "flood", "split", "vouched"].contains(&case.name())
     }
@@ -53,7 +54,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// What everything is drawn from.
+/// The data from which everything is drawn.
 pub(super) struct Plan {
     /// Oldest first.
     pub(super) votes: Vec<Row>,
@@ -63,14 +64,14 @@ pub(super) struct Plan {
     pub(super) seed: u64,
 }
 
-/// One draw: what is known, and what is asked.
+/// One draw: the known votes, and the subjects or votes to test.
 pub(super) struct Split {
     /// Oldest first.
     pub(super) votes: Vec<Row>,
     pub(super) seeds: Vec<usize>,
-    /// Should rank high; somebody may be asked about twice.
+    /// The numbers that should rank high. A number may occur twice.
     pub(super) good: Vec<usize>,
-    /// Should rank low.
+    /// The numbers that should rank low.
     pub(super) bad: Vec<usize>,
     pub(super) count: usize,
     honest: Vec<usize>,
@@ -104,7 +105,7 @@ impl Plan {
         if self.labels.is_some() { vec![Protocol::Fraud, Protocol::Sign] } else { vec![Protocol::Sign] }
     }
 
-    /// A generator of its own for every draw: the seed, what is drawn, for which split.
+    /// A separate generator for every draw, from the seed, the name of the draw and the split.
     pub(super) fn generator(&self, protocol: Protocol, what: &str, split: usize) -> ChaCha8Rng {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&self.seed.to_be_bytes());
@@ -185,7 +186,7 @@ impl Plan {
         Split { honest: honest.collect(), votes, seeds, good, bad, count: self.count, slandered, praised }
     }
 
-    /// Lets an attacker loose on a split.
+    /// Adds an attacker's votes to a split.
     pub(super) fn attacked(
         &self,
         protocol: Protocol,

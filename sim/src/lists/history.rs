@@ -1,4 +1,4 @@
-//! What the lists said, in order, as the production importer reads it.
+//! The votes of the lists, in order, as the production importer reads them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -32,18 +32,18 @@ impl History {
         Ok(Self { votes: parsed.votes })
     }
 
-    /// Every list that ever says something, in order of their names.
+    /// Every list with a vote, in the order of their names.
     pub(super) fn lists(&self) -> impl Iterator<Item = PeerName> {
         self.votes.iter().map(|vote| vote.source.clone()).collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// The list's name as it stands in the file, if that is a domain.
+    /// The list's name in the file, if that is a domain.
     pub(super) fn title<'a>(&self, list: &'a PeerName) -> &'a str {
         let suffix = list.as_str().strip_suffix(OWN).and_then(|rest| rest.strip_suffix(".fediverse.imported."));
         suffix.unwrap_or(list.as_str())
     }
 
-    /// What was said up to and including a moment.
+    /// The votes up to and including a moment.
     pub(super) fn until(&self, at_ms: u64) -> &[SourceVote] {
         &self.votes[..self.votes.partition_point(|vote| vote.action.at_ms() <= at_ms)]
     }
@@ -68,26 +68,27 @@ impl History {
         later.iter().filter(adds).map(|vote| vote.subject.clone()).collect()
     }
 
-    /// What was said up to a moment, as the ledger's entries would tell a book.
+    /// The votes up to and including a moment, as events of a ledger.
     pub(super) fn events(&self, at_ms: u64) -> Vec<Event> {
         let mut live: HashMap<(&PeerName, &Subject), u64> = HashMap::new();
         let mut events = Vec::new();
-        for said in self.until(at_ms) {
+        for entry in self.until(at_ms) {
             let index = events.len() as u64;
-            let pair = (&said.source, &said.subject);
-            match said.action {
+            let pair = (&entry.source, &entry.subject);
+            match entry.action {
                 Action::Cast { value, category, cast_at_ms, expires_at_ms } => {
                     let id = record_id(index);
                     live.insert(pair, index);
-                    let vote = Vote { expires_at_ms, ..Vote::plain(said.subject.clone(), value, category, cast_at_ms) };
-                    events.push(Event::Voted { index, at_ms: cast_at_ms, id, voter: said.source.clone(), vote });
+                    let vote =
+                        Vote { expires_at_ms, ..Vote::plain(entry.subject.clone(), value, category, cast_at_ms) };
+                    events.push(Event::Voted { index, at_ms: cast_at_ms, id, voter: entry.source.clone(), vote });
                 }
                 Action::Withdraw { at_ms } => {
                     events.extend(live.remove(&pair).map(|target| Event::Retracted {
                         index,
                         at_ms,
-                        voter: said.source.clone(),
-                        subject: said.subject.clone(),
+                        voter: entry.source.clone(),
+                        subject: entry.subject.clone(),
                         target,
                     }));
                 }

@@ -12,9 +12,9 @@ use crate::measure::auc;
 /// A prediction and how good it was.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
-    /// From when.
+    /// The date of the prediction.
     pub date: String,
-    /// For which list.
+    /// The list.
     pub list: String,
     /// How good it was.
     #[serde(flatten)]
@@ -32,11 +32,11 @@ pub struct Scores {
     pub vote_count: f64,
     /// By the engine, every list a seed of full weight.
     pub equal_seeds: f64,
-    /// By the engine, seen from the list.
+    /// By the engine, from the viewpoint of the list.
     pub own_seeds: f64,
 }
 
-/// Predicts what `list` adds within `window_ms` after `at_ms`. None if it says nothing yet or adds too little to tell.
+/// Predicts what `list` adds within `window_ms` after `at_ms`. None if it has no votes yet or adds too few domains.
 pub(super) fn predict(
     history: &History,
     list: &PeerName,
@@ -70,7 +70,7 @@ pub(super) fn predict(
     })
 }
 
-/// How bad the production engine takes a domain to be, from these seeds.
+/// How bad a domain is, by the production engine with these seeds.
 fn blamed(events: &[Event], seeds: BTreeMap<PeerName, u16>, at_ms: u64) -> impl Fn(&Subject) -> f64 {
     let mut book = Book::new(Parameters::default(), Viewpoint { name: "list".to_owned(), seeds });
     book.apply_all(events);
@@ -117,7 +117,8 @@ mod tests {
         history.lists().find(|list| history.title(list) == title).unwrap()
     }
 
-    /// `like` shares two domains with `own`, `big` only one and is joined by `twin`; on day 10 `own` adds what `like` has.
+    /// `like` shares two domains with `own`, `big` only one and is joined by `twin`; on day 10 `own` adds what `like`
+    /// has.
     const WORLD: &str = "1,own,a,add 1,own,b,add 1,like,a,add 1,like,b,add 1,big,a,add 2,twin,a,add
         3,like,good-tip,add 3,big,other,add 3,big,x,add 4,twin,other,add 3,big,gone,add 4,big,gone,remove
         10,own,good-tip,add 11,own,new,add 40,own,other,add";
@@ -138,7 +139,7 @@ mod tests {
         let history = history(WORLD);
         let own = list(&history, "own");
         assert_eq!(predict(&history, &own, 5 * DAY_MS, 20 * DAY_MS, 2), None, "one addition is fewer than two");
-        assert_eq!(predict(&history, &own, 0, 40 * DAY_MS, 1), None, "nothing said yet");
+        assert_eq!(predict(&history, &own, 0, 40 * DAY_MS, 1), None, "no votes yet");
         assert_eq!(predict(&history, &list(&history, "twin"), 5 * DAY_MS, 20 * DAY_MS, 1), None, "adds nothing");
     }
 

@@ -19,7 +19,7 @@ pub struct Summary {
     pub vote_count: Mean,
     /// By the engine, every list a seed of full weight.
     pub equal_seeds: Mean,
-    /// By the engine, seen from the list.
+    /// By the engine, from the viewpoint of the list.
     pub own_seeds: Mean,
     /// `own_seeds` less `vote_count`, prediction by prediction.
     pub gain: Mean,

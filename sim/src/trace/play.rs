@@ -1,4 +1,4 @@
-//! The playing itself: who reports what is drawn beforehand, then the messages go out one after the other.
+//! Plays a trace: draws the reports first, then sends the messages one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -10,9 +10,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::reader::{Message, TraceError};
 use super::stats::{Outcome, Tally};
-use crate::node::{CheckRequest, Node, NodeError, Report, timed};
+use ostrakon_router::message::{CheckRequest, Kind, Proof, ReportKind};
 
-/// How reports are drawn.
+use crate::node::{Node, NodeError, timed};
+
+/// How the reports are drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Draw {
     /// Share of the mail that its recipient reports.
@@ -32,18 +34,19 @@ pub struct Run {
 }
 
 impl Draw {
-    /// What each message's recipient will report about it, if anything; a pure function of the trace and the seed.
-    fn reports(&self, messages: &[Message]) -> Vec<Option<Report>> {
+    /// The report of each message's recipient, if any: a pure function of the trace and the seed.
+    fn reports(&self, messages: &[Message]) -> Vec<Option<ReportKind>> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         let liars = self.choose_liars(messages, &mut rng);
         let report = |message: &Message| match message.ham != liars.contains(message.rcpt.as_str()) {
-            true => Report::Ham,
-            false => Report::Spam,
+            true => ReportKind::Ham,
+            false => ReportKind::Spam,
         };
         messages.iter().map(|message| rng.random_bool(self.feedback).then(|| report(message))).collect()
     }
 
-    /// The recipient who gets most of the mail is never a liar: one person's word would be the whole experiment.
+    /// The recipients that always lie. The recipient of the most mail is never one of them, because the result would
+    /// then depend on that one recipient.
     fn choose_liars<'a>(&self, messages: &'a [Message], rng: &mut ChaCha8Rng) -> BTreeSet<&'a str> {
         let mut mail: BTreeMap<&str, u64> = BTreeMap::new();
         for message in messages {
@@ -57,10 +60,10 @@ impl Draw {
     }
 }
 
-/// Plays `messages` in their order and sums up. A message is counted once, however often it had to be sent.
+/// Plays `messages` in their order and returns the statistics. A message counts once, however often it was sent.
 ///
 /// # Errors
-/// [`TraceError::Node`] if the node cannot be used at all: the first message got no answer.
+/// [`TraceError::Node`] if there is no answer to the first message, so that the node cannot be used at all.
 pub fn play(run: &Run, messages: &[Message], draw: &Draw) -> Result<Tally, TraceError> {
     let reports = draw.reports(messages);
     let bar = ProgressBar::new(messages.len() as u64).with_style(style());
@@ -73,8 +76,8 @@ pub fn play(run: &Run, messages: &[Message], draw: &Draw) -> Result<Tally, Trace
                 let (verdict, standing) = (answer.verdict, answer.standing);
                 outcomes.push(Outcome { position, ham: message.ham, verdict, standing, latency });
                 if let Some(report) = report {
-                    let told = run.node.feedback(&answer.decision_id, &recipient(message), report);
-                    warn(&bar, message, "its report was not taken", told);
+                    let reported = run.node.feedback(&answer.decision_id, &recipient(message), report);
+                    warn(&bar, message, "its report was not taken", reported);
                 }
             }
             Err(error) if outcomes.is_empty() => return Err(error.into()),
@@ -92,8 +95,8 @@ fn warn(bar: &ProgressBar, message: &Message, what: &str, result: Result<(), Nod
     }
 }
 
-/// The message as an adapter would put it to the node. The trace's opaque identifiers become names under `.invalid`
-/// (RFC 2606), so that they cannot be anybody's.
+/// The request that an adapter would send for a message. The trace's opaque identifiers become names under `.invalid`
+/// (RFC 2606), which belong to nobody.
 fn request(run_id: &str, message: &Message) -> CheckRequest {
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let relay = known(&message.relay_16).unwrap_or_else(|| "unknown".to_owned());
@@ -106,15 +109,18 @@ fn request(run_id: &str, message: &Message) -> CheckRequest {
     CheckRequest {
         id: format!("trace-{run_id}-{}", message.seq),
         peer: format!("{relay}.relay.invalid"),
-        // The trace does not say who proved what.
-        peer_proof: None,
+        // The trace does not record proofs, contents, links and contacts.
+        peer_proof: Proof::None,
         sender,
+        sender_proof: Proof::None,
         recipients: vec![recipient(message)],
-        kind: "mail",
+        kind: Kind::Mail,
         size: message.n_bytes,
         network: known(&message.relay_ip),
+        content: None,
+        links: 0,
+        known_contact: false,
         sender_domain,
-        links: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! From CSV to messages. Errors name the line and the column.
+//! Reads messages from CSV. Errors name the line and the column.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -36,15 +36,15 @@ pub enum TraceError {
     /// The trace or the result file cannot be opened, read or written.
     #[error("{}: {reason}", file.display())]
     File {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// The system's words.
+        /// The message of the system.
         reason: io::Error,
     },
     /// The file is not a trace: a missing column, a wrong value, a repeated message.
     #[error("{}, line {line}, column {column}: {what}", file.display())]
     Line {
-        /// Which file.
+        /// The file.
         file: PathBuf,
         /// Line, from 1.
         line: u64,
@@ -53,15 +53,15 @@ pub enum TraceError {
         /// What is wrong with it.
         what: String,
     },
-    /// The node gave no usable answer to the first message: nothing to measure.
+    /// The node gave no usable answer to the first message, so there is nothing to measure.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// Standard output does not take the result.
+    /// The result cannot be written to standard output.
     #[error("{0}")]
     Output(#[from] ostrakon_router::output::OutputError),
 }
 
-/// The columns that are used; others are passed over.
+/// The columns that are used. Other columns are ignored.
 const COLUMNS: [&str; 8] = ["seq", "label", "env_addr", "env_domain", "relay_ip", "relay_16", "rcpt", "n_bytes"];
 
 /// Reads a trace file and puts it into `seq` order.

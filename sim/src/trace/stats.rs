@@ -1,4 +1,4 @@
-//! What became of a trace: verdicts by truth, the AUC of the standing, speed and latency.
+//! The result of a trace: verdicts by label, the AUC of the standing, speed and latency.
 
 use std::fmt;
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Verdicts {
     }
 }
 
-/// Milliseconds from a check's first byte sent to its answer read, retries included.
+/// Milliseconds from the first byte of a check to the end of its answer, including retries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Latency {
     /// Median.
@@ -52,13 +52,13 @@ pub struct Latency {
 pub struct Tally {
     /// Messages sent, each counted once.
     pub messages: u64,
-    /// Messages that got no answer in the end.
+    /// Messages without an answer.
     pub unanswered: u64,
     /// Verdicts on spam.
     pub spam: Verdicts,
     /// Verdicts on ham.
     pub ham: Verdicts,
-    /// Probability that a ham outranks a spam by its standing, ties half; none without both kinds.
+    /// The probability that a ham has a higher standing than a spam, where ties count half. None without both kinds.
     pub auc: Option<f64>,
     /// The same over the later half of the stream.
     pub auc_second_half: Option<f64>,
@@ -68,7 +68,7 @@ pub struct Tally {
     pub latency_ms: Latency,
 }
 
-/// What is known of one answered message.
+/// One answered message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Outcome {
     /// Position among the messages played, from 0.

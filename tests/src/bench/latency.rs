@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use ostrakon_ledger::{SignedRecord, Verified};
 use ostrakon_router::{
     config::StoreSection,
-    server::sequencer::{Limits, Sequencer},
+    server::sequencer::{BatchLimits, Sequencer},
 };
 use ostrakon_tests::TestPeer;
 use rayon::prelude::*;
@@ -43,7 +43,7 @@ pub(crate) fn at(per_second: f64, round: usize) -> Latency {
     };
     let sequences: Vec<_> = peers.par_iter_mut().map(said).collect();
     let limits =
-        Limits { pool_max: 65_536, batch_max: 1024, batch_window: StoreSection::default().batch_window.as_std() };
+        BatchLimits { pool_max: 65_536, batch_max: 1024, batch_window: StoreSection::default().batch_window.as_std() };
     let (sequencer, thread) = Sequencer::start(registrar, limits, || {}).unwrap();
     let mut answers = Runtime::new().unwrap().block_on(async {
         let start = Instant::now();

@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use ostrakon_ledger::{
     AddCheckpoint, SecretKey,
     checkpoint::Checkpoint,
-    merkle::{CompactRange, Hash, Node, leaf_hash, node_hash, prove_consistency},
+    merkle::{CompactRange, Hash, Subtree, leaf_hash, node_hash, prove_consistency},
     note::{Note, NoteKey},
 };
 use ostrakon_tests::TestNode;
@@ -69,7 +69,7 @@ fn history(log: u8) -> Vec<String> {
     (0..STEPS).map(step).collect()
 }
 
-fn subtree(leaves: &[Hash], node: Node) -> Hash {
+fn subtree(leaves: &[Hash], node: Subtree) -> Hash {
     let first = (node.n << node.height) as usize;
     let mut row = leaves[first..first + (1 << node.height)].to_vec();
     while row.len() > 1 {

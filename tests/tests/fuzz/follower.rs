@@ -70,7 +70,7 @@ fn honest() -> &'static Honest {
         said.extend([second, b.vote("peer:x.example", 3), taken_back]);
         said.extend((0..4).map(|n| b.vote(&format!("peer:p{n}.example"), 3)));
         let batch = said.into_iter().map(|record| (Verified::check(record).unwrap(), 2_000));
-        assert!(ledger.submit(batch.collect()).unwrap().iter().all(Result::is_ok));
+        assert!(ledger.append(batch.collect()).unwrap().iter().all(Result::is_ok));
         let reader = ledger.reader();
         let entries = reader.entries(0, ENTRIES_MAX).unwrap();
         let other = Entry { record: other, ..entries[3].clone() }.to_bytes();
@@ -181,7 +181,7 @@ impl Copy {
             (Arc::new(MemoryStore::new()), Arc::new(MemoryState::default()), Arc::new(MemoryState::default()));
         let states = (Box::new(seen.clone()), Box::new(held.clone()));
         let key = peer_key().public();
-        let mirror = Mirror::new(store.clone(), states.0, states.1, &peer(), NETWORK, key, workers.clone()).unwrap();
+        let mirror = Mirror::new(store.clone(), states.0, states.1, &peer(), NETWORK, key, workers.clone());
         Self { store, seen, held, mirror }
     }
 
@@ -263,7 +263,7 @@ fn take_in(copy: &Copy) {
         let admit = Admit { peer, peer_key: key.public(), imported: false };
         (Verified::check(owner.say(Body::Admit(admit))).unwrap(), 1_000)
     };
-    assert!(ours.submit(admissions.map(admit).into()).unwrap().iter().all(Result::is_ok));
+    assert!(ours.append(admissions.map(admit).into()).unwrap().iter().all(Result::is_ok));
     let (reader, name) = (ours.reader(), PeerName::parse(OWNER).unwrap());
     let followed = peer();
     let mut missing = Missing::of_all(&reader, &copied, &followed, &name).unwrap();
@@ -273,7 +273,7 @@ fn take_in(copy: &Copy) {
             break;
         }
         let signed = |(record, from): (_, Provenance)| (Verified::check(record).expect("copied is verified"), from);
-        ours.submit_copied(offered.into_iter().map(signed).collect(), 3_000).unwrap();
+        ours.append_copied(offered.into_iter().map(signed).collect(), 3_000).unwrap();
     }
     verify::run(&*store, &*state, &name, NETWORK, &owner_key().public(), &mut |_, _| {}).unwrap();
     for entry in reader.entries(3, usize::MAX).unwrap() {

@@ -15,7 +15,7 @@ use ostrakon_ledger::{
     RecordId, RecordType, SecretKey, SignedRecord, Subject, Verified,
     archive::{Archive, export},
     checkpoint::Checkpoint,
-    dsse::{Limits, Signed},
+    dsse::{EnvelopeLimits, Signed},
     merkle::{CompactRange, leaf_hash, verify_consistency, verify_inclusion},
     note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteKey},
     record::Record,
@@ -112,7 +112,7 @@ fn ledger() -> Ledger {
     let (mut ledger, ..) = new_ledger();
     let mut owner = owner(&ledger);
     let votes = (0..3).map(|n| (Verified::check(owner.vote(&format!("peer:p{n}.example"), -7)).unwrap(), 2_000));
-    assert!(ledger.submit(votes.collect()).unwrap().iter().all(Result::is_ok));
+    assert!(ledger.append(votes.collect()).unwrap().iter().all(Result::is_ok));
     ledger
 }
 
@@ -161,8 +161,12 @@ fn message_seeds() -> Vec<Vec<u8>> {
 }
 
 fn envelope(bytes: &[u8]) {
-    if let Ok(signed) = Signed::parse(bytes, &Limits::RECORD) {
-        assert_eq!(Signed::parse(&signed.to_json(), &Limits::RECORD).as_ref(), Ok(&signed), "however it was spelt");
+    if let Ok(signed) = Signed::parse(bytes, &EnvelopeLimits::RECORD) {
+        assert_eq!(
+            Signed::parse(&signed.to_json(), &EnvelopeLimits::RECORD).as_ref(),
+            Ok(&signed),
+            "however it was spelt"
+        );
     }
     let Ok(record) = SignedRecord::parse_envelope(bytes) else { return };
     let again = SignedRecord::parse_envelope(&record.to_envelope()).expect("our own envelope is accepted");
@@ -209,7 +213,7 @@ fn note(bytes: &[u8]) {
 }
 
 fn ledger_vkey() -> String {
-    ostrakon_ledger::ledger::vkey(&PeerName::parse(OWNER).unwrap(), owner_key().public()).unwrap().to_string()
+    ostrakon_ledger::ledger::vkey(&PeerName::parse(OWNER).unwrap(), owner_key().public()).to_string()
 }
 
 /// Against `tlog_tiles`, which also takes extension lines.
@@ -462,7 +466,7 @@ fn operations(bytes: &[u8]) {
 type Expected = Option<(usize, bool)>;
 
 fn submit(ledger: &mut Ledger, batch: &mut Vec<(Verified<SignedRecord>, u64)>, expected: &mut Vec<Expected>) {
-    let answers: Result<Vec<_>, LedgerError> = ledger.submit(std::mem::take(batch));
+    let answers: Result<Vec<_>, LedgerError> = ledger.append(std::mem::take(batch));
     for (answer, expected) in answers.unwrap().into_iter().zip(expected.drain(..)) {
         match (answer, expected) {
             (Ok(appended), Some((at, new))) => assert_eq!((appended.index, appended.new), (at as u64 + 1, new)),

@@ -152,13 +152,13 @@ fn rewritten(node: &TestNode) -> LedgerReader {
     let (store, state) = (Arc::new(MemoryStore::new()), Box::new(MemoryState::default()));
     let begun_at_ms = records[0].1;
     let mut ledger = Ledger::create(store, state, domain, network, home.secrets().unwrap().key, begun_at_ms).unwrap();
-    ledger.submit(records).unwrap();
+    ledger.append(records).unwrap();
     let head = ledger.author(&TestPeer::new("p0.example").name).unwrap().unwrap();
     let mut peer = TestPeer::new("p0.example");
     (peer.seq, peer.prev) = (head.seq, head.id);
     while ledger.reader().tree_size() < FLIPPED_SIZE {
         let vote = Verified::check(peer.vote("peer:other.example", 10)).unwrap();
-        ledger.submit(vec![(vote, 2)]).unwrap();
+        ledger.append(vec![(vote, 2)]).unwrap();
     }
     ledger.reader()
 }

@@ -1,22 +1,22 @@
-//! Numbers to bytes and back, in blocks that are hashed on the way: BLAKE3 is fast on long inputs only.
+//! Numbers to bytes and back, through a block that is hashed as a whole: BLAKE3 is fast on long inputs only.
 
 use std::io::{self, Read, Write};
 
 use crate::error::Unreadable;
 
-/// Bytes that are hashed and moved at once.
+/// How many bytes are hashed and moved at once.
 const BLOCK: usize = 1 << 18;
-/// Bytes of the digest at the end.
+/// Length of the digest at the end.
 pub(super) const DIGEST: u64 = 32;
 
-/// Writes, and ends with the digest of what was written.
-pub(super) struct Sink<W> {
+/// Writes numbers and bytes, and at the end their digest.
+pub(super) struct BlockWriter<W> {
     out: W,
     block: Vec<u8>,
     hasher: blake3::Hasher,
 }
 
-impl<W: Write> Sink<W> {
+impl<W: Write> BlockWriter<W> {
     pub(super) fn new(out: W) -> Self {
         Self { out, block: Vec::with_capacity(BLOCK), hasher: blake3::Hasher::new() }
     }
@@ -52,21 +52,21 @@ impl<W: Write> Sink<W> {
     }
 }
 
-/// Reads what a [`Sink`] wrote, and never more than it was told there is.
-pub(super) struct Source<R> {
+/// Reads what a [`BlockWriter`] wrote, and never more bytes than the length it was given.
+pub(super) struct BlockReader<R> {
     input: R,
     block: Vec<u8>,
-    /// How much of the block was taken.
+    /// How many bytes of the block were read.
     taken: usize,
-    /// Bytes before the digest that are not in the block yet.
+    /// How many bytes before the digest are not in the block yet.
     left: u64,
     hasher: blake3::Hasher,
 }
 
-impl<R: Read> Source<R> {
-    /// `len_bytes` is the length of all of `input`, the digest included.
+impl<R: Read> BlockReader<R> {
+    /// `len_bytes` is the length of the whole input, including the digest.
     pub(super) fn new(input: R, len_bytes: u64) -> Result<Self, Unreadable> {
-        let left = len_bytes.checked_sub(DIGEST).ok_or(Unreadable::Damaged("it is too short"))?;
+        let left = len_bytes.checked_sub(DIGEST).ok_or(Unreadable::Damaged("too short for a digest"))?;
         Ok(Self { input, block: Vec::new(), taken: 0, left, hasher: blake3::Hasher::new() })
     }
 
@@ -82,16 +82,21 @@ impl<R: Read> Source<R> {
         self.array::<1>().map(|[byte]| byte)
     }
 
-    /// A count of things of which each takes at least `size` bytes: no more than the bytes that are left.
+    /// A number of items that take at least `size` bytes each. An error if they do not fit into the bytes that are
+    /// left.
     pub(super) fn count(&mut self, size: u64) -> Result<usize, Unreadable> {
         let count = self.u64()?;
         let left = self.left + (self.block.len() - self.taken) as u64;
         let fits = count.checked_mul(size).is_some_and(|bytes| bytes <= left) && count <= u64::from(u32::MAX);
-        if fits { Ok(count as usize) } else { Err(Unreadable::Damaged("a count is larger than what follows it")) }
+        if fits {
+            Ok(count as usize)
+        } else {
+            Err(Unreadable::Damaged("a count is larger than the bytes that follow it"))
+        }
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
-        self.bytes(N)?.try_into().map_err(|_| Unreadable::Damaged("it ends too early"))
+        self.bytes(N)?.try_into().map_err(|_| Unreadable::Damaged("the end is missing"))
     }
 
     /// The next few bytes, fewer than a block.
@@ -99,7 +104,7 @@ impl<R: Read> Source<R> {
         if self.block.len() - self.taken < count {
             self.refill()?;
             if self.block.len() < count {
-                return Err(Unreadable::Damaged("it ends too early"));
+                return Err(Unreadable::Damaged("the end is missing"));
             }
         }
         let bytes = &self.block[self.taken..self.taken + count];
@@ -107,15 +112,15 @@ impl<R: Read> Source<R> {
         Ok(bytes)
     }
 
-    /// Checks that all was read and that the digest fits.
+    /// Checks that everything was read and that the digest is right.
     pub(super) fn finish(mut self) -> Result<(), Unreadable> {
         if self.left > 0 || self.taken < self.block.len() {
-            return Err(Unreadable::Damaged("something follows its end"));
+            return Err(Unreadable::Damaged("there are bytes after the end"));
         }
         let mut digest = [0; DIGEST as usize];
         self.input.read_exact(&mut digest)?;
         let right = blake3::Hash::from(digest) == self.hasher.finalize();
-        if right { Ok(()) } else { Err(Unreadable::Damaged("its digest is another")) }
+        if right { Ok(()) } else { Err(Unreadable::Damaged("wrong digest")) }
     }
 
     fn refill(&mut self) -> Result<(), Unreadable> {

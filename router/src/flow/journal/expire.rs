@@ -89,7 +89,7 @@ impl Ahead {
 
 /// What a step takes from the log.
 #[derive(Debug, Default)]
-pub(super) struct Gone {
+pub(super) struct DroppedRows {
     /// Decisions before this row are gone; 0: none went.
     pub(super) decisions_before: u64,
     /// Reports before this row are gone; 0: none went.
@@ -106,7 +106,7 @@ pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expi
     let mut staged = Staged::new(journal);
     let mut cursors = std::mem::take(&mut journal.cursors);
     cursors.damaged = None;
-    let mut gone = Gone::default();
+    let mut gone = DroppedRows::default();
     let decisions = expire_decisions(journal, now_ms, &mut cursors, &mut staged, &mut gone)?;
     let reports = expire_reports(journal, now_ms, &mut cursors, &mut staged, &mut gone)?;
     (gone.decisions_ahead_ms, gone.reports_ahead_ms) = (cursors.decisions_ahead.0, cursors.reports_ahead.0);
@@ -128,7 +128,7 @@ fn expire_decisions(
     now_ms: u64,
     cursors: &mut Cursors,
     staged: &mut Staged,
-    gone: &mut Gone,
+    gone: &mut DroppedRows,
 ) -> Result<bool, Error> {
     let rows = journal.store.scan(LOG, &cursors.decisions, STEP)?;
     let keeps_ms = journal.bounds.decisions_ms.saturating_add(DECISIONS_LONGER_MS);
@@ -187,7 +187,7 @@ fn expire_reports(
     now_ms: u64,
     cursors: &mut Cursors,
     staged: &mut Staged,
-    gone: &mut Gone,
+    gone: &mut DroppedRows,
 ) -> Result<bool, Error> {
     let rows = journal.store.scan(REPORTS, &cursors.reports, STEP)?;
     let mut unread = Vec::new();

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::{
     Attempt, Command, Journal, Placement, Report, Ruling,
-    expire::Gone,
+    expire::DroppedRows,
     tables::{
         DEAD, DROPPED, DeadRow, DroppedRow, HOLDS, HoldRow, LOG, MESSAGES, QUEUE, QueueRow, REPORTS, ReportRow,
         parse_row, put_row, queue_key, write_row,
     },
-    waiting::{Change, Place},
+    waiting::{Change, QueueKey},
 };
 use crate::{
     error::Error,
@@ -165,7 +165,7 @@ impl Staged {
     }
 
     /// Notes what the deletions in the batch take from the log, and when rows from the future were first met.
-    pub(super) fn note_expiry(&mut self, journal: &Journal, gone: &Gone) -> Result<(), Error> {
+    pub(super) fn note_expiry(&mut self, journal: &Journal, gone: &DroppedRows) -> Result<(), Error> {
         let before = &journal.dropped;
         let mut row = DroppedRow {
             decided_through_ms: before.decided_through_ms.max(gone.decided_ms),
@@ -184,7 +184,7 @@ impl Staged {
             let weighing = journal.experience.weighing(row.rows);
             (row.weighed_row, row.weighed_at_ms) = (weighing.row, weighing.at_ms);
         }
-        let Gone { decisions_before, reports_before, .. } = *gone;
+        let DroppedRows { decisions_before, reports_before, .. } = *gone;
         self.expiry = Some(Expiry { decisions_before, reports_before, row });
         put_row(&mut self.batch, DROPPED, &[], &row)
     }
@@ -252,7 +252,7 @@ impl Staged {
         self.held = self.held.saturating_sub(1);
     }
 
-    fn dequeue(&mut self, (due_ms, id): Place) {
+    fn dequeue(&mut self, (due_ms, id): QueueKey) {
         self.batch.delete(QUEUE, queue_key(due_ms, id).to_vec());
         self.moves.push(Change::Removed((due_ms, id)));
         self.queued = self.queued.saturating_sub(1);

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use ostrakon_ledger::{Batch, MemoryStore, Store, StoreError, Tag, store::Row};
 use ostrakon_policies::Verdict;
-use ostrakon_reputation::{Experience, Memory, Parameters};
+use ostrakon_reputation::{Experience, ExperienceLimits, Parameters};
 use proptest::prelude::*;
 
 use super::{
@@ -352,7 +352,7 @@ fn mail(n: u8, at_ms: u64) -> Arc<Decision> {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum TestStep {
     Mail(u8),
     Mails(usize),
     Report { mail: u8, reporter: u8, value: i8 },
@@ -360,44 +360,44 @@ enum Step {
     Restart,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = TestStep> {
     prop_oneof![
-        4 => any::<u8>().prop_map(Step::Mail),
-        1 => (100usize..400).prop_map(Step::Mails),
+        4 => any::<u8>().prop_map(TestStep::Mail),
+        1 => (100usize..400).prop_map(TestStep::Mails),
         6 => (any::<u8>(), 0u8..4, prop_oneof![Just(-100i8), Just(100)])
-            .prop_map(|(mail, reporter, value)| Step::Report { mail, reporter, value }),
-        2 => prop_oneof![0u64..30, Just(26), 200u64..260].prop_map(|hours| Step::Wait { hours }),
-        2 => Just(Step::Restart),
+            .prop_map(|(mail, reporter, value)| TestStep::Report { mail, reporter, value }),
+        2 => prop_oneof![0u64..30, Just(26), 200u64..260].prop_map(|hours| TestStep::Wait { hours }),
+        2 => Just(TestStep::Restart),
     ]
 }
 
-fn take(journal: &mut Journal, step: &Step, now_ms: &mut u64) {
+fn take(journal: &mut Journal, step: &TestStep, now_ms: &mut u64) {
     let decide = |n: u8, at_ms: u64| Command::decide(mail(n, at_ms), None).unwrap();
     *now_ms += 1;
     match step {
-        Step::Mail(n) => drop(journal.handle(vec![decide(*n, *now_ms)]).unwrap()),
-        Step::Mails(count) => {
+        TestStep::Mail(n) => drop(journal.handle(vec![decide(*n, *now_ms)]).unwrap()),
+        TestStep::Mails(count) => {
             drop(journal.handle((0..*count).map(|n| decide(n as u8, *now_ms)).collect()).unwrap());
         }
-        Step::Report { mail: n, reporter, value } => {
+        TestStep::Report { mail: n, reporter, value } => {
             let Decision { decision_id, subjects, .. } = (*mail(*n, 0)).clone();
             let reporter = format!("peer:user{reporter}.example").parse().unwrap();
             let report = Report { decision_id, reporter, subjects, value: *value, at_ms: *now_ms };
             drop(journal.handle(vec![Command::Report(report)]).unwrap());
         }
-        Step::Wait { hours } => {
+        TestStep::Wait { hours } => {
             *now_ms += hours * HOUR_MS;
             while journal.expire(*now_ms).unwrap().more {}
         }
-        Step::Restart => {}
+        TestStep::Restart => {}
     }
 }
 
 /// Journals that halve what is older than ten days, trust one reporter and soon forget.
-fn open_forgetful(store: &Arc<MemoryStore>, memory: Memory) -> Journal {
+fn open_forgetful(store: &Arc<MemoryStore>, memory: ExperienceLimits) -> Journal {
     let parameters = Parameters { half_life_ms: Some(10 * DAY_MS), ..Parameters::default() };
     let trusted = BTreeSet::from(["peer:user0.example".parse().unwrap()]);
-    Journal::open(store.clone(), bounds(), Experience::with_memory(parameters, trusted, memory)).unwrap()
+    Journal::open(store.clone(), bounds(), Experience::with_limits(parameters, trusted, memory)).unwrap()
 }
 
 proptest! {
@@ -409,14 +409,14 @@ proptest! {
         steps in prop::collection::vec(step(), 1..60),
         (rows, subjects, reports) in (50u64..2000, 20usize..300, 2usize..40),
     ) {
-        let memory = Memory { rows, subjects, reports };
+        let memory = ExperienceLimits { rows, subjects, reports };
         let stores = [(); 2].map(|()| Arc::new(MemoryStore::new()));
         let [mut whole, mut cut] = [0, 1].map(|i| open_forgetful(&stores[i], memory));
         let (mut now_ms, mut now_too) = (0, 0);
         for step in &steps {
             take(&mut whole, step, &mut now_ms);
             take(&mut cut, step, &mut now_too);
-            if matches!(step, Step::Restart) {
+            if matches!(step, TestStep::Restart) {
                 drop(cut);
                 cut = open_forgetful(&stores[1], memory);
                 for n in 0..=255 {

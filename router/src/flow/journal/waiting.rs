@@ -20,24 +20,24 @@ use crate::{error::Error, flow::decision::DecisionId};
 const CHUNK: usize = 1024;
 
 /// The place of a message in the queue: when it is due, Unix milliseconds, and which it is.
-pub type Place = (u64, DecisionId);
+pub type QueueKey = (u64, DecisionId);
 
 /// The messages that wait, by the name of their route, with the time that each was queued at, Unix milliseconds. A row that
 /// cannot be read waits under the empty name, since it is due.
 #[derive(Debug, Default)]
-pub struct Waiting {
-    routes: Mutex<BTreeMap<String, BTreeMap<Place, u64>>>,
+pub struct WaitingMessages {
+    routes: Mutex<BTreeMap<String, BTreeMap<QueueKey, u64>>>,
 }
 
 /// One change of the queue.
 #[derive(Debug)]
 pub(super) enum Change {
     /// To a route, at a place, queued at a time.
-    Added(String, Place, u64),
-    Removed(Place),
+    Added(String, QueueKey, u64),
+    Removed(QueueKey),
 }
 
-impl Waiting {
+impl WaitingMessages {
     /// What waits in `store`, and how many rows that are.
     ///
     /// # Errors
@@ -71,8 +71,8 @@ impl Waiting {
         now_ms: u64,
         ahead_max_ms: u64,
         count: usize,
-        is_taken: impl Fn(&Place) -> bool,
-    ) -> Vec<Place> {
+        is_taken: impl Fn(&QueueKey) -> bool,
+    ) -> Vec<QueueKey> {
         let routes = self.locked();
         let Some(places) = routes.get(route) else { return Vec::new() };
         let past = places.keys().take_while(|(due_ms, _)| *due_ms <= now_ms);
@@ -92,12 +92,12 @@ impl Waiting {
     }
 
     /// Whether the queue has a row at `place`.
-    pub fn has(&self, place: &Place) -> bool {
+    pub fn has(&self, place: &QueueKey) -> bool {
         self.locked().values().any(|places| places.contains_key(place))
     }
 
     /// Where the message `id` waits. Reads over all places.
-    pub(super) fn places(&self, id: DecisionId) -> Vec<Place> {
+    pub(super) fn places(&self, id: DecisionId) -> Vec<QueueKey> {
         self.locked().values().flat_map(BTreeMap::keys).filter(|(_, waits)| *waits == id).copied().collect()
     }
 
@@ -122,7 +122,7 @@ impl Waiting {
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<Place, u64>>> {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<QueueKey, u64>>> {
         // A map of sets is whole between any two statements that change it.
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }

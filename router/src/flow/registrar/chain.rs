@@ -14,7 +14,7 @@ pub(super) struct Chain {
 }
 
 /// A record with the key that is to sign it.
-pub(super) struct Draft {
+pub(super) struct RecordDraft {
     pub(super) record: Record,
     key: SecretKey,
 }
@@ -27,12 +27,12 @@ impl Chain {
     }
 
     /// The next record, which says `body`.
-    pub(super) fn next(&mut self, body: Body) -> Draft {
+    pub(super) fn next(&mut self, body: Body) -> RecordDraft {
         self.next_with(|_| body)
     }
 
     /// The next record, whose body depends on its place.
-    pub(super) fn next_with(&mut self, body: impl FnOnce(&Header) -> Body) -> Draft {
+    pub(super) fn next_with(&mut self, body: impl FnOnce(&Header) -> Body) -> RecordDraft {
         let header = Header {
             network: self.network.clone(),
             author: self.author.clone(),
@@ -44,11 +44,11 @@ impl Chain {
         let record = Record { header, body };
         self.seq += 1;
         self.prev = record.id();
-        Draft { record, key: self.key.clone() }
+        RecordDraft { record, key: self.key.clone() }
     }
 }
 
-impl Draft {
+impl RecordDraft {
     /// Signs the record and checks the signature, as for any other.
     pub(super) fn sign(self) -> Result<Verified<SignedRecord>, Error> {
         Ok(Verified::check(SignedRecord::sign(self.record, &self.key)?)?)

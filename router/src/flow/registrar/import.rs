@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Registrar,
-    chain::{Chain, Draft},
+    chain::{Chain, RecordDraft},
 };
 use crate::{
     error::Error,
@@ -23,7 +23,7 @@ const WITHDRAWN_AT_ONCE_MAX: usize = 500;
 
 /// A record that an import added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Receipt {
+pub struct ImportReceipt {
     /// The line of the file it came from; 0 for the admission of a source.
     pub line: u64,
     /// The record.
@@ -36,7 +36,7 @@ pub struct Receipt {
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Imported {
     /// Records added, admissions of new sources among them, all of them durable.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Vec<ImportReceipt>,
     /// Rows that were in the ledger already.
     pub present: u64,
     /// Rows about which the source has said something newer.
@@ -75,7 +75,7 @@ pub struct Withdrawal {
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Withdrawn {
     /// Retractions added, all of them durable.
-    pub receipts: Vec<Receipt>,
+    pub receipts: Vec<ImportReceipt>,
     /// Votes that are still to be taken back: ask again.
     pub left: u64,
 }
@@ -195,7 +195,7 @@ impl Registrar {
     /// Admits the sources that are new, marked as imported.
     fn admit_sources(&mut self, rows: &[SourceVote], now_ms: u64, imported: &mut Imported) -> Result<(), Error> {
         let mut chain = self.own_chain()?;
-        let mut drafts: BTreeMap<&PeerName, (u64, Draft)> = BTreeMap::new();
+        let mut drafts: BTreeMap<&PeerName, (u64, RecordDraft)> = BTreeMap::new();
         for row in rows {
             if !drafts.contains_key(&row.source) && self.ledger.author(&row.source)?.is_none() {
                 let peer_key = source_key(&self.key, &row.source).public();
@@ -211,7 +211,7 @@ impl Registrar {
     /// Signs on all cores, then submits in order.
     fn sign_and_submit(
         &mut self,
-        drafts: Vec<(u64, Draft)>,
+        drafts: Vec<(u64, RecordDraft)>,
         now_ms: u64,
         imported: &mut Imported,
     ) -> Result<(), Error> {
@@ -222,7 +222,7 @@ impl Registrar {
             let (lines, batch): (Vec<_>, Vec<_>) = signed.by_ref().take(BATCH_RECORDS_MAX).unzip();
             for (outcome, line) in self.submit(batch, now_ms)?.into_iter().zip(lines) {
                 let appended = outcome?;
-                imported.receipts.push(Receipt { line, id: appended.id, index: appended.index });
+                imported.receipts.push(ImportReceipt { line, id: appended.id, index: appended.index });
             }
         }
         Ok(())

@@ -1,15 +1,15 @@
 //! What this node itself may say in its ledger.
 
 use ostrakon_ledger::{
-    Answer, Body, Category, Digest, Equivocate, Erase, Expel, Header, PeerName, Policy, Reason, Rebut, RecordId,
-    Retract, Rotate, SecretKey, Subject, Vote,
+    Body, Category, Digest, Equivocate, Erase, Expel, Header, PeerName, PolicyInForce, Reason, Rebut, RebuttalAnswer,
+    RecordId, Retract, Rotate, SecretKey, Subject, Vote,
 };
 use serde::{Deserialize, Serialize};
 
 /// A vote as its caster states it; the ledger adds the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ballot {
+pub struct OwnVote {
     /// Who is voted on.
     pub subject: Subject,
     /// −100…100, not 0.
@@ -31,7 +31,7 @@ pub struct Rebuttal {
     /// The vote.
     pub id: RecordId,
     /// In a word.
-    pub answer: Answer,
+    pub answer: RebuttalAnswer,
     /// Commitment to evidence that was stored beforehand; zero for none.
     #[serde(default)]
     pub commitment: Digest,
@@ -41,7 +41,7 @@ pub struct Rebuttal {
 #[derive(Debug, Clone)]
 pub enum Statement {
     /// Casts a vote.
-    Vote(Ballot),
+    Vote(OwnVote),
     /// Takes back a vote of its own.
     Retract(RecordId),
     /// Answers a vote about itself.
@@ -63,13 +63,13 @@ impl Statement {
     pub(super) fn body(self, header: &Header, now_ms: u64) -> Body {
         match self {
             Self::Vote(ballot) => {
-                let Ballot { subject, value, category, expires_at_ms, commitment } = ballot;
+                let OwnVote { subject, value, category, expires_at_ms, commitment } = ballot;
                 Body::Vote(Vote { expires_at_ms, commitment, ..Vote::plain(subject, value, category, now_ms) })
             }
             Self::Retract(target) => Body::Retract(Retract { target }),
             Self::Rebut(Rebuttal { id, answer, commitment }) => Body::Rebut(Rebut { target: id, answer, commitment }),
             Self::Erase(target) => Body::Erase(Erase { target }),
-            Self::Policy(digest) => Body::Policy(Policy { digest, active_from_ms: now_ms }),
+            Self::Policy(digest) => Body::Policy(PolicyInForce { digest, active_from_ms: now_ms }),
             Self::Rotate(new) => Body::Rotate(Rotate::new(header, &new)),
             Self::Expel(peer, reason) => Body::Expel(Expel { peer, reason }),
             Self::Convict(equivocate) => Body::Equivocate(equivocate),

@@ -26,7 +26,7 @@ use warp::{
 };
 
 use self::routes::needs;
-pub use self::routes::{Needs, ROUTES, Route};
+pub use self::routes::{Needs, ROUTES, RouteRule};
 use super::problem::Refused;
 use crate::{
     config::{HostName, ListenSection, Token},
@@ -73,7 +73,7 @@ impl Access {
     /// Whether the request may go on, by the four rules above, in their order.
     ///
     /// # Errors
-    /// [`Error::NoHost`], [`Error::ForeignHost`], [`Error::ForeignOrigin`], [`Error::Unauthorised`],
+    /// [`Error::NoHost`], [`Error::ForeignHost`], [`Error::ForeignOrigin`], [`Error::Unauthorised`], [`Error::WrongToken`],
     /// [`Error::UnsupportedType`]
     pub fn decide(&self, asked: Asked<'_>) -> Result<(), Error> {
         if self.transport == Transport::Tcp {
@@ -81,7 +81,8 @@ impl Access {
         }
         check_origin(asked)?;
         if self.transport == Transport::Tcp && self.wants_token(asked.path) && !self.has_token(asked.headers) {
-            return Err(Error::Unauthorised);
+            let has_bearer = bearer(asked.headers).is_some();
+            return Err(if has_bearer { Error::WrongToken } else { Error::Unauthorised });
         }
         check_type(asked)
     }
@@ -109,11 +110,14 @@ impl Access {
 
     /// Whether the one `Authorization` header carries a token that is good here. Schemes have no case (RFC 9110, 11.1).
     fn has_token(&self, headers: &HeaderMap) -> bool {
-        let given = only(headers, header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-        given.is_some_and(|(scheme, given)| {
-            scheme.eq_ignore_ascii_case("bearer") && self.tokens.iter().any(|token| token.matches(given.trim()))
-        })
+        bearer(headers).is_some_and(|given| self.tokens.iter().any(|token| token.matches(given)))
     }
+}
+
+/// The token that the one `Authorization` header carries.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, given) = only(headers, header::AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| given.trim())
 }
 
 fn is_v6_address(host: &str) -> bool {

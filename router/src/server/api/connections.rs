@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 
 use self::{
     address::AddressKey,
-    bytes::{ByteBounds, Bytes},
+    bytes::{ByteBounds, ByteBudget},
     known::KnownAddresses,
 };
 pub(super) use self::{
@@ -64,20 +64,20 @@ const WORK_GIVEN_UP_MS: u64 = 1_000;
 /// The connections of one listener, or of several that share one bound.
 pub struct Connections {
     listener: &'static str,
-    bounds: Bounds,
+    bounds: ConnectionBounds,
     /// Whose address stands for many others.
     proxies: BTreeSet<IpAddr>,
     /// Where strangers are served.
     threads: Option<Handle>,
     start: Instant,
     now_ms: AtomicU64,
-    bodies: Bytes,
-    answers: Bytes,
-    table: Mutex<Table>,
+    bodies: ByteBudget,
+    answers: ByteBudget,
+    table: Mutex<LinkTable>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Bounds {
+struct ConnectionBounds {
     connections: usize,
     strangers: usize,
     per_address: usize,
@@ -87,24 +87,24 @@ struct Bounds {
 }
 
 #[derive(Default)]
-struct Table {
+struct LinkTable {
     links: HashMap<u64, Arc<Link>>,
     known: KnownAddresses,
     next_id: u64,
 }
 
 /// A place among the connections, given back when it is dropped.
-pub(super) struct Place {
+pub(super) struct ConnectionPlace {
     link: Arc<Link>,
 }
 
-impl Place {
+impl ConnectionPlace {
     pub(super) fn link(&self) -> &Arc<Link> {
         &self.link
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.link.connections.lock().links.remove(&self.link.id);
     }
@@ -120,7 +120,7 @@ impl Connections {
         proxies: BTreeSet<IpAddr>,
         threads: Handle,
     ) -> Arc<Self> {
-        let bounds = Bounds {
+        let bounds = ConnectionBounds {
             connections: connections_max,
             strangers: connections_max - connections_max / KEPT_SHARE,
             per_address: (connections_max / ADDRESS_SHARE).max(ADDRESS_CONNECTIONS_MIN),
@@ -130,21 +130,21 @@ impl Connections {
         Self::new("public", bounds, body_bytes_max, proxies, Some(threads))
     }
 
-    /// For the local listener: `connections_max` at a time, all of them the operator's own.
-    pub fn local(connections_max: usize, body_bytes_max: usize) -> Arc<Self> {
-        let bounds = Bounds {
+    /// For the local listener, or its socket: `connections_max` at a time, all of them the operator's own.
+    pub fn local(listener: &'static str, connections_max: usize, body_bytes_max: usize) -> Arc<Self> {
+        let bounds = ConnectionBounds {
             connections: connections_max,
             strangers: 0,
             per_address: connections_max,
             idle_ms: ms(LOCAL_IDLE),
             has_strangers: false,
         };
-        Self::new("local", bounds, body_bytes_max, BTreeSet::new(), None)
+        Self::new(listener, bounds, body_bytes_max, BTreeSet::new(), None)
     }
 
     fn new(
         listener: &'static str,
-        bounds: Bounds,
+        bounds: ConnectionBounds,
         body_bytes_max: usize,
         proxies: BTreeSet<IpAddr>,
         threads: Option<Handle>,
@@ -157,8 +157,8 @@ impl Connections {
             threads,
             start: Instant::now(),
             now_ms: AtomicU64::new(0),
-            bodies: Bytes::new(ByteBounds { strangers: STRANGERS_BYTES, known: bodies }, Phase::Body),
-            answers: Bytes::new(ByteBounds { strangers: STRANGERS_BYTES, known: KNOWN_BYTES }, Phase::Write),
+            bodies: ByteBudget::new(ByteBounds { strangers: STRANGERS_BYTES, known: bodies }, Phase::Body),
+            answers: ByteBudget::new(ByteBounds { strangers: STRANGERS_BYTES, known: KNOWN_BYTES }, Phase::Write),
             table: Mutex::default(),
         })
     }
@@ -185,12 +185,12 @@ impl Connections {
     }
 
     /// Bytes of bodies.
-    pub(super) fn bodies(&self) -> &Bytes {
+    pub(super) fn bodies(&self) -> &ByteBudget {
         &self.bodies
     }
 
     /// Bytes of answers.
-    pub(super) fn answers(&self) -> &Bytes {
+    pub(super) fn answers(&self) -> &ByteBudget {
         &self.answers
     }
 
@@ -201,7 +201,7 @@ impl Connections {
 
     /// A place for a connection from `from`; the one that has finished nothing for longest may have to go for it. `None` if
     /// all of them are at work.
-    pub(super) fn admit(self: &Arc<Self>, from: Option<IpAddr>) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, from: Option<IpAddr>) -> Option<ConnectionPlace> {
         let now = self.now_ms();
         let mut table = self.lock();
         let address = from.filter(|_| self.bounds.has_strangers).map(|from| from.to_canonical());
@@ -227,10 +227,10 @@ impl Connections {
         table.next_id += 1;
         let link = Arc::new(Link::new(table.next_id, address, is_known, self.clone()));
         table.links.insert(link.id, link.clone());
-        Some(Place { link })
+        Some(ConnectionPlace { link })
     }
 
-    fn refuse(&self, reason: &'static str) -> Option<Place> {
+    fn refuse(&self, reason: &'static str) -> Option<ConnectionPlace> {
         metrics::counter!("ostrakon_refused_connections_total", "listener" => self.listener, "reason" => reason)
             .increment(1);
         None
@@ -238,7 +238,7 @@ impl Connections {
 
     /// Closes the connection of these that has finished no request for longest. One whose answer is ours to give goes last,
     /// and only if it is a stranger's.
-    fn evict(&self, table: &mut Table, reason: &'static str, of: impl Fn(&Link) -> bool) -> bool {
+    fn evict(&self, table: &mut LinkTable, reason: &'static str, of: impl Fn(&Link) -> bool) -> bool {
         let now = self.now_ms();
         let rank = |link: &Link| match link.phase() {
             Phase::Work if link.known.load(Relaxed) || link.in_phase_ms(now) < WORK_GIVEN_UP_MS => None,
@@ -251,7 +251,7 @@ impl Connections {
         self.close(table, &oldest, reason)
     }
 
-    fn close(&self, table: &mut Table, link: &Arc<Link>, reason: &'static str) -> bool {
+    fn close(&self, table: &mut LinkTable, link: &Arc<Link>, reason: &'static str) -> bool {
         let closed = link.close();
         if closed {
             table.links.remove(&link.id);
@@ -275,6 +275,11 @@ impl Connections {
         }
         let count = u32::try_from(table.links.len()).unwrap_or(u32::MAX);
         metrics::gauge!("ostrakon_connections", "listener" => self.listener).set(count);
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().links.is_empty()
     }
 
     /// Closes all that there are.
@@ -331,12 +336,12 @@ impl Connections {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    fn lock(&self) -> MutexGuard<'_, LinkTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Table {
+impl LinkTable {
     fn count(&self, of: impl Fn(&Link) -> bool) -> usize {
         self.links.values().filter(|link| of(link)).count()
     }

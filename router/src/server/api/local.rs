@@ -25,7 +25,7 @@ use crate::{
     config::WebhookUrl,
     error::{Blame, Error},
     flow::{
-        decision::{Answer, Decision, DecisionId},
+        decision::{CheckAnswer, Decision, DecisionId},
         explaining::{Audience, Question},
     },
     message::{Feedback, Inquiry, REQUEST_BYTES_MAX},
@@ -59,9 +59,12 @@ pub fn routes(
 }
 
 fn scores(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let subject = warp::path!("v1" / "subjects" / Segment).and(get()).and(warp::query()).and(with(node)).then(
-        |subject: Segment, form: Form, node: Arc<Node>| async move { answer(explain(&node, &subject, form)).await },
-    );
+    let subject =
+        warp::path!("v1" / "subjects" / Segment).and(get()).and(warp::query()).and(with(node)).then(
+            |subject: Segment, form: ExplainForm, node: Arc<Node>| async move {
+                answer(explain(&node, &subject, form)).await
+            },
+        );
     let decision = warp::path!("v1" / "decisions" / Segment)
         .and(get())
         .and(with(node))
@@ -124,7 +127,7 @@ async fn check(node: &Node, body: &[u8]) -> Result<Response, Error> {
     let inquiry = Inquiry::parse(body, node.message_limits())?;
     let now_ms = now_ms();
     match node.intake.decide(&inquiry, None, now_ms).await {
-        Ok(decision) => Ok(json(StatusCode::OK, &Answer::from(decision.said_at(now_ms).as_ref()))),
+        Ok(decision) => Ok(json(StatusCode::OK, &CheckAnswer::from(decision.said_at(now_ms).as_ref()))),
         Err(error) if error.blame() == Blame::Caller => Err(Error::Shared(error)),
         Err(error) => Ok(fallback(node, &inquiry, &error)),
     }
@@ -173,7 +176,7 @@ async fn feedback(node: &Node, body: &[u8]) -> Result<Response, Error> {
 /// How an explanation is wanted.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Form {
+struct ExplainForm {
     viewpoint: Option<String>,
     #[serde(default, deserialize_with = "flag")]
     redacted: bool,
@@ -190,7 +193,7 @@ fn flag<'de, D: serde::Deserializer<'de>>(input: D) -> Result<bool, D::Error> {
 
 /// `GET /v1/subjects/{subject}`: the score, taken apart; `?viewpoint=NAME`: seen from there; `?redacted=true`: what outsiders
 /// may see of it.
-async fn explain(node: &Node, subject: &str, form: Form) -> Result<Response, Error> {
+async fn explain(node: &Node, subject: &str, form: ExplainForm) -> Result<Response, Error> {
     let audience = if form.redacted { Audience::Outsider } else { Audience::Operator };
     let question = Question { subject: subject.parse()?, viewpoint: form.viewpoint, audience };
     Ok(json(StatusCode::OK, &node.explain(question).await?))

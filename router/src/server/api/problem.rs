@@ -31,19 +31,19 @@ struct Detail<'a> {
     message: String,
     blame: Blame,
     #[serde(flatten)]
-    place: Option<Place>,
+    place: Option<Hint>,
 }
 
 /// What stands in the place of what was refused: enough to go on from.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Place {
+enum Hint {
     Next { expected_seq: u64, expected_prev: String },
     Taken { index: u64 },
     Decided { decision_id: String },
 }
 
-impl Place {
+impl Hint {
     fn of(error: &Error) -> Option<Self> {
         match error {
             Error::Refused(Refusal::OutOfSequence { expected_seq, expected_prev }) => {
@@ -63,7 +63,7 @@ impl Place {
 pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::Shared(error) => status(error),
-        Error::Unauthorised | Error::Unsigned => StatusCode::UNAUTHORIZED,
+        Error::Unauthorised | Error::WrongToken | Error::Unsigned => StatusCode::UNAUTHORIZED,
         Error::UnknownPeer(_)
         | Error::Stale
         | Error::OtherEvidence(_)
@@ -74,7 +74,9 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Erased(_) => StatusCode::GONE,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-        Error::IdReused { .. } | Error::RouteGone(_) => StatusCode::CONFLICT,
+        Error::IdReused { .. } | Error::RouteGone(_) | Error::OtherKey { .. } | Error::KeyTaken(_) => {
+            StatusCode::CONFLICT
+        }
         Error::NoSuchDecision
         | Error::NoSuchHold
         | Error::NoSuchDeadLetter
@@ -119,7 +121,7 @@ pub fn problem(error: &Error) -> Response {
         tracing::warn!(code = error.code(), %error, answers, "answered with an error of ours");
     }
     let detail =
-        Detail { code: error.code(), message: error.to_string(), blame: error.blame(), place: Place::of(error) };
+        Detail { code: error.code(), message: error.to_string(), blame: error.blame(), place: Hint::of(error) };
     let mut answer = json(status, &Problem { error: detail });
     if let Error::Quota { wait_ms, .. } = error {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait_ms.div_ceil(1000)));
@@ -136,7 +138,7 @@ pub fn problem(error: &Error) -> Response {
 /// How to prove who one is, where that was missing (RFC 9110, 11.6.1).
 fn challenge(error: &Error) -> Option<HeaderValue> {
     match error {
-        Error::Unauthorised => Some(HeaderValue::from_static("Bearer realm=\"ostrakon\"")),
+        Error::Unauthorised | Error::WrongToken => Some(HeaderValue::from_static("Bearer realm=\"ostrakon\"")),
         Error::Unsigned => Some(HeaderValue::from_static("Ostrakon realm=\"evidence\"")),
         _ => None,
     }

@@ -33,12 +33,12 @@ use crate::{
         CLOCK_SKEW_MAX, EnvelopeError, Inquiry, MessageHeader, OPENING_BYTES_MAX, SignedEnvelope, SignedMessage,
         VerifiedEnvelope,
     },
-    server::{clock, intake::Parcel, node::Node, quotas::Request},
+    server::{clock, intake::Parcel, node::Node, quotas::QuotaItem},
     units::Span,
 };
 
 /// Largest body of `POST /v1/votes`: an envelope around the largest record.
-const VOTE_BYTES_MAX: u64 = ostrakon_ledger::dsse::Limits::RECORD.envelope_bytes_max as u64;
+const VOTE_BYTES_MAX: u64 = ostrakon_ledger::dsse::EnvelopeLimits::RECORD.envelope_bytes_max as u64;
 
 /// From this length on the envelope of a message is looked for before the rest is there.
 const OPENING_BYTES_MIN: usize = 4 << 10;
@@ -85,11 +85,11 @@ async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Err
     // What is signed with a key that was replaced may be sent by whoever has that.
     let is_counted = record.record().header.key == head.key && node.reader.record(&record.id())?.is_none();
     if is_counted {
-        node.quotas.check(&author, Request::Record, body.len(), now_ms)?;
+        node.quotas.check(&author, QuotaItem::Record, body.len(), now_ms)?;
     }
     let record = Verified::check(record)?;
     if is_counted {
-        node.quotas.take(&author, Request::Record, body.len(), now_ms)?;
+        node.quotas.take(&author, QuotaItem::Record, body.len(), now_ms)?;
     }
     let erased = match &record.record().body {
         Body::Erase(erase) => Some(erase.target),
@@ -99,7 +99,7 @@ async fn vote(node: &Node, caller: &Caller, body: &[u8]) -> Result<Response, Err
     if appended.as_ref().is_ok_and(|appended| appended.new) {
         caller.link().note_known(&author);
     } else if is_counted {
-        node.quotas.give_back(&author, Request::Record, body.len());
+        node.quotas.give_back(&author, QuotaItem::Record, body.len());
     }
     let appended = appended?;
     if let Some(target) = erased {
@@ -139,9 +139,10 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
     let (peer, now_ms) = (message.header().peer.clone(), clock::now_ms());
     let inquiry = Inquiry::of_message(&message, None)?;
     let route = node.config.route_for(inquiry.kind).ok_or_else(|| Error::NoRoute(inquiry.kind.to_string()))?;
-    if is_new(message.header(), node)? {
+    let is_new = is_new(message.header(), node)?;
+    if is_new {
         caller.link().note_known(&peer);
-        node.quotas.take(&peer, Request::Message, body.len(), now_ms)?;
+        node.quotas.take(&peer, QuotaItem::Message, body.len(), now_ms)?;
     }
     let (bytes, held) = body.into_parts();
     let payload = message.payload();
@@ -151,8 +152,8 @@ async fn message(node: &Node, caller: &Caller, mut body: Arriving) -> Result<Res
     let decision = node.intake.decide(&inquiry, Some(parcel), now_ms).await.map_err(Error::Shared)?;
     match decision.verdict {
         Verdict::Accept => node.wake.notify_one(),
-        Verdict::Defer | Verdict::Reject => node.quotas.note_refusal(&peer, now_ms),
-        Verdict::Hold => {}
+        Verdict::Defer | Verdict::Reject if is_new => node.quotas.note_refusal(&peer, now_ms),
+        Verdict::Defer | Verdict::Reject | Verdict::Hold => {}
     }
     Ok(verdict(&decision.said_at(now_ms)))
 }
@@ -178,7 +179,7 @@ async fn opening(node: &Node, caller: &Caller, body: &mut Arriving) -> Result<Op
 /// The key that is on file for a peer that may send another message.
 fn key_of(node: &Node, peer: &PeerName) -> Result<PublicKey, Error> {
     let author = node.active_peer(peer)?.ok_or_else(|| Error::UnknownPeer(peer.to_string()))?;
-    node.quotas.check(peer, Request::Message, 0, clock::now_ms())?;
+    node.quotas.check(peer, QuotaItem::Message, 0, clock::now_ms())?;
     Ok(author.key)
 }
 

@@ -27,7 +27,7 @@ use warp::{Filter, Reply, http::Method, hyper::body::Bytes, reply::Response};
 use super::{
     answering::answering,
     caller::Caller,
-    connections::{Connections, Phase, Place},
+    connections::{ConnectionPlace, Connections, Phase},
     listener::Listener,
     watched::Watched,
 };
@@ -54,7 +54,51 @@ const PUBLIC_BUFFER_BYTES: usize = 16 << 10;
 const LOCAL_BUFFER_BYTES: usize = 64 << 10;
 
 /// Serves `filter` on `listener` until `shutdown` turns true, then lets requests under way finish.
-pub async fn serve<L, F>(listener: L, connections: Arc<Connections>, filter: F, mut shutdown: watch::Receiver<bool>)
+pub async fn serve<L, F>(listener: L, connections: Arc<Connections>, filter: F, shutdown: watch::Receiver<bool>)
+where
+    L: Listener,
+    F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
+    F::Extract: Reply + Send,
+    F::Future: Send,
+{
+    accept(listener, connections, filter, shutdown).await.drain().await;
+}
+
+/// Connections that were accepted on a listener that accepts no more.
+pub(super) struct Accepted {
+    connections: Arc<Connections>,
+    graceful: GracefulShutdown,
+    sweeping: tokio::task::JoinHandle<()>,
+}
+
+impl Accepted {
+    /// Lets requests under way finish, and closes connections that have none.
+    async fn drain(self) {
+        if timeout(DRAIN_TIMEOUT, self.graceful.shutdown()).await.is_err() {
+            tracing::warn!("some connections did not finish within {DRAIN_TIMEOUT:?}");
+            self.connections.close_all();
+        }
+        self.sweeping.abort();
+    }
+
+    /// Lets every connection have the one request that it was opened for.
+    pub(super) async fn answer_the_last(self) {
+        let start = Instant::now();
+        while !self.connections.is_empty() && start.elapsed() < DRAIN_TIMEOUT {
+            tokio::time::sleep(SWEEP).await;
+        }
+        self.connections.close_all();
+        self.sweeping.abort();
+    }
+}
+
+/// Serves `filter` on `listener` until `shutdown` turns true.
+pub(super) async fn accept<L, F>(
+    listener: L,
+    connections: Arc<Connections>,
+    filter: F,
+    mut shutdown: watch::Receiver<bool>,
+) -> Accepted
 where
     L: Listener,
     F: Filter<Error = Infallible> + Clone + Send + Sync + 'static,
@@ -85,12 +129,7 @@ where
             connection.spawn(&threads, service.clone(), graceful.watcher());
         }
     }
-    drop(listener);
-    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some connections did not finish within {DRAIN_TIMEOUT:?}");
-        connections.close_all();
-    }
-    sweeping.abort();
+    Accepted { connections, graceful, sweeping }
 }
 
 /// The next connection, once there is a descriptor for it.
@@ -103,7 +142,7 @@ async fn next<L: Listener>(
 }
 
 /// A place for the connection. Adapters wait for one; strangers are told by a closed connection.
-async fn place(connections: &Arc<Connections>, from: Option<IpAddr>) -> Option<Place> {
+async fn place(connections: &Arc<Connections>, from: Option<IpAddr>) -> Option<ConnectionPlace> {
     let wait = if connections.has_strangers() { Duration::ZERO } else { PLACE_WAIT.0 };
     let start = Instant::now();
     loop {
@@ -125,7 +164,7 @@ async fn sweep(connections: Arc<Connections>) {
 
 struct Connection<S> {
     stream: S,
-    place: Place,
+    place: ConnectionPlace,
     slot: Option<OwnedSemaphorePermit>,
 }
 

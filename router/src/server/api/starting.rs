@@ -22,7 +22,7 @@ use super::{
     connections::Connections,
     local,
     problem::{json as respond_json, problem, rejected},
-    serve::serve,
+    serve::{Accepted, accept},
 };
 use crate::{
     config::Config,
@@ -42,7 +42,7 @@ struct Opening {
 /// The listeners of a node that is being opened.
 pub struct Starting {
     ends: watch::Sender<bool>,
-    tasks: JoinSet<()>,
+    tasks: JoinSet<Accepted>,
 }
 
 impl Starting {
@@ -64,15 +64,24 @@ impl Starting {
         });
         let (ends, end) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(same_socket(public)?, strangers, public_routes(), end.clone()));
-        tasks.spawn(serve(same_socket(local)?, adapters, local_routes(opening, Arc::new(access)), end));
+        tasks.spawn(accept(same_socket(public)?, strangers, public_routes(), end.clone()));
+        tasks.spawn(accept(same_socket(local)?, adapters, local_routes(opening, Arc::new(access)), end));
         Ok(Self { ends, tasks })
     }
 
-    /// Leaves the sockets to others, when all that has arrived here is answered.
-    pub async fn end(mut self) {
+    /// Leaves the sockets to others, once no connection is accepted here any more. What was accepted here still has its
+    /// answer to get, which takes as long as it takes to ask.
+    pub async fn end(mut self) -> impl Future<Output = ()> + Send + 'static {
         let _ = self.ends.send(true);
-        while self.tasks.join_next().await.is_some() {}
+        let mut accepted = Vec::new();
+        while let Some(ended) = self.tasks.join_next().await {
+            accepted.extend(ended);
+        }
+        async move {
+            for accepted in accepted {
+                accepted.answer_the_last().await;
+            }
+        }
     }
 }
 

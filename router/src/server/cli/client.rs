@@ -6,13 +6,17 @@ use ostrakon_ledger::{Appended, Evidence, PeerName, PublicKey, Reason, RecordId}
 use serde_json::{Value, json};
 
 pub(super) use self::served::ServedNode;
-use super::Place;
+use super::NodeArgs;
 use crate::{
     config::Config,
     error::Error,
-    flow::registrar::{Ballot, Imported, Rebuttal, Registrar, Statement, Withdrawal, Withdrawn},
+    flow::registrar::{Imported, OwnVote, Rebuttal, Registrar, Statement, Withdrawal, Withdrawn},
     import::SourceVote,
-    server::{clock::now_ms, home::Home, mirrors::Folder},
+    server::{
+        clock::now_ms,
+        home::{Home, Running},
+        mirrors::Folder,
+    },
 };
 
 /// A node to talk to.
@@ -32,7 +36,7 @@ pub(super) struct ClosedNode {
 
 impl NodeClient {
     /// The node at `place`: at the address if one is given, else the node that serves the directory, else the directory.
-    pub(super) fn open(place: &Place) -> Result<Self, Error> {
+    pub(super) fn open(place: &NodeArgs) -> Result<Self, Error> {
         if let Some(url) = &place.node {
             return ServedNode::at(url.trim_end_matches('/'), place.token.clone()).map(Self::Served);
         }
@@ -45,7 +49,20 @@ impl NodeClient {
                 Some(running) => ServedNode::of(&home, &running, place.token.clone()).map(Self::Served),
                 None => Err(error),
             },
+            // Root may ask the node of another user while it is served; it makes no files then.
+            Err(error @ Error::ForeignFolder { .. }) => match home.running().filter(Running::answers) {
+                Some(running) => ServedNode::of(&home, &running, place.token.clone()).map(Self::Served),
+                None => Err(error),
+            },
             Err(error) => Err(error),
+        }
+    }
+
+    /// The node at `place`, which must be served.
+    pub(super) fn served(place: &NodeArgs) -> Result<ServedNode, Error> {
+        match Self::open(place)? {
+            Self::Served(remote) => Ok(remote),
+            Self::Closed(_) => Err(Error::NotServed(place.dir.display().to_string())),
         }
     }
 
@@ -70,7 +87,7 @@ impl NodeClient {
         }
     }
 
-    pub(super) fn cast(&mut self, ballot: Ballot) -> Result<Value, Error> {
+    pub(super) fn cast(&mut self, ballot: OwnVote) -> Result<Value, Error> {
         match self {
             Self::Closed(node) => node.say(Statement::Vote(ballot)),
             Self::Served(node) => node.post("/v1/own/votes", &ballot),
@@ -173,6 +190,21 @@ impl NodeClient {
         }
     }
 
+    /// The sources of imports, by the names of their pseudo-peers.
+    pub(super) fn imported(&self) -> Result<Vec<PeerName>, Error> {
+        match self {
+            Self::Closed(node) => {
+                let authors = node.registrar.ledger().reader().authors()?;
+                Ok(authors.into_iter().filter(|(_, head)| head.imported).map(|(name, _)| name).collect())
+            }
+            Self::Served(node) => {
+                let peers = node.get("/v1/peers")?;
+                let imported = peers["peers"].as_array().into_iter().flatten().filter(|peer| peer["imported"] == true);
+                imported.map(|peer| Ok(PeerName::parse(peer["peer"].as_str().unwrap_or_default())?)).collect()
+            }
+        }
+    }
+
     /// The node's own domain, under which imported sources are named.
     pub(super) fn domain(&self) -> Result<PeerName, Error> {
         match self {
@@ -204,6 +236,8 @@ fn is_locked(error: &Error) -> bool {
     use ostrakon_ledger::{LedgerError, StoreError};
     matches!(
         error,
-        Error::Store(StoreError::Locked { .. }) | Error::Ledger(LedgerError::Store(StoreError::Locked { .. }))
+        Error::InUse { .. }
+            | Error::Store(StoreError::Locked { .. })
+            | Error::Ledger(LedgerError::Store(StoreError::Locked { .. }))
     )
 }

@@ -8,7 +8,7 @@ use std::{
 
 use ostrakon_ledger::{Digest, Evidence, RecordId, evidence::BODY_BYTES_MAX};
 
-use super::{Place, client::NodeClient, input};
+use super::{NodeArgs, client::NodeClient, input};
 use crate::{error::Error, output, server::home::random};
 
 /// Keeps a file under a fresh salt; the commitment to it, zero when there is none.
@@ -22,7 +22,7 @@ pub(super) fn keep(client: &mut NodeClient, file: Option<&Path>) -> Result<Diges
 
 /// How a body is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum EvidenceForm {
     /// As it is, but printable on a terminal.
     Shown,
     /// As it is.
@@ -30,9 +30,9 @@ pub(super) enum Form {
 }
 
 /// Prints the body. Somebody else wrote it: a terminal shows it, line by line, and does not obey it.
-pub(super) fn print(place: &Place, id: RecordId, form: Form) -> Result<ExitCode, Error> {
+pub(super) fn print(place: &NodeArgs, id: RecordId, form: EvidenceForm) -> Result<ExitCode, Error> {
     let evidence = NodeClient::open(place)?.evidence(&id)?;
-    if form == Form::Shown && stdout().is_terminal() {
+    if form == EvidenceForm::Shown && stdout().is_terminal() {
         output::lines(&String::from_utf8_lossy(evidence.body()))?;
     } else {
         output::raw(evidence.body())?;

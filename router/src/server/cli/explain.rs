@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::Value;
 
 use super::{
-    Place,
+    NodeArgs,
     client::{ClosedNode, NodeClient},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 /// Votes printed; `--json` has all that are kept.
 const LINES_MAX: usize = 12;
 
-pub(super) fn explain(place: &Place, question: &Question, json: bool) -> Result<ExitCode, Error> {
+pub(super) fn explain(place: &NodeArgs, question: &Question, json: bool) -> Result<ExitCode, Error> {
     let explanation = match NodeClient::open(place)? {
         NodeClient::Closed(here) => explain_here(&here, question)?,
         NodeClient::Served(remote) => remote.get(&path_of(question))?,

@@ -10,7 +10,7 @@ use crate::{error::Error, out, output, server::home::Home};
 
 /// Either a convicted peer or a proof to check.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct ForkOptions {
     /// The peer that was convicted here
     #[arg(value_parser = PeerName::parse, required_unless_present = "check", conflicts_with = "check")]
     peer: Option<PeerName>,
@@ -22,7 +22,7 @@ pub(super) struct Options {
     dir: PathBuf,
 }
 
-pub(super) fn run(options: &Options) -> Result<ExitCode, Error> {
+pub(super) fn run(options: &ForkOptions) -> Result<ExitCode, Error> {
     match (&options.peer, &options.check) {
         (_, Some(file)) => check(&input::bytes(file, PROOF_BYTES_MAX)?),
         (Some(peer), None) => print(&Home::at(&options.dir), peer),

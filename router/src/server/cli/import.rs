@@ -17,11 +17,11 @@ use clap::Args;
 use ostrakon_ledger::{LedgerReader, PeerName};
 
 use self::report::Outcome;
-pub(super) use self::withdraw::{Options as WithdrawOptions, withdraw};
-use super::{Place, client::NodeClient, input, ledger::progress};
+pub(super) use self::withdraw::{WithdrawOptions, withdraw};
+use super::{NodeArgs, client::NodeClient, input, ledger::progress};
 use crate::{
     error::Error,
-    flow::registrar::{Imported, Receipt},
+    flow::registrar::{ImportReceipt, Imported},
     import::{
         Again, Checked, Checks, Covered, FILE_BYTES_MAX, Format, Gone, ImportError, Input, Named, Sources, check,
         parse, pseudo_peers,
@@ -68,7 +68,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     receipts: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    place: NodeArgs,
 }
 
 impl Options {
@@ -151,7 +151,7 @@ fn add(client: &mut NodeClient, checked: &Checked, receipts: Option<&Path>) -> R
 }
 
 /// The sources of these rows that the configuration gives no weight; none if that cannot be read from here.
-fn weightless<'a>(checked: &'a Checked, client: &NodeClient, place: &Place) -> Vec<&'a PeerName> {
+fn weightless<'a>(checked: &'a Checked, client: &NodeClient, place: &NodeArgs) -> Vec<&'a PeerName> {
     let config = match client {
         NodeClient::Closed(here) => Ok(here.config.clone()),
         NodeClient::Served(_) if place.node.is_none() => Home::at(&place.dir).config(std::env::vars_os()),
@@ -233,7 +233,7 @@ impl Left {
 }
 
 /// The ledger to read, also while the node is served.
-fn reader(client: &NodeClient, place: &Place) -> Result<LedgerReader, Error> {
+fn reader(client: &NodeClient, place: &NodeArgs) -> Result<LedgerReader, Error> {
     match client {
         NodeClient::Closed(here) => Ok(here.registrar.ledger().reader()),
         NodeClient::Served(_) if place.node.is_none() => {
@@ -263,7 +263,7 @@ impl Receipts {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    fn write(&mut self, receipts: &[Receipt]) -> Result<(), Error> {
+    fn write(&mut self, receipts: &[ImportReceipt]) -> Result<(), Error> {
         let lines: String = receipts.iter().map(|it| format!("{} {} {}\n", it.line, it.id, it.index)).collect();
         let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         written.map_err(|error| file_error(&self.path, error))

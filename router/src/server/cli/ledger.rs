@@ -10,7 +10,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use ostrakon_ledger::{Damage, LedgerError, PeerName, archive, archive::Archive, note::NoteKey, verify};
+use ostrakon_ledger::{
+    Damage, Disagreement, FetchError, LedgerError, PeerName, archive, archive::Archive, note::NoteKey, verify,
+};
 
 use super::input;
 use crate::{
@@ -22,6 +24,8 @@ use crate::{
 
 /// What `--help` documents for damage.
 const DAMAGED: u8 = 4;
+/// The file that every log has.
+const CHECKPOINT: &str = "checkpoint";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -100,6 +104,11 @@ fn verify_home(home: &Home) -> Result<ExitCode, Error> {
     let outcome = verify::run(&store, &signed, domain, network, &key.public(), &mut shown(&bar));
     bar.finish_and_clear();
     Ok(match outcome {
+        // It was there from the beginning, so that its loss is damage, too.
+        Ok(report) if report.signed_size == 0 => {
+            err!("error: {}; the {} entries agree among themselves", home.signed_state_missing(), report.tree_size);
+            ExitCode::from(DAMAGED)
+        }
         Ok(report) => {
             out!("tree size   {}", report.tree_size)?;
             out!("root        {}", hex::encode(report.root))?;
@@ -134,8 +143,19 @@ fn verify_log(url: &str, vkey: &NoteKey) -> Result<ExitCode, Error> {
             }
             ExitCode::SUCCESS
         }
+        Err(Damage { what: Disagreement::Fetch(error), .. }) if is_unreadable(&error) => {
+            return Err(Error::Remote { url: url.to_owned(), reason: format!("cannot be read: {error}") });
+        }
         Err(damage) => damaged(&damage),
     })
+}
+
+/// Whether a log could not be looked at. One that lacks a file which its checkpoint implies is damaged.
+fn is_unreadable(error: &FetchError) -> bool {
+    match error {
+        FetchError::Failed { .. } | FetchError::TooMuch { .. } => true,
+        FetchError::Missing(path) => path == CHECKPOINT,
+    }
 }
 
 fn damaged(damage: &Damage) -> ExitCode {
@@ -184,7 +204,9 @@ fn import(home: &Home, file: &Path, newest: bool) -> Result<ExitCode, Error> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(Error::Ledger(error @ (LedgerError::Damaged { .. } | LedgerError::Archive(_)))) => {
+        Err(Error::Ledger(
+            error @ (LedgerError::Damaged { .. } | LedgerError::Inconsistent(_) | LedgerError::Archive(_)),
+        )) => {
             err!("error: {}: {error}; nothing was imported", file.display());
             Ok(ExitCode::from(DAMAGED))
         }

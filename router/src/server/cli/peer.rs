@@ -1,12 +1,14 @@
 //! `peer`: who is admitted, and whose ledger is followed.
 
+mod about;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use ostrakon_ledger::{Malformed, PeerName, PublicKey, Reason, note::NoteKey};
+use ostrakon_ledger::{Malformed, PeerName, PublicKey, Reason, checkpoint::origin, note::NoteKey};
 use serde_json::{Value, json};
 
-use super::{Place, client::NodeClient};
+use super::{NodeArgs, client::NodeClient};
 use crate::{config::WebhookUrl, error::Error, out, output::OutputError, server::node::Standing};
 
 #[derive(Debug, Subcommand)]
@@ -23,9 +25,9 @@ pub(super) enum Command {
         name: PeerName,
         /// Its Ed25519 public key, 64 hexadecimal digits, or the vkey of its ledger
         #[arg(value_parser = key)]
-        key: PublicKey,
+        key: Key,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// End a peer's admission: its votes, messages and questions are refused, and what it said counts no longer
     #[command(
@@ -41,7 +43,7 @@ pub(super) enum Command {
         #[arg(long)]
         reason: Reason,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Keep a verified copy of a peer's ledger: what admitted authors say there counts here, and two histories convict it
     #[command(
@@ -58,7 +60,7 @@ pub(super) enum Command {
         #[arg(value_parser = WebhookUrl::parse)]
         url: Option<WebhookUrl>,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Follow a peer's ledger no longer; the copy stays on disk, and what entered this ledger stays in it
     #[command(after_help = "Example:\n  ostrakon peer unfollow mail.example")]
@@ -67,18 +69,18 @@ pub(super) enum Command {
         #[arg(value_parser = PeerName::parse)]
         name: PeerName,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// List the peers that were admitted, and how following them goes
     List {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
 }
 
 pub(super) fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
-        Command::Admit { name, key, place } => admit(&place, name, key),
+        Command::Admit { name, key, place } => admit(&place, name, &key),
         Command::Expel { name, reason, place } => expel(&place, &name, reason),
         Command::Follow { name, url, place } => follow(&place, &name, url.as_ref()),
         Command::Unfollow { name, place } => unfollow(&place, &name),
@@ -86,38 +88,65 @@ pub(super) fn run(command: Command) -> Result<ExitCode, Error> {
     }
 }
 
-/// A key in hexadecimal, or the one in the vkey of a ledger.
-fn key(text: &str) -> Result<PublicKey, Malformed> {
-    if text.contains('+') { text.parse::<NoteKey>().map(|vkey| vkey.public()) } else { text.parse() }
+/// A key in hexadecimal, or the vkey of a ledger.
+#[derive(Debug, Clone)]
+pub(super) enum Key {
+    Plain(PublicKey),
+    Vkey(NoteKey),
 }
 
-fn admit(place: &Place, name: PeerName, key: PublicKey) -> Result<ExitCode, Error> {
+fn key(text: &str) -> Result<Key, Malformed> {
+    if text.contains('+') { text.parse().map(Key::Vkey) } else { text.parse().map(Key::Plain) }
+}
+
+impl Key {
+    /// The key as that of a peer. A vkey says whose it is.
+    fn of(&self, peer: &PeerName) -> Result<PublicKey, Error> {
+        match self {
+            Self::Plain(key) => Ok(*key),
+            Self::Vkey(vkey) if vkey.name() == origin(peer) => Ok(vkey.public()),
+            Self::Vkey(vkey) => {
+                Err(Error::BadRequest(format!("this is the vkey of {}, not of {}", vkey.name(), origin(peer))))
+            }
+        }
+    }
+}
+
+fn admit(place: &NodeArgs, name: PeerName, key: &Key) -> Result<ExitCode, Error> {
+    let key = key.of(&name)?;
     let answer = NodeClient::open(place)?.admit(name.clone(), key)?;
-    let verb = if answer["new"] == Value::Bool(false) { "was admitted already" } else { "admitted" };
+    let is_new = answer["new"] != Value::Bool(false);
+    let verb = if is_new { "admitted" } else { "was admitted already" };
     out!("{name} {verb} at index {}, record {}", answer["index"], text(&answer["id"]))?;
+    if is_new {
+        out!("  to keep a copy of its ledger: ostrakon peer follow {name}")?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn expel(place: &Place, name: &PeerName, reason: Reason) -> Result<ExitCode, Error> {
+fn expel(place: &NodeArgs, name: &PeerName, reason: Reason) -> Result<ExitCode, Error> {
     let answer = NodeClient::open(place)?.expel(name, reason)?;
     out!("{name} expelled at index {}, record {}", answer["index"], text(&answer["id"]))?;
+    out!("  its ledger is not followed; to admit it again does not follow it again")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn follow(place: &Place, name: &PeerName, url: Option<&WebhookUrl>) -> Result<ExitCode, Error> {
+fn follow(place: &NodeArgs, name: &PeerName, url: Option<&WebhookUrl>) -> Result<ExitCode, Error> {
     let url = url.map_or_else(|| format!("https://{name}"), |url| url.as_str().to_owned());
-    NodeClient::open(place)?.follow(name, &url)?;
+    let client = NodeClient::open(place)?;
+    client.follow(name, &url)?;
+    about::compare(&client, name, &url)?;
     out!("{name}: its ledger at {url} is copied and checked while this node is served")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn unfollow(place: &Place, name: &PeerName) -> Result<ExitCode, Error> {
+fn unfollow(place: &NodeArgs, name: &PeerName) -> Result<ExitCode, Error> {
     NodeClient::open(place)?.unfollow(name)?;
     out!("{name}: not followed any more; mirrors/{name} keeps the copy and what was seen signed")?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(place: &Place) -> Result<ExitCode, Error> {
+fn list(place: &NodeArgs) -> Result<ExitCode, Error> {
     match NodeClient::open(place)? {
         NodeClient::Closed(here) => {
             let mirrors = here.mirrors();
@@ -164,7 +193,10 @@ fn print(peer: &Value) -> Result<(), OutputError> {
         ("taken", "records entered this ledger since the start"),
         ("strangers", "entries by authors who are not admitted here"),
         ("refused", "records were refused; the log says why"),
-        ("forgotten", "records of this node are there and not here: was this folder restored from an old backup?"),
+        (
+            "forgotten",
+            "records of this node are there and not here: this folder was put back from an old backup, see docs/backup.md",
+        ),
     ] {
         if let Some(count) = follows[count].as_u64().filter(|count| *count > 0) {
             out!("    {count} {what}")?;

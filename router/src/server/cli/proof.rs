@@ -13,7 +13,7 @@ pub(super) const PROOF_BYTES_MAX: u64 = 1 << 20;
 
 /// Either a record to prove or a receipt to check.
 #[derive(Debug, Args)]
-pub(super) struct Options {
+pub(super) struct ProofOptions {
     /// The record's id; with --verify, the record that the receipt must be about
     #[arg(required_unless_present = "verify")]
     id: Option<RecordId>,
@@ -28,7 +28,7 @@ pub(super) struct Options {
     dir: PathBuf,
 }
 
-pub(super) fn run(options: &Options) -> Result<ExitCode, Error> {
+pub(super) fn run(options: &ProofOptions) -> Result<ExitCode, Error> {
     match (&options.verify, &options.vkey, options.id) {
         (Some(file), Some(vkey), wanted) => {
             let text = input::text(file, PROOF_BYTES_MAX)?;
@@ -53,6 +53,7 @@ fn check(text: &str, vkey: &NoteKey, wanted: Option<RecordId>) -> Result<ExitCod
     if let Some(wanted) = wanted.filter(|wanted| *wanted != record.id()) {
         return Err(Unproven::OtherRecord { wanted, found: record.id() }.into());
     }
+    out!("the receipt is valid")?;
     out!("record      {}", record.id())?;
     out!("author      {}", record.record().header.author)?;
     out!("stands at   index {} of {} in {}", entry.index, checkpoint.tree_size, checkpoint.origin)?;

@@ -2,7 +2,7 @@
 
 mod signals;
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, path::Path, process::ExitCode};
 
 use ostrakon_ledger::PeerName;
 use tracing_subscriber::filter::LevelFilter;
@@ -15,16 +15,19 @@ use crate::{
     out,
     output::{LogWriter, is_closed},
     server::{
-        home::Home,
+        home::{Home, secret_in},
         node::{self, Served},
     },
 };
 
-pub(super) fn init(home: &Home, domain: &PeerName, network: &str) -> Result<ExitCode, Error> {
-    home.init(domain, network)?;
-    let key = home.secrets()?.key.public();
+pub(super) fn init(home: &Home, domain: &PeerName, network: &str, pepper: Option<&Path>) -> Result<ExitCode, Error> {
+    home.init(domain, network, pepper.map(secret_in).transpose()?)?;
+    let secrets = home.secrets()?;
+    let key = secrets.key.public();
     out!("{domain} is a node now")?;
     out!("  key            {key}")?;
+    out!("  network        {network}")?;
+    out!("  pepper         {}, the same at all members of the federation", secrets.pepper.fingerprint())?;
     out!("  configuration  {}", home.config_path().display())?;
     out!("  policy         {}", home.policy_path().display())?;
     out!("  local token    {}", home.local_token_path().display())?;

@@ -2,13 +2,13 @@
 
 use std::{path::Path, process::ExitCode};
 
-use ostrakon_ledger::{Answer, Category, RecordId, Subject};
+use ostrakon_ledger::{Category, RebuttalAnswer, RecordId, Subject};
 use serde_json::Value;
 
-use super::{Place, client::NodeClient, evidence};
+use super::{NodeArgs, client::NodeClient, evidence};
 use crate::{
     error::Error,
-    flow::registrar::{Ballot, Rebuttal},
+    flow::registrar::{OwnVote, Rebuttal},
     out,
     output::counted,
     server::{clock::now_ms, policy_file},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(super) fn vote(
-    place: &Place,
+    place: &NodeArgs,
     subject: Subject,
     value: i8,
     category: Category,
@@ -26,18 +26,23 @@ pub(super) fn vote(
     let expires_at_ms = expires.map_or(0, |span| now_ms().saturating_add(span.ms()));
     let mut client = NodeClient::open(place)?;
     let commitment = evidence::keep(&mut client, evidence)?;
-    let answer = client.cast(Ballot { subject, value, category, expires_at_ms, commitment })?;
+    let answer = client.cast(OwnVote { subject, value, category, expires_at_ms, commitment })?;
     out!("voted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn retract(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
+pub(super) fn retract(place: &NodeArgs, id: RecordId) -> Result<ExitCode, Error> {
     let answer = NodeClient::open(place)?.retract(id)?;
     out!("retracted at index {}, record {}", answer["index"], text(&answer["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn rebut(place: &Place, id: RecordId, answer: Answer, file: Option<&Path>) -> Result<ExitCode, Error> {
+pub(super) fn rebut(
+    place: &NodeArgs,
+    id: RecordId,
+    answer: RebuttalAnswer,
+    file: Option<&Path>,
+) -> Result<ExitCode, Error> {
     let mut client = NodeClient::open(place)?;
     let commitment = evidence::keep(&mut client, file)?;
     let said = client.rebut(Rebuttal { id, answer, commitment })?;
@@ -45,13 +50,13 @@ pub(super) fn rebut(place: &Place, id: RecordId, answer: Answer, file: Option<&P
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn erase(place: &Place, id: RecordId) -> Result<ExitCode, Error> {
+pub(super) fn erase(place: &NodeArgs, id: RecordId) -> Result<ExitCode, Error> {
     let said = NodeClient::open(place)?.erase(id)?;
     out!("erased; said so at index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn rotate(place: &Place) -> Result<ExitCode, Error> {
+pub(super) fn rotate(place: &NodeArgs) -> Result<ExitCode, Error> {
     let said = NodeClient::open(place)?.rotate()?;
     out!("a new key is in force since index {}, record {}", said["index"], text(&said["id"]))?;
     Ok(ExitCode::SUCCESS)

@@ -9,10 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::{
-    Place,
-    client::{NodeClient, ServedNode},
-};
+use super::{NodeArgs, client::NodeClient};
 use crate::{
     error::Error,
     flow::decision::DecisionId,
@@ -27,7 +24,7 @@ pub(super) enum Holds {
     /// List what waits for a person
     List {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Show a held message: who sent it to whom, why it is held, and its body
     #[command(after_help = "What somebody else wrote is spelled out where a terminal would obey it.\n\n\
@@ -39,21 +36,21 @@ pub(super) enum Holds {
         #[arg(long)]
         raw: bool,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Deliver a held message
     Release {
         /// The decision's id
         id: DecisionId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Drop a held message
     Reject {
         /// The decision's id
         id: DecisionId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
 }
 
@@ -62,7 +59,7 @@ pub(super) enum Queue {
     /// List the messages that wait for their routes, those that are tried next first
     List {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
 }
 
@@ -71,7 +68,7 @@ pub(super) enum Dead {
     /// List the messages that were given up, and why
     List {
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
     /// Put a dead letter back into the delivery queue
     #[command(after_help = "It is tried at once, and expires as if it had come just now.")]
@@ -79,18 +76,18 @@ pub(super) enum Dead {
         /// The decision's id
         id: DecisionId,
         #[command(flatten)]
-        place: Place,
+        place: NodeArgs,
     },
 }
 
 pub(super) fn holds(command: Holds) -> Result<ExitCode, Error> {
     match command {
         Holds::List { place } => {
-            let answer = served(&place)?.get("/v1/holds")?;
+            let answer = NodeClient::served(&place)?.get("/v1/holds")?;
             array(&answer["holds"]).iter().try_for_each(print_hold)?;
             print_more(&answer)?;
         }
-        Holds::Show { id, raw, place } => show(&served(&place)?.get(&format!("/v1/holds/{id}"))?, raw)?,
+        Holds::Show { id, raw, place } => show(&NodeClient::served(&place)?.get(&format!("/v1/holds/{id}"))?, raw)?,
         Holds::Release { id, place } => rule(&place, id, "release")?,
         Holds::Reject { id, place } => rule(&place, id, "reject")?,
     }
@@ -98,7 +95,7 @@ pub(super) fn holds(command: Holds) -> Result<ExitCode, Error> {
 }
 
 pub(super) fn queue(Queue::List { place }: Queue) -> Result<ExitCode, Error> {
-    let answer = served(&place)?.get("/v1/queue")?;
+    let answer = NodeClient::served(&place)?.get("/v1/queue")?;
     let now_ms = now_ms();
     for it in array(&answer["queue"]) {
         let due_ms = number(&it["due_at_ms"]).saturating_sub(now_ms);
@@ -120,7 +117,7 @@ pub(super) fn queue(Queue::List { place }: Queue) -> Result<ExitCode, Error> {
 pub(super) fn dead(command: Dead) -> Result<ExitCode, Error> {
     match command {
         Dead::List { place } => {
-            let answer = served(&place)?.get("/v1/dead")?;
+            let answer = NodeClient::served(&place)?.get("/v1/dead")?;
             for it in array(&answer["dead"]) {
                 out!(
                     "{}  route {}, given up {} after {}",
@@ -134,7 +131,7 @@ pub(super) fn dead(command: Dead) -> Result<ExitCode, Error> {
             print_more(&answer)?;
         }
         Dead::Retry { id, place } => {
-            let answer = served(&place)?.post(&format!("/v1/dead/{id}/retry"), &Value::Null)?;
+            let answer = NodeClient::served(&place)?.post(&format!("/v1/dead/{id}/retry"), &Value::Null)?;
             out!("{id}: in the queue again, for route {}", text(&answer["route"]))?;
         }
     }
@@ -142,8 +139,8 @@ pub(super) fn dead(command: Dead) -> Result<ExitCode, Error> {
 }
 
 /// `decision`: what was decided on a message, why, and what it was judged by.
-pub(super) fn decision(place: &Place, id: DecisionId, json: bool) -> Result<ExitCode, Error> {
-    let decision = served(place)?.get(&format!("/v1/decisions/{id}"))?;
+pub(super) fn decision(place: &NodeArgs, id: DecisionId, json: bool) -> Result<ExitCode, Error> {
+    let decision = NodeClient::served(place)?.get(&format!("/v1/decisions/{id}"))?;
     if json {
         output::json(&decision)?;
         return Ok(ExitCode::SUCCESS);
@@ -215,17 +212,9 @@ fn show(held: &Value, raw: bool) -> Result<(), Error> {
     Ok(output::lines(&shown)?)
 }
 
-fn rule(place: &Place, id: DecisionId, word: &str) -> Result<(), Error> {
-    served(place)?.post(&format!("/v1/holds/{id}/{word}"), &Value::Null)?;
+fn rule(place: &NodeArgs, id: DecisionId, word: &str) -> Result<(), Error> {
+    NodeClient::served(place)?.post(&format!("/v1/holds/{id}/{word}"), &Value::Null)?;
     Ok(out!("{id}: {word} done")?)
-}
-
-/// Messages are in a store that one process opens: the node that is served.
-fn served(place: &Place) -> Result<ServedNode, Error> {
-    match NodeClient::open(place)? {
-        NodeClient::Served(remote) => Ok(remote),
-        NodeClient::Closed(_) => Err(Error::NotServed),
-    }
 }
 
 fn print_reason(reason: &Value) -> Result<(), OutputError> {

@@ -13,7 +13,7 @@ pub const UNUSUAL_MS: u64 = 24 * 3_600_000;
 
 /// What both clocks show at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reading {
+pub struct ClockReading {
     /// The wall clock, Unix milliseconds.
     pub wall_ms: u64,
     /// The steady clock: milliseconds since some moment. It never goes back.
@@ -27,13 +27,16 @@ pub struct Time {
     pub now_ms: u64,
     /// The time that has passed at the least, Unix milliseconds: for whatever cannot be undone. At most `now_ms`.
     pub settled_ms: u64,
+    /// The time that an entry of the ledger may carry for ever, Unix milliseconds; `None` while the wall clock and the latest
+    /// record disagree and nothing says which of them is wrong.
+    pub dated_ms: Option<u64>,
     /// Whether the wall clock shows something else.
     pub in_doubt: bool,
 }
 
 /// What is worth a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum ClockEvent {
     /// The wall clock jumped against the steady one.
     Jumped {
         /// Milliseconds, forward if positive.
@@ -81,7 +84,7 @@ pub struct Watch {
     doubt: Option<Doubt>,
 }
 
-impl Reading {
+impl ClockReading {
     /// How far the wall clock is ahead of the steady one, milliseconds.
     pub fn lead_ms(&self) -> i64 {
         signed(self.wall_ms).saturating_sub(signed(self.steady_ms))
@@ -94,15 +97,15 @@ impl Reading {
 
 impl Watch {
     /// A watch that believes its first reading.
-    pub fn new(first: Reading) -> Self {
+    pub fn new(first: ClockReading) -> Self {
         Self { basis: Basis::Wall { lead_ms: first.lead_ms() }, doubt: None }
     }
 
     /// A watch that compares its first reading with the latest time on record.
-    pub fn beginning(first: Reading, newest_ms: u64) -> (Self, Option<Event>) {
+    pub fn beginning(first: ClockReading, newest_ms: u64) -> (Self, Option<ClockEvent>) {
         let lead_ms = signed(newest_ms).saturating_sub(signed(first.steady_ms));
         let mut watch = Self { basis: Basis::Record { lead_ms }, doubt: None };
-        let event = watch.observe(first).1.filter(|event| *event != Event::Returned);
+        let event = watch.observe(first).1.filter(|event| *event != ClockEvent::Returned);
         (watch, event)
     }
 
@@ -115,13 +118,13 @@ impl Watch {
     }
 
     /// Takes a reading into account. An event is told once.
-    pub fn observe(&mut self, reading: Reading) -> (Time, Option<Event>) {
+    pub fn observe(&mut self, reading: ClockReading) -> (Time, Option<ClockEvent>) {
         let (shown, believed) = (reading.lead_ms(), self.basis.lead_ms());
         let by_ms = shown.saturating_sub(believed);
         let event = if self.basis.allows(by_ms) {
             let returned = self.doubt.take().is_some() || matches!(self.basis, Basis::Record { .. });
             self.basis = Basis::Wall { lead_ms: shown };
-            returned.then_some(Event::Returned)
+            returned.then_some(ClockEvent::Returned)
         } else {
             self.doubt(reading, by_ms)
         };
@@ -129,7 +132,7 @@ impl Watch {
     }
 
     /// The wall clock shows another time than it should.
-    fn doubt(&mut self, reading: Reading, by_ms: i64) -> Option<Event> {
+    fn doubt(&mut self, reading: ClockReading, by_ms: i64) -> Option<ClockEvent> {
         let shown = reading.lead_ms();
         match &mut self.doubt {
             Some(doubt) if shown.abs_diff(doubt.lead_ms) <= TOLERANCE_MS => {
@@ -138,20 +141,20 @@ impl Watch {
                     return None;
                 }
                 (self.basis, self.doubt) = (Basis::Wall { lead_ms: shown }, None);
-                Some(Event::Believed { by_ms })
+                Some(ClockEvent::Believed { by_ms })
             }
             _ => {
                 self.doubt = Some(Doubt { lead_ms: shown, since_ms: reading.steady_ms });
                 Some(match self.basis {
-                    Basis::Wall { .. } => Event::Jumped { by_ms },
-                    Basis::Record { .. } if by_ms < 0 => Event::Behind { by_ms: -by_ms },
-                    Basis::Record { .. } => Event::Ahead { by_ms },
+                    Basis::Wall { .. } => ClockEvent::Jumped { by_ms },
+                    Basis::Record { .. } if by_ms < 0 => ClockEvent::Behind { by_ms: -by_ms },
+                    Basis::Record { .. } => ClockEvent::Ahead { by_ms },
                 })
             }
         }
     }
 
-    fn time(&self, reading: Reading) -> Time {
+    fn time(&self, reading: ClockReading) -> Time {
         let believed_ms = reading.at(self.basis.lead_ms());
         let (now_ms, settled_ms) = match self.basis {
             Basis::Wall { .. } => (believed_ms, believed_ms),
@@ -159,7 +162,8 @@ impl Watch {
             // pause nothing speaks against the wall clock except that it is unusual.
             Basis::Record { .. } => (believed_ms.max(reading.wall_ms), believed_ms.min(reading.wall_ms)),
         };
-        Time { now_ms, settled_ms, in_doubt: self.doubt.is_some() }
+        let dated_ms = matches!(self.basis, Basis::Wall { .. }).then_some(believed_ms);
+        Time { now_ms, settled_ms, dated_ms, in_doubt: self.doubt.is_some() }
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::{
     time::sleep,
 };
 
-use super::{Line, Target};
+use super::{Line, WitnessTarget};
+use crate::error::with_causes;
 
 /// How long a witness may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +38,7 @@ impl Partner {
     }
 
     /// Has each new target cosigned. After a failure it rests, then goes on with what is the target by then.
-    pub(super) async fn run(mut self, mut aim: watch::Receiver<Option<Arc<Target>>>, told: mpsc::Sender<Line>) {
+    pub(super) async fn run(mut self, mut aim: watch::Receiver<Option<Arc<WitnessTarget>>>, told: mpsc::Sender<Line>) {
         let mut pause = PAUSE_FIRST;
         let mut done = None;
         loop {
@@ -67,7 +68,7 @@ impl Partner {
         }
     }
 
-    async fn cosignature(&mut self, target: &Target) -> Result<NoteSignature, String> {
+    async fn cosignature(&mut self, target: &WitnessTarget) -> Result<NoteSignature, String> {
         for _ in 0..TRIES_MAX {
             let proof = self.reader.consistency(self.size, target.tree_size).map_err(|error| error.to_string())?;
             let proof = proof.ok_or_else(|| format!("it has cosigned {} entries, more than there are", self.size))?;
@@ -88,9 +89,9 @@ impl Partner {
     async fn post(&self, body: String) -> Result<(u16, String), String> {
         let prefix = self.witness.url.as_deref().unwrap_or_default().trim_end_matches('/');
         let request = self.client.post(format!("{prefix}/add-checkpoint")).timeout(TIMEOUT).body(body);
-        let mut response = request.send().await.map_err(|error| error.to_string())?;
+        let mut response = request.send().await.map_err(|error| with_causes(&error))?;
         let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error))? {
             answer.extend_from_slice(&chunk);
             if answer.len() > ANSWER_BYTES_MAX {
                 return Err("its answer is too long".into());
@@ -100,7 +101,7 @@ impl Partner {
     }
 
     /// Of the lines of an answer, the one by the key that this witness is trusted for, checked.
-    fn own_line(&self, answer: &str, target: &Target) -> Result<NoteSignature, String> {
+    fn own_line(&self, answer: &str, target: &WitnessTarget) -> Result<NoteSignature, String> {
         let key = std::slice::from_ref(&self.witness.key);
         let lines = answer.lines().filter_map(|line| line.parse::<NoteSignature>().ok());
         for line in lines {

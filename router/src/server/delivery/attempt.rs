@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn at(now_ms: u64, settled_ms: u64) -> Time {
-        Time { now_ms, settled_ms, in_doubt: now_ms != settled_ms }
+        Time { now_ms, settled_ms, dated_ms: Some(settled_ms), in_doubt: now_ms != settled_ms }
     }
 
     #[track_caller]

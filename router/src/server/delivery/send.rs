@@ -7,7 +7,7 @@ use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 use super::{Delivery, attempt::Sent};
 use crate::{
     config::Route,
-    error::Error,
+    error::{Error, with_causes},
     flow::{
         decision::DecisionId,
         journal::tables::{MESSAGES, QueueRow},
@@ -37,7 +37,7 @@ impl Delivery {
                 let retry_after = retry_after(&response);
                 Sent::Failed { reason: format!("the route answered {}", response.status()), retry_after }
             }
-            Err(error) => Sent::Failed { reason: error.to_string(), retry_after: None },
+            Err(error) => Sent::Failed { reason: with_causes(&error), retry_after: None },
         })
     }
 }

@@ -16,13 +16,13 @@ use crate::{
 };
 
 /// A store that cannot read the messages whose ids begin below a number.
-struct Unreadable {
+struct UnreadableStore {
     inner: Arc<FaultyStore>,
     below: u8,
     error: StoreError,
 }
 
-impl Store for Unreadable {
+impl Store for UnreadableStore {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         if table == MESSAGES && key[0] < self.below {
             return Err(self.error.clone());
@@ -61,7 +61,7 @@ fn dead(messages: u8, below: u8, error: StoreError, left: u64) -> Vec<String> {
     let mut journal = open_keeping(&inner, u64::MAX / 2);
     journal.handle((0..messages).map(|n| decide(n, queue())).collect()).unwrap();
     let (handle, thread) = JournalHandle::start(journal, 256, runtime.handle().clone()).unwrap();
-    let store = Arc::new(Unreadable { inner: inner.clone(), below, error });
+    let store = Arc::new(UnreadableStore { inner: inner.clone(), below, error });
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let delivery = Delivery::new(store, handle.clone(), vec![route()], client, Arc::new(Notify::new()));

@@ -21,7 +21,7 @@ const SKEW_MS: u64 = 5 * 60_000;
 
 /// What is asked, by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question<'a> {
+pub struct EvidenceQuestion<'a> {
     /// The federation.
     pub network: &'a str,
     /// The node that is asked.
@@ -32,14 +32,14 @@ pub struct Question<'a> {
 
 /// The header's parts, not yet checked.
 #[derive(Debug, Clone)]
-pub struct Claim {
+pub struct SignedClaim {
     /// Who says to be asking.
     pub peer: PeerName,
     at_ms: u64,
     signature: Signature,
 }
 
-impl Question<'_> {
+impl EvidenceQuestion<'_> {
     /// The header with which `peer` asks.
     pub fn sign(&self, peer: &PeerName, key: &SecretKey, now_ms: u64) -> String {
         let signature = key.sign(&self.message(peer, now_ms));
@@ -50,7 +50,7 @@ impl Question<'_> {
     ///
     /// # Errors
     /// [`Error::Stale`], [`Refusal::BadSignature`]
-    pub fn check(&self, claim: &Claim, key: &PublicKey, now_ms: u64) -> Result<(), Error> {
+    pub fn check(&self, claim: &SignedClaim, key: &PublicKey, now_ms: u64) -> Result<(), Error> {
         if claim.at_ms.abs_diff(now_ms) > SKEW_MS {
             return Err(Error::Stale);
         }
@@ -67,7 +67,7 @@ impl Question<'_> {
     }
 }
 
-impl Claim {
+impl SignedClaim {
     /// Reads the header; `None` when it is none of ours.
     pub fn parse(header: &str) -> Option<Self> {
         let mut words = header.strip_prefix("Ostrakon ")?.split(' ');

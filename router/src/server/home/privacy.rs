@@ -127,7 +127,10 @@ impl Home {
 /// [`Error::File`], also when others can read or change it: then it may not be a secret any more.
 pub(super) fn read_secret(path: &Path) -> Result<String, Error> {
     let trouble = |error: std::io::Error| file_error(path, error);
-    let file = File::open(path).map_err(trouble)?;
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => file_error(path, missing(path)),
+        _ => trouble(error),
+    })?;
     let metadata = file.metadata().map_err(trouble)?;
     if !metadata.is_file() {
         return Err(file_error(path, "is not a regular file"));
@@ -142,6 +145,20 @@ pub(super) fn read_secret(path: &Path) -> Result<String, Error> {
     let mut text = String::new();
     file.take(SECRET_BYTES_MAX).read_to_string(&mut text).map_err(trouble)?;
     Ok(text)
+}
+
+/// What to do without a secret.
+fn missing(path: &Path) -> &'static str {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("node.key") => {
+            "is missing: put it back from your copy. Without it this server has to take a new name (docs/operating.md)"
+        }
+        Some("federation.pepper") => {
+            "is missing: put it back from your copy, or take it from another member of the federation (docs/peers.md)"
+        }
+        Some("local.token") => "is missing: the node makes a new one when it is started",
+        _ => "is missing",
+    }
 }
 
 fn metadata(path: &Path) -> Result<Metadata, Error> {

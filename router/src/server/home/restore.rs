@@ -3,8 +3,7 @@
 use std::{fs::OpenOptions, io::Read, sync::Arc};
 
 use ostrakon_ledger::{
-    Healed, LedgerError, LogFiles, PublicKey, Restorer, RocksStore, SignedState, TABLES as LEDGER_TABLES,
-    archive::Archive, heal,
+    Healed, LedgerError, LogFiles, PublicKey, Restorer, SignedState, TABLES as LEDGER_TABLES, archive::Archive, heal,
 };
 
 use super::Home;
@@ -46,7 +45,7 @@ impl Home {
     ) -> Result<Restored, Error> {
         let (place, importing) = (self.dir.join("ledger"), self.dir.join(IMPORTING));
         let (domain, network) = (&config.node.domain, &config.node.network);
-        let store = Arc::new(RocksStore::open(&place, LEDGER_TABLES)?);
+        let store = Arc::new(self.writable("ledger", LEDGER_TABLES)?);
         if Restorer::open(store, domain, network, key)?.tree_size() > 0 {
             return Err(LedgerError::AlreadyExists.into());
         }
@@ -58,7 +57,7 @@ impl Home {
             return Err(file_error(&self.dir.join("signed-state"), reason));
         }
         remove_dir(&importing)?;
-        let store = Arc::new(RocksStore::open(&importing, LEDGER_TABLES)?);
+        let store = Arc::new(self.writable(IMPORTING, LEDGER_TABLES)?);
         let archived_note = archive.note.clone();
         let restorer = archive.import(store, domain, network, key, progress)?;
         let tree_size = restorer.tree_size();
@@ -91,7 +90,7 @@ impl Home {
         copy: &dyn LogFiles,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Healed, Error> {
-        let store = Arc::new(RocksStore::open(self.dir.join("ledger"), LEDGER_TABLES)?);
+        let store = Arc::new(self.writable("ledger", LEDGER_TABLES)?);
         let restorer = Restorer::open(store, &config.node.domain, &config.node.network, key)?;
         let path = self.dir.join(FETCHED);
         let mut fetched = OpenOptions::new()

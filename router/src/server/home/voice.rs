@@ -32,7 +32,10 @@ impl Home {
                 }
             }
         }
-        let reason = format!("holds no secret for {in_force}, the key that the ledger has for this node");
+        let reason = format!(
+            "holds no secret for {in_force}, the key that the ledger has for this node: put back record.key from the copy that was made \
+             after the last `ostrakon rotate`"
+        );
         Err(file_error(&self.dir.join(CURRENT), reason))
     }
 

@@ -48,7 +48,7 @@ impl Home {
         let name = format!("{domain}/witness");
         let key = node_key.derive(WITNESS_KEY, name.as_bytes());
         let vkey = NoteKey::cosigner(&name, key.public())?.to_string();
-        let store: Arc<dyn Store> = Arc::new(super::reopening(self.dir.join("witness"), WITNESS_TABLES)?);
+        let store: Arc<dyn Store> = Arc::new(self.reopening("witness", WITNESS_TABLES)?);
         let witness = Witness::new(&name, key, store.clone())?;
         Ok(Some(WitnessParts { witness, vkey, logs: WatchedLogs::of(&logs), store }))
     }

@@ -88,9 +88,9 @@ fn inquiry(n: usize, signed: bool) -> Inquiry {
 }
 
 /// Takes down that it was dropped.
-struct Share(Arc<std::sync::atomic::AtomicUsize>);
+struct HeldBytes(Arc<std::sync::atomic::AtomicUsize>);
 
-impl Drop for Share {
+impl Drop for HeldBytes {
     fn drop(&mut self) {
         self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
@@ -116,7 +116,7 @@ fn messages_of_peers_leave_places_for_adapters_and_keep_their_bytes_until_they_a
         let given_back = Arc::default();
         let parcel = || Parcel {
             bytes: vec![1],
-            held: Box::new(Share(Arc::clone(&given_back))),
+            held: Box::new(HeldBytes(Arc::clone(&given_back))),
             payload: &[1],
             route: &route,
             hold_ms: 1,

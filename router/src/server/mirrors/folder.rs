@@ -64,7 +64,8 @@ impl Folder {
     /// Takes down that a peer is followed, and where. Once it is served, a node follows everyone who is taken down.
     ///
     /// # Errors
-    /// [`Error::NoSuchPeer`] when its key is not known here, [`Error::File`], and the ledger's.
+    /// [`Error::NoSuchPeer`] when its key is not known here, [`Error::BadRequest`] for this node itself, [`Error::File`], and the
+    /// ledger's.
     pub fn note(&self, peer: &PeerName, url: &str) -> Result<(), Error> {
         self.key_of(peer)?;
         let path = self.url_path(peer);
@@ -114,7 +115,7 @@ impl Folder {
         let store = ReopeningStore::open(move || RocksStore::open_small(&opened, LEDGER_TABLES), probe)?;
         let store = Arc::new(store);
         let state = |name: &str| Box::new(FileState::new(dir.join(name)));
-        let mirror = Mirror::new(store, state("seen"), state("held"), peer, &self.network, key, workers.clone())?;
+        let mirror = Mirror::new(store, state("seen"), state("held"), peer, &self.network, key, workers.clone());
         let proof = fork::load(&dir, peer, key)?;
         Copy::new(peer.clone(), url, mirror, dir, proof)
     }
@@ -128,6 +129,10 @@ impl Folder {
     fn key_of(&self, peer: &PeerName) -> Result<PublicKey, Error> {
         let none = || Error::NoSuchPeer(peer.to_string());
         let head = self.ledger.author(peer)?.filter(|head| !head.imported && !head.expelled).ok_or_else(none)?;
+        // A ledger begins with the admission of its owner.
+        if head.admitted_at_index == 0 {
+            return Err(Error::BadRequest(format!("{peer} is this node: its ledger is here already")));
+        }
         self.ledger.key_at(peer, head.admitted_at_index)?.ok_or_else(none)
     }
 }

@@ -17,7 +17,7 @@ const FILE: &str = "forked";
 /// Two checkpoints as in an `equivocate` record.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Proof {
+struct ForkProof {
     first: String,
     second: String,
     /// Hexadecimal, empty for two trees of one size.
@@ -35,7 +35,7 @@ pub(super) fn load(dir: &Path, peer: &PeerName, key: PublicKey) -> Result<Option
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(file_error(&path, error)),
     };
-    let proof: Proof = serde_json::from_slice(&text).map_err(|error| file_error(&path, error))?;
+    let proof: ForkProof = serde_json::from_slice(&text).map_err(|error| file_error(&path, error))?;
     let equivocate = proof.parse(peer, key).map_err(|fault| file_error(&path, fault))?;
     equivocate.check().map_err(|fault| file_error(&path, fault))?;
     Ok(Some(equivocate))
@@ -52,12 +52,12 @@ pub(super) fn save(dir: &Path, proof: &Equivocate) -> Result<(), Error> {
         return Ok(());
     }
     let proof =
-        Proof { first: first.to_string(), second: second.to_string(), hashes: hex::encode(hashes.as_flattened()) };
+        ForkProof { first: first.to_string(), second: second.to_string(), hashes: hex::encode(hashes.as_flattened()) };
     let text = serde_json::to_vec_pretty(&proof).map_err(|error| file_error(&path, error))?;
     write_durably(&path, &text, 0o600)
 }
 
-impl Proof {
+impl ForkProof {
     fn parse(&self, peer: &PeerName, key: PublicKey) -> Result<Equivocate, Malformed> {
         let malformed = || Malformed::NotCanonical { what: "proof" };
         let bytes = hex::decode(&self.hashes).map_err(|_| malformed())?;
@@ -66,6 +66,6 @@ impl Proof {
             return Err(malformed());
         }
         let (first, second) = (Note::parse(&self.first)?, Note::parse(&self.second)?);
-        Equivocate::of_checkpoints(peer.clone(), key, &first, &second, hashes.to_vec())
+        Ok(Equivocate::of_checkpoints(peer.clone(), key, &first, &second, hashes.to_vec()))
     }
 }

@@ -9,10 +9,10 @@ use ostrakon_ledger::{
 use rayon::{ThreadPool, prelude::*};
 
 use super::{
-    Ours,
+    OwnLedger,
     copy::Copy,
     notes::{Addresses, Turn},
-    view::{FollowView, State},
+    view::{FollowState, FollowView},
 };
 use crate::{
     error::Error,
@@ -36,7 +36,7 @@ const OFFER_RECORDS: usize = 256;
 /// The thread's own state.
 pub(super) struct Rounds {
     copy: Arc<Copy>,
-    ours: Ours,
+    ours: OwnLedger,
     workers: Arc<ThreadPool>,
     /// The client, and the address it was made for.
     remote: Option<(String, RemoteLog)>,
@@ -51,7 +51,7 @@ pub(super) struct Rounds {
 impl Rounds {
     pub(super) fn new(
         copy: Arc<Copy>,
-        ours: Ours,
+        ours: OwnLedger,
         workers: Arc<ThreadPool>,
         addresses: Arc<Addresses>,
         budget: Budget,
@@ -97,7 +97,7 @@ impl Rounds {
         let taken_in = self.take_in(outcome.as_ref().ok());
         self.copy.change(|view| {
             view.entries = self.copy.served();
-            view.note(State::of(&outcome, self.ours.entries_max), &outcome, now_ms());
+            view.note(FollowState::of(&outcome, self.ours.entries_max), &outcome, now_ms());
             if let Err(error) = &taken_in {
                 view.fail(error);
             }
@@ -109,8 +109,8 @@ impl Rounds {
             tell(&self.copy.peer, &view);
         }
         match view.state {
-            State::Copying => Duration::ZERO,
-            State::Current | State::Behind => {
+            FollowState::Copying => Duration::ZERO,
+            FollowState::Current | FollowState::Behind => {
                 self.pause = PAUSE_FIRST;
                 PERIOD
             }
@@ -191,7 +191,7 @@ impl Rounds {
 
     /// Offers our ledger what the copy has and it has not, a few records at a time.
     fn compare(&self, copied: &LedgerReader) -> Result<(), Error> {
-        let Ours { owner, reader, .. } = &self.ours;
+        let OwnLedger { owner, reader, .. } = &self.ours;
         let peer = &self.copy.peer;
         let mut missing = match self.compared {
             Some(from) => Missing::since(from, reader, copied, peer, owner)?,
@@ -202,8 +202,15 @@ impl Rounds {
             view.strangers = if all { strangers } else { view.strangers + strangers };
             view.forgotten = if all { forgotten } else { view.forgotten.max(forgotten) };
         });
+        if missing.forged > 0 {
+            let forged = missing.forged;
+            tracing::warn!(%peer, forged, "it holds records in the name of this node that no key of this node has signed");
+        }
         if forgotten > 0 {
-            tracing::error!(%peer, forgotten, "it holds records of this node that this ledger lacks: was it rolled back?");
+            self.stop_signing(forgotten);
+        }
+        if self.ours.sequencer.rolled_back().is_some() {
+            return Ok(());
         }
         let stopped = self.copy.stopped();
         while !*stopped.borrow() {
@@ -215,6 +222,19 @@ impl Rounds {
             missing.give_up(&refused);
         }
         Ok(())
+    }
+
+    /// What the peer holds is signed with our key, and our ledger lacks it: it is older than what this node has signed, and
+    /// whatever it signs now would be a second history.
+    fn stop_signing(&self, forgotten: u64) {
+        let peer = &self.copy.peer;
+        let reason = format!(
+            "this ledger lacks {forgotten} records that this node has signed and {peer} holds: it was put back from an old \
+             backup, and to sign anything now would be a second history. Stop the node, run `ostrakon ledger heal --from \
+             {peer} --dir D` with its folder, and start it again (docs/backup.md)"
+        );
+        tracing::error!(%peer, forgotten, reason, "nothing is signed any more");
+        self.ours.sequencer.stop_signing(reason);
     }
 
     /// Offers records to our ledger; returns the authors of those that it refused.
@@ -277,8 +297,8 @@ impl Rounds {
 fn tell(peer: &PeerName, view: &FollowView) {
     let (state, reason) = (view.state.as_str(), view.reason.as_deref().unwrap_or_default());
     match view.state {
-        State::Forked => tracing::error!(%peer, state, reason, "following its ledger"),
-        State::Unreachable | State::Lying | State::Broken | State::Failing => {
+        FollowState::Forked => tracing::error!(%peer, state, reason, "following its ledger"),
+        FollowState::Unreachable | FollowState::Lying | FollowState::Broken | FollowState::Failing => {
             tracing::warn!(%peer, state, reason, "following its ledger")
         }
         _ => tracing::info!(%peer, state, reason, "following its ledger"),
@@ -290,8 +310,9 @@ fn measure(peer: String, view: &FollowView) {
     let lag = view.seen.saturating_sub(view.entries);
     metrics::counter!("ostrakon_mirror_rounds_total", "peer" => peer.clone(), "state" => view.state.as_str())
         .increment(1);
-    let forked = f64::from(u8::from(view.state == State::Forked));
+    let forked = f64::from(u8::from(view.state == FollowState::Forked));
     metrics::gauge!("ostrakon_mirror_forked", "peer" => peer.clone()).set(forked);
     metrics::gauge!("ostrakon_mirror_entries", "peer" => peer.clone()).set(view.entries as f64);
+    metrics::gauge!("ostrakon_mirror_forgotten_records", "peer" => peer.clone()).set(view.forgotten as f64);
     metrics::gauge!("ostrakon_mirror_lag_entries", "peer" => peer).set(lag as f64);
 }

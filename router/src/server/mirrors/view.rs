@@ -11,7 +11,7 @@ pub struct FollowView {
     /// Where it is read.
     pub url: String,
     /// In a word.
-    pub state: State,
+    pub state: FollowState,
     /// Entries that the copy serves.
     pub entries: u64,
     /// Entries that the ledger showed when it was last asked.
@@ -24,7 +24,7 @@ pub struct FollowView {
     pub refused: u64,
     /// Entries whose authors are not admitted here: they stay in the copy.
     pub strangers: u64,
-    /// Records of this node that it has and our ledger has not.
+    /// Records that this node signed, that it has and our ledger has not.
     pub forgotten: u64,
     /// When it was last asked, Unix milliseconds; 0: not yet.
     pub asked_at_ms: u64,
@@ -38,7 +38,7 @@ pub struct FollowView {
 /// How following goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum FollowState {
     /// Not asked yet.
     Starting,
     /// The copy is not yet as long as the ledger.
@@ -63,7 +63,7 @@ pub enum State {
     Failing,
 }
 
-impl State {
+impl FollowState {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl FollowView {
     pub(super) fn new(url: String, entries: u64, forked: bool) -> Self {
         Self {
             url,
-            state: if forked { State::Forked } else { State::Starting },
+            state: if forked { FollowState::Forked } else { FollowState::Starting },
             entries,
             shown: 0,
             seen: 0,
@@ -116,16 +116,16 @@ impl FollowView {
     }
 
     /// Takes down what a round found.
-    pub(super) fn note(&mut self, state: State, outcome: &Result<Followed, MirrorError>, now_ms: u64) {
+    pub(super) fn note(&mut self, state: FollowState, outcome: &Result<Followed, MirrorError>, now_ms: u64) {
         (self.state, self.asked_at_ms) = (state, now_ms);
         self.reason = match outcome {
             Ok(followed) => {
                 self.measure(followed, now_ms);
                 let Followed { shown, seen, to, .. } = followed;
                 match state {
-                    State::Copying => Some(format!("{to} of {seen} entries are here")),
-                    State::Behind => Some(format!("it shows {shown} entries and has shown {seen}")),
-                    State::Full => {
+                    FollowState::Copying => Some(format!("{to} of {seen} entries are here")),
+                    FollowState::Behind => Some(format!("it shows {shown} entries and has shown {seen}")),
+                    FollowState::Full => {
                         Some(format!("it has {seen} entries; limits.copy_entries_max ends the copy at {to}"))
                     }
                     _ => None,
@@ -137,7 +137,7 @@ impl FollowView {
 
     /// Takes down that the peer was expelled.
     pub(super) fn end(&mut self) {
-        self.state = State::Ended;
+        self.state = FollowState::Ended;
         self.reason = Some("it was expelled".to_owned());
     }
 
@@ -150,7 +150,7 @@ impl FollowView {
 
     /// Takes down that the copy could not be served or compared with our ledger.
     pub(super) fn fail(&mut self, error: &Error) {
-        self.state = State::Failing;
+        self.state = FollowState::Failing;
         self.reason = Some(error.to_string());
     }
 }

@@ -97,7 +97,7 @@ impl Listening {
         let bytes_max = Limits::from(&config.limits).message_bytes_max();
         let strangers =
             Connections::public(public / STARTING_SHARE, bytes_max, config.listen.proxies.clone(), Handle::current());
-        let adapters = Connections::local(local / STARTING_SHARE, bytes_max);
+        let adapters = Connections::local("local", local / STARTING_SHARE, bytes_max);
         Starting::begin(config, secrets, access, (&self.public, strangers), (&self.local, adapters))
     }
 
@@ -124,7 +124,7 @@ impl Listening {
         let strangers =
             Connections::public(descriptors.public, bytes_max, node.config.listen.proxies.clone(), of_strangers);
         let of_socket = descriptors.local / SOCKET_SHARE;
-        let adapters = Connections::local(descriptors.local - of_socket, bytes_max);
+        let adapters = Connections::local("local", descriptors.local - of_socket, bytes_max);
         let public = api::serve::serve(public, strangers, api::public::routes(node), stop.clone());
         tasks.spawn_on(public, &threads);
         let LocalAccess { token, socket } = local_access;
@@ -133,7 +133,7 @@ impl Listening {
         tasks.spawn(api::serve::serve(local, adapters, routes, stop.clone()));
         let file = socket.map(|Socket { listener, file, .. }| {
             let routes = api::local::routes(node, rules(Transport::Unix));
-            let own = Connections::local(of_socket, bytes_max);
+            let own = Connections::local("socket", of_socket, bytes_max);
             tasks.spawn(api::serve::serve(listener, own, routes, stop.clone()));
             file
         });

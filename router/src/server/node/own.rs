@@ -82,10 +82,10 @@ impl Node {
             Err(error) => Err(error),
         };
         let convicted = match key {
-            Ok(Some(key)) => match Equivocate::of_checkpoints(peer.clone(), key, first, second, Vec::new()) {
-                Ok(equivocate) => self.sequencer.say(Statement::Convict(Box::new(equivocate))).await.map(drop),
-                Err(fault) => Err(fault.into()),
-            },
+            Ok(Some(key)) => {
+                let equivocate = Equivocate::of_checkpoints(peer.clone(), key, first, second, Vec::new());
+                self.sequencer.say(Statement::Convict(Box::new(equivocate))).await.map(drop)
+            }
             Ok(None) => return,
             Err(error) => Err(error.into()),
         };

@@ -38,7 +38,7 @@ use crate::{
         intake::Intake,
         journal::JournalHandle,
         metrics::{begin_routes, describe},
-        mirrors::{Mirrors, Ours},
+        mirrors::{Mirrors, OwnLedger},
         quotas::Quotas,
         scorebook::Outlook,
         sequencer::{self, Sequencer},
@@ -89,8 +89,8 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let local_access = LocalAccess::prepare(&home)?;
     let messages: Arc<dyn Store> = home.open_messages()?;
     let (policy, policy_file) = policy_watch::load(&home)?;
-    let reader = registrar.ledger().reader();
-    let vkey = registrar.ledger().vkey();
+    let (reader, vkey) = (registrar.ledger().reader(), registrar.ledger().vkey());
+    name_strange_seeds(&config, &reader)?;
     let evidence = Arc::new(home.open_evidence(&reader, &config)?);
     let (witness, witness_thread) = start_witness(&home, &config, &secrets)?;
     let quorum = home.quorum()?;
@@ -98,29 +98,30 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
 
     let journal = Journal::open(messages.clone(), bounds(&config), experience(&config, &secrets))?;
     clock::begin(newest_ms(&reader, &journal));
-    let published = journal.published();
     let outlook = Outlook { categories: categories(&policy), ..outlook(&config) };
     let (follower, scores, book_thread) = Follower::start(outlook, home.book_file(), reader.clone())?;
     let (sequencer, sequencer_thread) = Sequencer::start(registrar, pool(&config), notifying(&follower))?;
     let in_flight_max = config.limits.decisions_in_flight_max;
+    let decided = journal.published();
     let (journal, journal_thread) = JournalHandle::start(journal, in_flight_max, Handle::current())?;
 
-    let gate = Arc::new(Gate::new(&secrets, Judge::new(policy, None), scores, published));
+    let gate = Arc::new(Gate::new(&secrets, Judge::new(policy, None), scores, decided));
     let intake =
         Intake::new(gate.clone(), messages.clone(), journal.clone(), config.failure.deadline.as_std(), in_flight_max);
     let wake = Arc::new(Notify::new());
     let (public, local) = listening.addresses()?;
-    let announced = announce(&home, public, local, local_access.socket.as_ref())?;
+    let _announced = announce(&home, public, local, local_access.socket.as_ref())?;
     let delivery = deliverer(&config, &messages, &journal, &wake)?;
     let mirrors = start_mirrors(&home, &config, &reader, &sequencer, &evidence, listening.mirrors_max())?;
     let node = Arc::new(Node {
         message_limits: Limits::from(&config.limits),
+        pepper_fingerprint: secrets.pepper.fingerprint(),
         key: secrets.key.public(),
         vkey,
         reader,
         sequencer,
         follower,
-        gate: gate.clone(),
+        gate,
         intake,
         journal,
         wake,
@@ -141,8 +142,8 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     say_started(&node, public, local);
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
-    let (runtime, socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
-    tasks.spawn(starting.end());
+    tasks.spawn(starting.end().await);
+    let (_runtime, _socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
     tasks.spawn(delivery.run(stop.clone()));
     start_cosigning(quorum.zip(cosigned), &node, &mut tasks, &stop)?;
     tasks.spawn(drain_histograms(node.clone(), stop.clone()));
@@ -150,8 +151,20 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
     let policy_due = Arc::new(Notify::new());
     tasks.spawn(policy_file.run(node.clone(), policy_due.clone(), stop));
     let threads = [sequencer_thread, journal_thread, book_thread].into_iter().chain(witness_thread).collect();
-    let (_runtime, _announced, _socket) = (runtime, announced, socket);
     Ok(Served { public, local, shutdown, policy_due, tasks, threads, _runtime, _announced, _socket })
+}
+
+/// Seeds whose votes count for nothing, because they are not admitted: most often a mistake in a name.
+fn name_strange_seeds(config: &Config, reader: &LedgerReader) -> Result<(), Error> {
+    let others = config.reputation.viewpoints.iter().map(|(name, seeds)| (name.as_str(), seeds));
+    for (viewpoint, seeds) in others.chain([(config.reputation.viewpoint.as_str(), &config.reputation.seeds)]) {
+        for (seed, _) in seeds.iter() {
+            if reader.author(seed)?.is_none_or(|head| head.expelled) {
+                tracing::warn!(%seed, viewpoint, "this seed is not admitted here: it trusts nobody until `ostrakon peer admit`");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the sequencer does after each commit: the book has something to read.
@@ -249,7 +262,7 @@ fn start_mirrors(
     evidence: &Arc<EvidenceStore>,
     followed_max: usize,
 ) -> Result<Arc<Mirrors>, Error> {
-    let ours = Ours {
+    let ours = OwnLedger {
         owner: config.node.domain.clone(),
         reader: reader.clone(),
         sequencer: sequencer.clone(),
@@ -304,9 +317,9 @@ pub fn outlook(config: &Config) -> Outlook {
 }
 
 /// How much waits for the ledger, and how long for company.
-fn pool(config: &Config) -> sequencer::Limits {
+fn pool(config: &Config) -> sequencer::BatchLimits {
     let StoreSection { batch_max, batch_window } = config.store;
-    sequencer::Limits { pool_max: config.limits.pool_max, batch_max, batch_window: batch_window.as_std() }
+    sequencer::BatchLimits { pool_max: config.limits.pool_max, batch_max, batch_window: batch_window.as_std() }
 }
 
 fn bounds(config: &Config) -> Bounds {

@@ -45,7 +45,7 @@ type Found = Result<Look, String>;
 ///
 /// The bytes are those that the policy in force was read from, so that an edit between the start and the first look
 /// counts.
-pub(super) struct Watch {
+pub(super) struct PolicyWatch {
     path: PathBuf,
     last_good: PathBuf,
     in_force: Loaded,
@@ -67,7 +67,7 @@ struct Still {
 }
 
 /// What became of a changed policy.
-enum Outcome {
+enum ReloadOutcome {
     /// It is in force.
     Loaded,
     /// Look again: the scores are not ready for it.
@@ -83,7 +83,7 @@ enum Outcome {
 /// # Errors
 /// The first file's error when there is no last good one either. That of keeping a new policy: one that would be gone
 /// with the next mistake in the file does not take force.
-pub(super) fn load(home: &Home) -> Result<(Policy, Watch), Error> {
+pub(super) fn load(home: &Home) -> Result<(Policy, PolicyWatch), Error> {
     let (path, last_good) = (home.policy_path(), home.last_good_policy_path());
     let kept = policy_file::read(&last_good);
     let found = policy_file::look(&path);
@@ -118,10 +118,10 @@ pub(super) fn load(home: &Home) -> Result<(Policy, Watch), Error> {
     let policy = in_force.policy.clone();
     begin_shadows(&policy);
     measure(&hex::encode(policy.digest()), None);
-    Ok((policy, Watch { path, last_good, in_force, still: Still::new(done), state }))
+    Ok((policy, PolicyWatch { path, last_good, in_force, still: Still::new(done), state }))
 }
 
-impl Watch {
+impl PolicyWatch {
     /// Whether the file as it stands is in force.
     pub(super) fn state(&self) -> PolicyState {
         self.state.clone()
@@ -156,38 +156,38 @@ impl Watch {
     async fn act(&mut self, found: Found, node: &Node) -> bool {
         let outcome = match &found {
             Ok(look) => self.reload(look.bytes.clone(), node).await,
-            Err(reason) => Outcome::Refused(reason.clone()),
+            Err(reason) => ReloadOutcome::Refused(reason.clone()),
         };
         let name = self.path.display();
         let count = |outcome: &'static str| {
             metrics::counter!("ostrakon_policy_reloads_total", "outcome" => outcome).increment(1);
         };
         match outcome {
-            Outcome::Loaded => {
+            ReloadOutcome::Loaded => {
                 self.still.settled(found);
-                count("loaded");
                 self.state.load();
+                count("loaded");
                 tracing::info!(digest = node.gate.bench().digest, "policy reloaded");
                 return true;
             }
-            Outcome::Later(error) => {
-                count("later");
+            ReloadOutcome::Later(error) => {
                 self.state.refuse(format!("it waits: {error}"));
+                count("later");
                 if !self.still.waits {
                     tracing::warn!(%error, "the changed policy waits until scores for its categories can be kept");
                 }
                 self.still.waits = true;
             }
-            Outcome::Refused(error) => {
+            ReloadOutcome::Refused(error) => {
                 self.still.settled(found);
-                count("refused");
                 self.state.refuse(error.clone());
+                count("refused");
                 tracing::error!(error, file = %name, "the changed policy is refused; the policy in force stays");
             }
-            Outcome::NotKept(error) => {
+            ReloadOutcome::NotKept(error) => {
                 self.still.back_off();
-                count("not_kept");
                 self.state.refuse(format!("it cannot be kept: {error}"));
+                count("not_kept");
                 tracing::error!(%error, "the changed policy cannot be kept; the policy in force stays; will try again");
             }
         }
@@ -200,28 +200,28 @@ impl Watch {
     /// 2. Have scores kept for the categories that it asks for.
     /// 3. Keep it as the last good one, durably. Only what was kept takes force.
     /// 4. Let it judge.
-    async fn reload(&mut self, bytes: Vec<u8>, node: &Node) -> Outcome {
+    async fn reload(&mut self, bytes: Vec<u8>, node: &Node) -> ReloadOutcome {
         // 1.
         let path = self.path.clone();
         let new = match blocking("reading the policy", move || policy_file::load(&path, bytes)).await {
             Ok(new) => new,
-            Err(error) => return Outcome::Refused(error.to_string()),
+            Err(error) => return ReloadOutcome::Refused(error.to_string()),
         };
         if let Err(error) = policy_file::refuse_beginning(&self.path, &self.in_force, &new) {
-            return Outcome::Refused(error.to_string());
+            return ReloadOutcome::Refused(error.to_string());
         }
         // 2.
         let asked = categories(&new.policy);
         if !asked.is_empty()
             && let Err(error) = node.follower.watch(asked).await
         {
-            return Outcome::Later(error);
+            return ReloadOutcome::Later(error);
         }
         // 3.
         let (last_good, bytes) = (self.last_good.clone(), new.bytes.clone());
         let keep = move || write_durably(&last_good, &bytes, 0o600);
         if let Err(error) = blocking("keeping the policy", keep).await {
-            return Outcome::NotKept(error);
+            return ReloadOutcome::NotKept(error);
         }
         // 4.
         for warning in new.policy.warnings() {
@@ -232,7 +232,7 @@ impl Watch {
         node.gate.seat(Judge::new(new.policy.clone(), Some(&bench.judge)));
         measure(&node.gate.bench().digest, Some(&bench.digest));
         self.in_force = new;
-        Outcome::Loaded
+        ReloadOutcome::Loaded
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the protocols promise: nothing leaks, nothing overlaps, the seed decides.
+//! Properties of the protocols: labels do not leak, sets do not overlap, and the seed determines everything.
 
 use super::*;
 use crate::attackers;

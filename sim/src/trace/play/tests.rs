@@ -29,7 +29,7 @@ fn a_full_share_of_honest_feedback_tells_the_truth_about_everything() {
     let messages = messages();
     let reports = Draw { feedback: 1.0, liars: 0.0, seed: 1 }.reports(&messages);
     for (message, report) in messages.iter().zip(reports) {
-        assert_eq!(report, Some(if message.ham { Report::Ham } else { Report::Spam }));
+        assert_eq!(report, Some(if message.ham { ReportKind::Ham } else { ReportKind::Spam }));
     }
 }
 
@@ -39,7 +39,12 @@ fn the_busiest_recipient_never_lies_even_if_all_others_do() {
     let reports = Draw { feedback: 1.0, liars: 1.0, seed: 1 }.reports(&messages);
     for (message, report) in messages.iter().zip(reports) {
         let honest = message.rcpt == "busy";
-        assert_eq!(report, Some(if message.ham == honest { Report::Ham } else { Report::Spam }), "{}", message.rcpt);
+        assert_eq!(
+            report,
+            Some(if message.ham == honest { ReportKind::Ham } else { ReportKind::Spam }),
+            "{}",
+            message.rcpt
+        );
     }
 }
 

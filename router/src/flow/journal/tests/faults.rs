@@ -105,7 +105,7 @@ fn check(journal: &Journal, store: &Arc<FaultyStore>) {
 }
 
 /// The first message of a route, if there is one.
-fn first_waiting(journal: &Journal) -> Option<Place> {
+fn first_waiting(journal: &Journal) -> Option<QueueKey> {
     journal.published.waiting.due("r", u64::MAX, 0, 1, |_| false).pop()
 }
 

@@ -13,7 +13,7 @@ pub enum Needs {
 
 /// One route.
 #[derive(Debug, Clone, Copy)]
-pub struct Route {
+pub struct RouteRule {
     /// The method.
     pub method: &'static str,
     /// The path; `{}` stands for a segment.
@@ -22,15 +22,15 @@ pub struct Route {
     pub needs: Needs,
 }
 
-const fn route(method: &'static str, path: &'static str, needs: Needs) -> Route {
-    Route { method, path, needs }
+const fn route(method: &'static str, path: &'static str, needs: Needs) -> RouteRule {
+    RouteRule { method, path, needs }
 }
 
 /// The body of this route is bytes.
 const EVIDENCE: &str = "/v1/own/evidence";
 
 /// All of them. A path that does not stand here needs the token.
-pub const ROUTES: &[Route] = &[
+pub const ROUTES: &[RouteRule] = &[
     route("GET", "/healthz", Needs::Nothing),
     route("GET", "/readyz", Needs::Nothing),
     route("POST", "/v1/check", Needs::TokenUnlessOpen),

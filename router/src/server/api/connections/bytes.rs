@@ -33,7 +33,7 @@ pub(super) struct ByteBounds {
 }
 
 /// Bytes that may be held for one purpose.
-pub(in crate::server::api) struct Bytes {
+pub(in crate::server::api) struct ByteBudget {
     strangers: Arc<Semaphore>,
     known: Arc<Semaphore>,
     bounds: ByteBounds,
@@ -56,7 +56,7 @@ impl Drop for Held {
     }
 }
 
-impl Bytes {
+impl ByteBudget {
     pub(super) fn new(bounds: ByteBounds, phase: Phase) -> Self {
         let pool = |bytes: usize| Arc::new(Semaphore::new(bytes / UNIT_BYTES));
         Self { strangers: pool(bounds.strangers), known: pool(bounds.known), bounds, phase, given_back: Arc::default() }

@@ -140,12 +140,12 @@ impl Link {
     }
 
     /// What may be held of bodies.
-    pub(in crate::server::api) fn bodies(&self) -> &super::Bytes {
+    pub(in crate::server::api) fn bodies(&self) -> &super::ByteBudget {
         self.connections.bodies()
     }
 
     /// What may be held of answers.
-    pub(in crate::server::api) fn answers(&self) -> &super::Bytes {
+    pub(in crate::server::api) fn answers(&self) -> &super::ByteBudget {
         self.connections.answers()
     }
 

@@ -5,7 +5,7 @@ use super::*;
 /// A listener with sixteen places, four of them kept, and one of its connections for each address.
 struct Room {
     connections: Arc<Connections>,
-    places: Vec<Place>,
+    places: Vec<ConnectionPlace>,
 }
 
 impl Room {

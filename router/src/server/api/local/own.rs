@@ -10,7 +10,7 @@ use warp::{Filter, Rejection, http::StatusCode, reply::Response};
 use super::{IMPORT_BYTES_MAX, SMALL_BYTES_MAX, parse};
 use crate::{
     error::Error,
-    flow::registrar::{Ballot, Rebuttal, Statement, Withdrawal},
+    flow::registrar::{OwnVote, Rebuttal, Statement, Withdrawal},
     import::SourceVote,
     server::{
         api::{
@@ -57,7 +57,7 @@ async fn say(node: &Node, what: &str, body: &[u8]) -> Result<Response, Error> {
         return Err(Error::BadRequest("the body is larger than a statement".into()));
     }
     let appended = match what {
-        "votes" => node.sequencer.say(Statement::Vote(parse::<Ballot>(body)?)).await?,
+        "votes" => node.sequencer.say(Statement::Vote(parse::<OwnVote>(body)?)).await?,
         "retractions" => node.sequencer.say(Statement::Retract(named(body)?)).await?,
         "rebuttals" => node.sequencer.say(Statement::Rebut(parse::<Rebuttal>(body)?)).await?,
         "erasures" => node.erase(named(body)?).await?,

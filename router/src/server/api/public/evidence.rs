@@ -20,10 +20,10 @@ use crate::{
         clock::now_ms,
         evidence::{
             self, live_claim,
-            read::{Claim, Question},
+            read::{EvidenceQuestion, SignedClaim},
         },
         node::Node,
-        quotas::Request,
+        quotas::QuotaItem,
     },
 };
 
@@ -67,7 +67,7 @@ async fn put(node: &Node, id: &str, body: Arriving) -> Result<Response, Error> {
     if node.evidence.keeps(&holder, &commitment) {
         return Ok(kept(&id));
     }
-    node.quotas.take(&holder, Request::Evidence, evidence.as_bytes().len(), now_ms())?;
+    node.quotas.take(&holder, QuotaItem::Evidence, evidence.as_bytes().len(), now_ms())?;
     node.keep_evidence(Some(id), evidence).await?;
     Ok(kept(&id))
 }
@@ -79,10 +79,10 @@ fn kept(id: &RecordId) -> Response {
 /// `GET /v1/records/{id}/evidence`: to admitted peers who sign that they ask.
 async fn get(node: Arc<Node>, id: &str, claim: Option<&str>, caller: &Caller) -> Result<Response, Error> {
     let record: RecordId = id.parse()?;
-    let claim = claim.and_then(Claim::parse).ok_or(Error::Unsigned)?;
+    let claim = claim.and_then(SignedClaim::parse).ok_or(Error::Unsigned)?;
     let author = node.active_peer(&claim.peer)?.filter(|author| !author.imported);
     let author = author.ok_or_else(|| Error::UnknownPeer(claim.peer.to_string()))?;
-    let question = Question { network: &node.config.node.network, node: &node.config.node.domain, record };
+    let question = EvidenceQuestion { network: &node.config.node.network, node: &node.config.node.domain, record };
     question.check(&claim, &author.key, now_ms())?;
     caller.link().note_known(&claim.peer);
     Ok(respond(StatusCode::OK, "application/octet-stream", node.evidence_of(&record)?.as_bytes().to_vec()))

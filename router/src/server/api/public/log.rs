@@ -12,7 +12,7 @@ use warp::{
     reply::Response,
 };
 
-use self::files::{File, Files, Reading};
+use self::files::{File, FileReads, Files};
 use crate::{
     error::Error,
     server::{
@@ -39,7 +39,7 @@ pub(super) fn routes(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Err
         .and(with(node))
         .then(|node: Arc<Node>| async move { answer(async { Ok(checkpoint(node.checkpoint()?.to_string())) }).await });
     let files = Arc::new(Files::of(node.reader.clone()));
-    let reading = Reading::new();
+    let reading = FileReads::new();
     let of_copies = reading.clone();
     let tiles = warp::path("tile").and(warp::path::tail()).and(get()).and(takes_gzip()).and(caller()).then(
         move |path: Tail, gzip: bool, caller: Arc<Caller>| {
@@ -87,7 +87,7 @@ async fn copied(
     peer: &str,
     path: &str,
     gzip: bool,
-    (reading, link): (&Reading, &Link),
+    (reading, link): (&FileReads, &Link),
 ) -> Result<Response, Error> {
     let peer = PeerName::parse(peer)?;
     let reader = node.mirrors.reader(&peer).ok_or_else(|| Error::NotFollowed(peer.to_string()))?;

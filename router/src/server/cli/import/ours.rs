@@ -4,22 +4,22 @@ use std::collections::BTreeSet;
 
 use ostrakon_ledger::PeerName;
 
-use super::super::{Place, client::NodeClient};
+use super::super::{NodeArgs, client::NodeClient};
 use crate::{
     config::Config,
     error::Error,
-    import::{Ours, Role, is_pseudo_peer},
+    import::{OwnNames, Role, is_pseudo_peer},
     server::home::Home,
 };
 
 /// This node, its seeds, its peers, and where it reads their ledgers. Of a node that is reached by its address only, the seeds
 /// are not known.
-pub(super) fn of(place: &Place, client: &NodeClient) -> Result<Vec<Ours>, Error> {
+pub(super) fn of(place: &NodeArgs, client: &NodeClient) -> Result<Vec<OwnNames>, Error> {
     let own = client.domain()?;
-    let mut ours = BTreeSet::from([Ours { name: own.clone(), role: Role::Node }]);
+    let mut ours = BTreeSet::from([OwnNames { name: own.clone(), role: Role::Node }]);
     let mut add = |name: PeerName, role| {
         if name != own && !is_pseudo_peer(&name, &own) {
-            ours.insert(Ours { name, role });
+            ours.insert(OwnNames { name, role });
         }
     };
     match client {

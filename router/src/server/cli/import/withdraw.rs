@@ -16,12 +16,12 @@ use crate::{
     import::{FILE_BYTES_MAX, Format, ImportError, Input, parse, pseudo_peers},
     out,
     output::counted,
-    server::cli::{Place, client::NodeClient, input, subject::Named},
+    server::cli::{NodeArgs, client::NodeClient, input, subject::SubjectArg},
 };
 
 /// What to take back.
 #[derive(Debug, Args)]
-pub(in crate::server::cli) struct Options {
+pub(in crate::server::cli) struct WithdrawOptions {
     /// Whose votes: what `import votes --source` was given, what the file calls the source, or the pseudo-peer's full name
     #[arg(long, value_name = "NAME", required_unless_present = "file")]
     source: Option<String>,
@@ -30,18 +30,21 @@ pub(in crate::server::cli) struct Options {
     format: Option<Format>,
     /// Only votes about this subject
     #[arg(long, value_name = "SUBJECT", conflicts_with = "file")]
-    row: Option<Named>,
+    row: Option<SubjectArg>,
     /// Only votes about what this file names, by the sources that it names; needs --format
     #[arg(long, value_name = "FILE", requires = "format")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    place: Place,
+    place: NodeArgs,
 }
 
 /// Takes back a source, a row of it, or what a file names. Doing it twice takes back nothing more.
-pub(in crate::server::cli) fn withdraw(options: &Options) -> Result<ExitCode, Error> {
+pub(in crate::server::cli) fn withdraw(options: &WithdrawOptions) -> Result<ExitCode, Error> {
     let mut client = NodeClient::open(&options.place)?;
     let own = client.domain()?;
+    if let (Some(source), None) = (&options.source, &options.file) {
+        require_known(&client, source, &own)?;
+    }
     let mut withdrawn = 0;
     for (source, about) in wanted(options, &own)? {
         withdrawn += subjects(&mut client, &source, about.as_deref())?;
@@ -50,10 +53,21 @@ pub(in crate::server::cli) fn withdraw(options: &Options) -> Result<ExitCode, Er
     Ok(ExitCode::SUCCESS)
 }
 
+/// That something was imported from a source, in whatever format: a mistake in its name must not look like a success.
+fn require_known(client: &NodeClient, source: &str, own: &PeerName) -> Result<(), Error> {
+    let (meant, known) = (pseudo_peers(source, None, own)?, client.imported()?);
+    if meant.iter().any(|name| known.contains(name)) {
+        return Ok(());
+    }
+    let known: Vec<_> = known.iter().map(PeerName::as_str).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(Error::BadRequest(format!("no source `{source}` was imported here; sources of this node: {known}")))
+}
+
 /// Pseudo-peers with the subjects of their votes that are meant; `None`: all of them.
 type Wanted = Vec<(PeerName, Option<Vec<Subject>>)>;
 
-fn wanted(options: &Options, own: &PeerName) -> Result<Wanted, Error> {
+fn wanted(options: &WithdrawOptions, own: &PeerName) -> Result<Wanted, Error> {
     let named = |format| options.source.as_deref().map(|source| pseudo_peers(source, format, own)).transpose();
     let (Some(file), Some(format)) = (&options.file, options.format) else {
         let row = options.row.clone().map(|row| row.resolve(&options.place)).transpose()?;

@@ -9,14 +9,14 @@ const SECOND_MS: i64 = 1_000;
 const DAY_MS: i64 = 86_400_000;
 
 /// A wall clock that can be set, beside a steady one.
-struct Clocks {
+struct TestClocks {
     steady_ms: u64,
     off_ms: i64,
     watch: Watch,
-    events: Vec<Event>,
+    events: Vec<ClockEvent>,
 }
 
-impl Clocks {
+impl TestClocks {
     fn new() -> Self {
         let watch = Watch::new(reading(0, 0));
         Self { steady_ms: 0, off_ms: 0, watch, events: Vec::new() }
@@ -28,6 +28,11 @@ impl Clocks {
     }
 
     /// Waits, reading once a second, and says what is believed then, as distance from the true time.
+    /// Whether an entry may be dated now.
+    fn dates(&mut self) -> bool {
+        self.watch.observe(reading(self.steady_ms, self.off_ms)).0.dated_ms.is_some()
+    }
+
     fn wait(&mut self, seconds: u64) -> (i64, i64) {
         let (mut time, event) = self.watch.observe(reading(self.steady_ms, self.off_ms));
         self.events.extend(event);
@@ -42,77 +47,81 @@ impl Clocks {
     }
 }
 
-fn reading(steady_ms: u64, off_ms: i64) -> Reading {
-    Reading { wall_ms: (START_MS + steady_ms).saturating_add_signed(off_ms), steady_ms }
+fn reading(steady_ms: u64, off_ms: i64) -> ClockReading {
+    ClockReading { wall_ms: (START_MS + steady_ms).saturating_add_signed(off_ms), steady_ms }
 }
 
 #[test]
 fn a_jump_is_told_once_and_not_believed_before_it_has_lasted() {
     for by_ms in [400 * DAY_MS, -400 * DAY_MS, 6 * SECOND_MS, -6 * SECOND_MS] {
-        let mut clocks = Clocks::new();
+        let mut clocks = TestClocks::new();
         assert_eq!(clocks.wait(100), (0, 0));
         clocks.off_ms = by_ms;
         assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1), (0, 0), "time goes on as it went");
-        assert_eq!(clocks.events, [Event::Jumped { by_ms }]);
+        assert!(clocks.dates(), "as it went");
+        assert_eq!(clocks.events, [ClockEvent::Jumped { by_ms }]);
         assert_eq!(clocks.wait(1), (by_ms, by_ms));
-        assert_eq!(clocks.events, [Event::Jumped { by_ms }, Event::Believed { by_ms }]);
+        assert_eq!(clocks.events, [ClockEvent::Jumped { by_ms }, ClockEvent::Believed { by_ms }]);
     }
 }
 
 /// F7: three seconds of a clock that is ahead, then one that is a minute off.
 #[test]
 fn a_clock_that_jumps_there_and_elsewhere_is_believed_by_its_last_place() {
-    let mut clocks = Clocks::new();
+    let mut clocks = TestClocks::new();
     clocks.off_ms = 400 * DAY_MS;
     assert_eq!(clocks.wait(3), (0, 0));
     clocks.off_ms = 60 * SECOND_MS;
     assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1), (0, 0));
     assert_eq!(clocks.wait(1), (60 * SECOND_MS, 60 * SECOND_MS));
-    let by = |by_ms| Event::Jumped { by_ms };
+    let by = |by_ms| ClockEvent::Jumped { by_ms };
     let minute = 60 * SECOND_MS;
-    assert_eq!(clocks.events, [by(400 * DAY_MS), by(minute), Event::Believed { by_ms: minute }]);
+    assert_eq!(clocks.events, [by(400 * DAY_MS), by(minute), ClockEvent::Believed { by_ms: minute }]);
 }
 
 #[test]
 fn a_clock_that_comes_back_was_never_away() {
-    let mut clocks = Clocks::new();
+    let mut clocks = TestClocks::new();
     clocks.off_ms = DAY_MS;
     clocks.wait(30);
     clocks.off_ms = 0;
     assert_eq!(clocks.wait(LASTING_MS / 500), (0, 0));
-    assert_eq!(clocks.events, [Event::Jumped { by_ms: DAY_MS }, Event::Returned]);
+    assert_eq!(clocks.events, [ClockEvent::Jumped { by_ms: DAY_MS }, ClockEvent::Returned]);
 }
 
 #[test]
 fn a_clock_behind_the_record_does_not_take_the_node_back() {
-    let mut clocks = Clocks::starting(-DAY_MS, START_MS);
-    assert_eq!(clocks.events, [Event::Behind { by_ms: DAY_MS }]);
+    let mut clocks = TestClocks::starting(-DAY_MS, START_MS);
+    assert_eq!(clocks.events, [ClockEvent::Behind { by_ms: DAY_MS }]);
     assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1), (0, -DAY_MS), "either may be wrong");
     // A time server sets it right.
     clocks.off_ms = 0;
     assert_eq!(clocks.wait(1), (0, 0));
     assert_eq!(clocks.watch.lead_ms(), Some(START_MS as i64));
     // Nobody sets it right.
-    let mut clocks = Clocks::starting(-DAY_MS, START_MS);
+    let mut clocks = TestClocks::starting(-DAY_MS, START_MS);
     assert_eq!(clocks.wait(LASTING_MS / 1_000), (-DAY_MS, -DAY_MS));
 }
 
 /// The latest record was written while the clock was far ahead; it is right since.
 #[test]
 fn a_record_from_the_future_expires_nothing() {
-    let mut clocks = Clocks::starting(0, START_MS + 400 * DAY_MS as u64);
+    let mut clocks = TestClocks::starting(0, START_MS + 400 * DAY_MS as u64);
     assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1).1, 0, "what is settled is the wall clock's");
+    assert!(!clocks.dates());
     assert_eq!(clocks.wait(1), (0, 0));
 }
 
 #[test]
 fn a_clock_far_ahead_of_the_record_expires_nothing_at_first() {
-    let mut clocks = Clocks::starting(0, START_MS - 40 * DAY_MS as u64);
-    assert_eq!(clocks.events, [Event::Ahead { by_ms: 40 * DAY_MS }]);
+    let mut clocks = TestClocks::starting(0, START_MS - 40 * DAY_MS as u64);
+    assert_eq!(clocks.events, [ClockEvent::Ahead { by_ms: 40 * DAY_MS }]);
     assert_eq!(clocks.wait(LASTING_MS / 1_000 - 1), (0, -40 * DAY_MS), "the best guess is the wall clock");
+    assert!(!clocks.dates(), "an entry is for ever");
     assert_eq!(clocks.wait(1), (0, 0));
+    assert!(clocks.dates());
     // It was wrong, and is set right meanwhile: that is believed at once.
-    let mut clocks = Clocks::starting(400 * DAY_MS, START_MS - 1);
+    let mut clocks = TestClocks::starting(400 * DAY_MS, START_MS - 1);
     clocks.wait(5);
     clocks.off_ms = 0;
     assert_eq!(clocks.wait(1), (0, 0));
@@ -123,7 +132,7 @@ fn a_clock_far_ahead_of_the_record_expires_nothing_at_first() {
 fn an_ordinary_start_is_believed_at_once() {
     for off_days in [0, 1] {
         let newest_ms = START_MS - off_days * DAY_MS as u64;
-        let mut clocks = Clocks::starting(0, newest_ms);
+        let mut clocks = TestClocks::starting(0, newest_ms);
         assert_eq!((clocks.events.len(), clocks.wait(1)), (0, (0, 0)));
     }
 }
@@ -135,7 +144,7 @@ proptest! {
     fn nothing_settles_before_it_has_lasted(
         jumps in prop::collection::vec((-1_000i64 * DAY_MS..1_000 * DAY_MS, 1u64..400), 1..20),
     ) {
-        let mut clocks = Clocks::new();
+        let mut clocks = TestClocks::new();
         clocks.wait(1);
         let mut at = None;
         for (off_ms, seconds) in jumps {
@@ -150,7 +159,7 @@ proptest! {
     /// A clock that is corrected a little at a time is followed.
     #[test]
     fn small_corrections_are_followed(steps in prop::collection::vec(-4_000i64..4_000, 1..100)) {
-        let mut clocks = Clocks::new();
+        let mut clocks = TestClocks::new();
         for step in steps {
             clocks.off_ms += step;
             prop_assert_eq!(clocks.wait(1), (clocks.off_ms, clocks.off_ms));

@@ -49,12 +49,12 @@ impl Weighter<(TilePath, bool), File> for ByBytes {
 
 /// Lets few large files be read and packed at a time, off the threads that take votes and messages.
 #[derive(Clone)]
-pub(super) struct Reading {
+pub(super) struct FileReads {
     places: Arc<Semaphore>,
     uncounted: [Arc<Semaphore>; 2],
 }
 
-impl Reading {
+impl FileReads {
     pub(super) fn new() -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
         Self { places: places(READ_AT_ONCE), uncounted: UNCOUNTED_MAX.map(places) }

@@ -15,8 +15,10 @@ fn registrar() -> Registrar {
 }
 
 fn grow(registrar: &mut Registrar, size: u64) {
-    let key: PublicKey = SecretKey::from_seed([2; 32]).public();
     for n in registrar.ledger().reader().tree_size()..size {
+        let mut seed = [2; 32];
+        seed[..8].copy_from_slice(&n.to_be_bytes());
+        let key: PublicKey = SecretKey::from_seed(seed).public();
         registrar.admit(PeerName::parse(&format!("p{n}.example")).unwrap(), key, n).unwrap();
     }
 }
