@@ -55,13 +55,7 @@ impl Judge {
         let mut reasons: Vec<Opinion> = refusals.iter().filter_map(about).collect();
 
         // 2.
-        for rule in self.policy.rules() {
-            match rule.when.holds(facts, now_ms, &scope) {
-                Ok(false) => {}
-                Ok(true) => reasons.push(case.of_rule(rule)),
-                Err(problem) => reasons.push(case.of_broken_rule(rule, &problem)),
-            }
-        }
+        reasons.extend(self.ask_rules(case, &scope));
 
         // 3.
         let worst = reasons.iter().filter(|opinion| !opinion.shadow).map(|opinion| opinion.verdict).max();
@@ -71,6 +65,22 @@ impl Judge {
         let verdict = worst.unwrap_or(Verdict::Accept);
         let retry_after_ms = if verdict == Verdict::Defer { self.retry_after_ms(&refusals, now_ms) } else { None };
         Decision { verdict, retry_after_ms, reasons }
+    }
+
+    /// What the rules alone say of a message with `facts` at `now_ms`. Counts nothing in any limit.
+    pub fn rules(&self, facts: &Facts, now_ms: u64) -> Vec<Opinion> {
+        let variables = Variables::new(facts, now_ms);
+        let mut scope = self.root.new_inner_scope();
+        scope.set_variable_resolver(&variables);
+        self.ask_rules(Case { facts, now_ms }, &scope).collect()
+    }
+
+    fn ask_rules<'a>(&'a self, case: Case<'a>, scope: &'a Context<'a, 'a>) -> impl Iterator<Item = Opinion> + 'a {
+        self.policy.rules().iter().filter_map(move |rule| match rule.when.holds(case.facts, case.now_ms, scope) {
+            Ok(false) => None,
+            Ok(true) => Some(case.of_rule(rule)),
+            Err(problem) => Some(case.of_broken_rule(rule, &problem)),
+        })
     }
 
     /// The policy at work.

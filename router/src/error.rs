@@ -1,39 +1,21 @@
 //! What can go wrong in the router, by blame. HTTP statuses follow from it in one table (`server/api/problem.rs`).
 
+mod blame;
+
 use std::sync::Arc;
 
 use ostrakon_ledger::{LedgerError, Malformed, Refusal, StoreError, Unproven};
 use ostrakon_policies::PolicyError;
 use thiserror::Error;
 
+pub use self::blame::Blame;
 use crate::{
     config::ConfigError,
     import::ImportError,
     message::{EnvelopeError, RequestError},
     output::OutputError,
+    units::in_words,
 };
-
-/// Who has to do something about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Blame {
-    /// The peer whose record or message this is.
-    Peer,
-    /// Whoever made this call.
-    Caller,
-    /// This node.
-    Us,
-}
-
-impl From<ostrakon_ledger::Blame> for Blame {
-    fn from(blame: ostrakon_ledger::Blame) -> Self {
-        match blame {
-            ostrakon_ledger::Blame::Peer => Self::Peer,
-            ostrakon_ledger::Blame::Caller => Self::Caller,
-            ostrakon_ledger::Blame::Us => Self::Us,
-        }
-    }
-}
 
 /// Every error of the router.
 #[derive(Debug, Error)]
@@ -55,7 +37,7 @@ pub enum Error {
     #[error("{0}")]
     Unproven(#[from] Unproven),
     /// A peer that asks more than its quota.
-    #[error("`{peer}` has used up its quota limits.peer.{key} of this node; try again in {wait_ms} ms")]
+    #[error("`{peer}` has used up its quota limits.peer.{key} of this node; try again in {wait_ms} ms ({})", in_words(*wait_ms))]
     Quota {
         /// The peer.
         peer: String,
@@ -97,6 +79,12 @@ pub enum Error {
     /// A hold that is not there.
     #[error("no such hold: unknown, released, rejected or expired")]
     NoSuchHold,
+    /// A dead letter that is not there.
+    #[error("no such dead letter: unknown, put back into the queue, or past its retention")]
+    NoSuchDeadLetter,
+    /// A dead letter whose route is not there any more.
+    #[error("the configuration has no route for this message any more (it was for `{0}`): add one, restart, try again")]
+    RouteGone(String),
     /// A peer that is not there.
     #[error("no such peer: `{0}` has not been admitted")]
     NoSuchPeer(String),
@@ -306,6 +294,8 @@ impl Error {
             Self::BadDecisionId => "bad_decision_id",
             Self::NoSuchDecision => "no_such_decision",
             Self::NoSuchHold => "no_such_hold",
+            Self::NoSuchDeadLetter => "no_such_dead_letter",
+            Self::RouteGone(_) => "route_gone",
             Self::IdReused { .. } => "id_reused",
             Self::NoSuchPeer(_) => "no_such_peer",
             Self::NoSuchViewpoint { .. } => "no_such_viewpoint",
@@ -375,6 +365,8 @@ impl Error {
             | Self::BadDecisionId
             | Self::NoSuchDecision
             | Self::NoSuchHold
+            | Self::NoSuchDeadLetter
+            | Self::RouteGone(_)
             | Self::IdReused { signed: false, .. }
             | Self::NoSuchPeer(_)
             | Self::NoSuchViewpoint { .. }

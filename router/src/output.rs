@@ -72,6 +72,11 @@ pub fn lines(text: &str) -> Result<(), OutputError> {
     text.lines().try_for_each(|text| line(format_args!("{text}")))
 }
 
+/// A number of things: `1 vote`, `2 votes`.
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Prints a value as JSON for people and programs.
 ///
 /// # Errors

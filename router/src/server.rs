@@ -19,6 +19,7 @@ pub mod mirrors;
 pub mod node;
 pub mod outage;
 pub mod policy_file;
+mod process;
 pub mod quotas;
 pub mod remote;
 pub mod scorebook;

@@ -84,6 +84,36 @@ pub enum UnitError {
     },
 }
 
+/// A time for people, rounded up to a whole unit: `45 s`, `3 min`, `2 h`, `5 days`.
+pub fn in_words(ms: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(60_000, "s"), (3_600_000, "min"), (2 * 86_400_000, "h")];
+    const SIZES: [u64; 3] = [1_000, 60_000, 3_600_000];
+    let unit = UNITS.iter().zip(SIZES).find(|((below, _), _)| ms < *below);
+    match unit {
+        Some(((_, name), size)) => format!("{} {name}", ms.div_ceil(size)),
+        None => format!("{} days", ms.div_ceil(86_400_000)),
+    }
+}
+
+/// A moment for people, from Unix milliseconds: `2026-11-28 03:10:44 UTC`.
+///
+/// Source: Howard Hinnant, *chrono-Compatible Low-Level Date Algorithms*, `civil_from_days`.
+pub fn date(unix_ms: u64) -> String {
+    let seconds = unix_ms / 1_000;
+    let (day, second) = (seconds / 86_400, seconds % 86_400);
+    // Years begin in March, so that the leap day is the last one of its year; eras have 400 of them.
+    let day = day + 719_468;
+    let (era, day_of_era) = (day / 146_097, day % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year}-{month:02}-{day_of_month:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
 fn parse(text: &str, units: &[(&str, u64)], known: &'static str, example: &'static str) -> Result<u64, UnitError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -204,6 +234,32 @@ mod tests {
         }
         for (bytes, text) in [(0, "0B"), (1_000, "1000B"), (262_144, "256KiB"), (1 << 30, "1GiB")] {
             assert_eq!(ByteSize::from_bytes(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn times_for_people() {
+        for (ms, text) in [
+            (0, "0 s"),
+            (1, "1 s"),
+            (59_000, "59 s"),
+            (60_000, "1 min"),
+            (61_000, "2 min"),
+            (7_200_000, "2 h"),
+            (86_400_000, "24 h"),
+            (172_800_000, "2 days"),
+            (172_800_001, "3 days"),
+        ] {
+            assert_eq!(in_words(ms), text, "{ms}");
+        }
+        for (ms, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399_999, "2000-02-28 23:59:59 UTC"),
+            (951_782_400_000, "2000-02-29 00:00:00 UTC"),
+            (1_790_000_000_000, "2026-09-21 14:13:20 UTC"),
+            (4_107_542_400_000, "2100-03-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(date(ms), text, "{ms}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is asked about a score, and what is told: operators everything, outsiders less.
 
+mod effective;
 mod history;
 
 use ostrakon_ledger::{LedgerReader, Subject};
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 
+pub use effective::Effective;
 pub use history::{ENTRIES_READ_MAX, History};
 
 /// Who will read an answer.
@@ -71,6 +73,16 @@ impl Told {
         match self {
             Self::All(explanation) => &explanation.subject,
             Self::Redacted(redacted) => &redacted.subject,
+        }
+    }
+
+    /// Says first what decides here, if that is more than the ledger's votes. Outsiders are told nothing of it.
+    pub(crate) fn lead_with(&mut self, effective: &Effective, history: Option<&History>) {
+        let Self::All(explanation) = self else { return };
+        let has_votes = explanation.known || history.is_some_and(|history| history.votes() > 0);
+        let ledger = has_votes.then_some(explanation.sentence.as_str());
+        if let Some(sentence) = effective.sentence(&explanation.subject, ledger) {
+            explanation.sentence = sentence;
         }
     }
 

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ostrakon_ledger::{Category, PeerName, Pepper, Subject};
 use ostrakon_policies::{Facts, Judge, Opinion, Policy, Verdict};
-use ostrakon_reputation::{Part, Score, Snapshot, Standing, standing};
+use ostrakon_reputation::{Part, Respect, Score, Snapshot, Standing, standing};
 
 use crate::{
     flow::{
         decision::{Claims, ContentDigest, Decision, DecisionId, Flow},
+        explaining::Effective,
         journal::Published,
         scores::Scores,
     },
-    message::{Address, Inquiry, MessageHeader},
+    message::{Address, Inquiry, Kind, MessageHeader, Proof},
     secrets::Secrets,
 };
 
@@ -43,6 +44,24 @@ impl Bench {
         let digest = hex::encode(judge.policy().digest());
         let categories = categories(judge.policy());
         Self { judge, digest, categories }
+    }
+
+    /// Everything that the policy's conditions may look at.
+    fn facts(&self, inquiry: &Inquiry, snapshot: &Snapshot, standing: &Standing, now_ms: u64) -> Facts {
+        let mut facts = facts(inquiry, standing, now_ms);
+        if let Some(peer) = inquiry.peer.name() {
+            let worst = worst_parent(snapshot, peer, now_ms);
+            (facts.parent_score, facts.parent_confidence) = (worst.score.into(), worst.confidence.into());
+            for category in &self.categories {
+                let seen = snapshot.score_in(*category, &Subject::Peer(peer.clone()), now_ms);
+                // What is not kept is not known; it is kept before the policy that asks for it takes office. What
+                // speaks for a name is of use to who proves it.
+                let seen = seen.filter(|seen| inquiry.peer_proof.is_proof() || seen.score < 0);
+                let Score { score, confidence, .. } = seen.unwrap_or(Score::UNKNOWN);
+                note(&mut facts, *category, (score.into(), confidence.into()));
+            }
+        }
+        facts
     }
 }
 
@@ -112,19 +131,7 @@ impl Gate {
         let bench = self.bench.load();
         let subjects = inquiry.subjects(&self.pepper);
         let standing = standing(&snapshot, &self.published.experience, &subjects.respects(), now_ms);
-        let mut facts = facts(inquiry, &standing, now_ms);
-        if let Some(peer) = inquiry.peer.name() {
-            let worst = worst_parent(&snapshot, peer, now_ms);
-            (facts.parent_score, facts.parent_confidence) = (worst.score.into(), worst.confidence.into());
-            for category in &bench.categories {
-                let seen = snapshot.score_in(*category, &Subject::Peer(peer.clone()), now_ms);
-                // What is not kept is not known; it is kept before the policy that asks for it takes office. What
-                // speaks for a name is of use to who proves it.
-                let seen = seen.filter(|seen| inquiry.peer_proof.is_proof() || seen.score < 0);
-                let Score { score, confidence, .. } = seen.unwrap_or(Score::UNKNOWN);
-                note(&mut facts, *category, (score.into(), confidence.into()));
-            }
-        }
+        let facts = bench.facts(inquiry, &snapshot, &standing, now_ms);
         let judgement = bench.judge.decide(&facts, now_ms);
         let retry_after_ms = match judgement.verdict {
             Verdict::Defer => {
@@ -159,6 +166,49 @@ impl Gate {
             ledger_index: snapshot.next_index(),
             content: None,
         }
+    }
+}
+
+impl Gate {
+    /// What decides on messages in respect of one subject that is proven, or a claim, and what the rules in force say of a
+    /// plain message from it, if it is a peer. Counts nothing.
+    pub fn effective(&self, subject: &Subject, now_ms: u64) -> Effective {
+        let (snapshot, experience) = (self.scores.snapshot.load(), &self.published.experience);
+        let judged = standing(&snapshot, experience, &[Respect::Proven(subject)], now_ms);
+        let [part] = judged.parts.as_slice() else { unreachable!("one respect has one part") };
+        let verdict = match subject {
+            Subject::Peer(peer) => Some(self.verdict_of_rules(&plain(peer), &snapshot, now_ms)),
+            _ => None,
+        };
+        Effective::new(part, experience.own(subject, now_ms).reporters, verdict)
+    }
+
+    fn verdict_of_rules(&self, inquiry: &Inquiry, snapshot: &Snapshot, now_ms: u64) -> Verdict {
+        let (bench, subjects) = (self.bench.load(), inquiry.subjects(&self.pepper));
+        let standing = standing(snapshot, &self.published.experience, &subjects.respects(), now_ms);
+        let opinions = bench.judge.rules(&bench.facts(inquiry, snapshot, &standing, now_ms), now_ms);
+        let enforced = opinions.iter().filter(|opinion| !opinion.shadow);
+        enforced.map(|opinion| opinion.verdict).max().unwrap_or(Verdict::Accept)
+    }
+}
+
+/// A short mail that a server has proven to send, and of which nothing else is known.
+fn plain(peer: &PeerName) -> Inquiry {
+    Inquiry {
+        id: String::new(),
+        peer: peer.clone().into(),
+        peer_proof: Proof::Dns,
+        sender: String::new(),
+        sender_domain: None,
+        sender_proof: Proof::None,
+        recipients: Vec::new(),
+        kind: Kind::Mail,
+        size: 1_000,
+        network: None,
+        content: None,
+        links: 0,
+        known_contact: false,
+        signed: false,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     error::Error,
-    flow::explaining::{History, Told},
+    flow::explaining::{Effective, History, Told},
 };
 
 /// An explanation with the other side heard.
@@ -14,6 +14,9 @@ use crate::{
 pub struct Heard {
     #[serde(flatten)]
     told: Told,
+    /// What decides here: for operators, from this node's own viewpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective: Option<Effective>,
     /// Answers to the listed votes.
     rebuttals: Vec<RebuttalView>,
     /// Which of the listed votes stand here because they stand in another peer's ledger.
@@ -89,6 +92,15 @@ impl Heard {
             Subject::Peer(peer) => reader.conviction_of(peer)?,
             _ => None,
         };
-        Ok(Self { told, rebuttals, copied, convicted_at_index, history })
+        Ok(Self { told, effective: None, rebuttals, copied, convicted_at_index, history })
+    }
+
+    /// Adds what decides here, and leads with it.
+    pub fn with_effective(mut self, effective: Effective) -> Self {
+        if matches!(self.told, Told::All(_)) {
+            self.told.lead_with(&effective, self.history.as_ref());
+            self.effective = Some(effective);
+        }
+        self
     }
 }

@@ -14,6 +14,7 @@ use ostrakon_ledger::{PeerName, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::error::{EnvelopeError, ValueError};
+use super::identity::{Account, Host};
 use super::values::{Address, Kind, MediaType, MessageId, Thread};
 use super::{HEADER_BYTES_MAX, RECIPIENTS_MAX};
 use crate::units::{Span, UNIT_MAX};
@@ -50,6 +51,11 @@ impl MessageHeader {
     /// Names the message among all that are asked about: ids are its peer's.
     pub fn full_id(&self) -> String {
         format!("{}/{}", self.peer, self.id)
+    }
+
+    /// The domain of the sender's address, if it names one.
+    pub fn sender_domain(&self) -> Option<Host> {
+        Account::parse(self.sender.as_str(), self.kind.syntax()).domain
     }
 }
 

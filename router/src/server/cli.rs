@@ -13,6 +13,7 @@ mod proof;
 mod serve;
 mod speak;
 mod subject;
+mod waiting;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
@@ -25,7 +26,6 @@ use crate::{
     flow::{
         decision::DecisionId,
         explaining::{Audience, Question},
-        journal::Ruling,
     },
     output::{CLOSED, is_closed},
     server::home::{Home, close_new_files},
@@ -213,7 +213,27 @@ enum Command {
     Policy(PolicyCommand),
     /// See and rule on held messages
     #[command(subcommand)]
-    Hold(HoldCommand),
+    Hold(waiting::Holds),
+    /// See what waits for delivery
+    #[command(subcommand)]
+    Queue(waiting::Queue),
+    /// See what was given up, and deliver it after all
+    #[command(subcommand)]
+    Dead(waiting::Dead),
+    /// Show a decision: why a message got its verdict, and what it was judged by
+    #[command(
+        after_help = "Messages that do not prove who they are from are judged by claims; `ostrakon explain claim:…` takes one apart.\n\n\
+                            Example:\n  ostrakon decision 079f22d18ab7644d0d524cabb24f9071"
+    )]
+    Decision {
+        /// The decision's id, as answers and the log have it
+        id: DecisionId,
+        /// Print all of it as JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        place: Place,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -251,29 +271,6 @@ enum PolicyCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum HoldCommand {
-    /// List what waits for a person
-    List {
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Deliver a held message
-    Release {
-        /// The decision's id
-        id: DecisionId,
-        #[command(flatten)]
-        place: Place,
-    },
-    /// Drop a held message
-    Reject {
-        /// The decision's id
-        id: DecisionId,
-        #[command(flatten)]
-        place: Place,
-    },
-}
-
 impl Cli {
     /// Carries out the command.
     ///
@@ -307,9 +304,10 @@ impl Cli {
             Command::Ledger(LedgerCommand::Proof(options)) => proof::run(&options),
             Command::Ledger(LedgerCommand::Fork(options)) => fork::run(&options),
             Command::Policy(PolicyCommand::Check { file }) => speak::check_policy(&file),
-            Command::Hold(HoldCommand::List { place }) => speak::list_holds(&place),
-            Command::Hold(HoldCommand::Release { id, place }) => speak::rule(&place, id, Ruling::Release),
-            Command::Hold(HoldCommand::Reject { id, place }) => speak::rule(&place, id, Ruling::Reject),
+            Command::Hold(command) => waiting::holds(command),
+            Command::Queue(command) => waiting::queue(command),
+            Command::Dead(command) => waiting::dead(command),
+            Command::Decision { id, json, place } => waiting::decision(&place, id, json),
         }
     }
 }

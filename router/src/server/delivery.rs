@@ -9,6 +9,7 @@
 
 mod attempt;
 mod send;
+mod telling;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,7 +24,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use self::attempt::outcome;
+use self::{attempt::outcome, telling::Telling};
 use crate::server::journal::JournalHandle;
 use crate::{
     config::Route,
@@ -56,15 +57,17 @@ const AHEAD: Span = Span::from_ms(25 * 3_600_000);
 /// Everything the worker needs.
 pub struct Delivery {
     /// The messages store, to read.
-    pub store: Arc<dyn Store>,
+    store: Arc<dyn Store>,
     /// The journal, to write.
-    pub journal: JournalHandle,
+    journal: JournalHandle,
     /// The operator's routes.
-    pub routes: Vec<Route>,
+    routes: Vec<Route>,
     /// The HTTP client.
-    pub client: reqwest::Client,
+    client: reqwest::Client,
     /// Wakes the worker when something was queued.
-    pub wake: Arc<Notify>,
+    wake: Arc<Notify>,
+    /// What the log says of routes.
+    telling: Telling,
 }
 
 /// What is under way, by the name of its route.
@@ -105,6 +108,17 @@ impl Resting {
 }
 
 impl Delivery {
+    /// A worker that reads `store`, which `journal` owns.
+    pub fn new(
+        store: Arc<dyn Store>,
+        journal: JournalHandle,
+        routes: Vec<Route>,
+        client: reqwest::Client,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self { store, journal, routes, client, wake, telling: Telling::default() }
+    }
+
     /// Delivers until `shutdown` turns true, then finishes what is under way.
     pub async fn run(self, mut shutdown: watch::Receiver<bool>) {
         let this = Arc::new(self);
@@ -118,7 +132,7 @@ impl Delivery {
                 under_way.entry(route.clone()).or_default().insert(place);
                 let (this, ended, shutdown) = (this.clone(), ended.clone(), shutdown.clone());
                 tasks.spawn(async move {
-                    let ending = this.deliver(place, shutdown).await;
+                    let ending = this.deliver(&route, place, shutdown).await;
                     let _ = ended.send((route, place, ending));
                 });
             }
@@ -161,27 +175,25 @@ impl Delivery {
 
     /// One attempt, until what came of it is on record. A message that cannot be read because of our own trouble is not
     /// sent; if that does not pass, it becomes a dead letter.
-    async fn deliver(&self, place: Place, mut shutdown: watch::Receiver<bool>) -> Ending {
-        let attempt = match self.attempt(place).await {
+    async fn deliver(&self, route: &str, place: Place, mut shutdown: watch::Receiver<bool>) -> Ending {
+        let attempt = match self.attempt(route, place).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return Ending::Recorded,
             Err(error) if can_pass(&error) => return Ending::Unread(error),
-            Err(error) => {
-                tracing::error!(id = %place.1, %error, "a queued message cannot be read; it becomes a dead letter");
-                attempt::unreadable(&error, clock::now_ms())
-            }
+            Err(error) => attempt::unreadable(route, &error, clock::now_ms()),
         };
-        metrics::counter!("ostrakon_deliveries_total", "outcome" => word(&attempt)).increment(1);
+        metrics::counter!("ostrakon_deliveries_total", "route" => route.to_owned(), "outcome" => word(&attempt))
+            .increment(1);
+        self.telling.note(route, place.1, &attempt);
         self.record(place, attempt, &mut shutdown).await;
         Ending::Recorded
     }
 
     /// What comes of sending the message; `None` if it has left the queue.
-    async fn attempt(&self, (due_ms, id): Place) -> Result<Option<Attempt>, Error> {
+    async fn attempt(&self, route: &str, (due_ms, id): Place) -> Result<Option<Attempt>, Error> {
         let Some(row) = self.store.get(QUEUE, &queue_key(due_ms, id))? else { return Ok(None) };
         let Ok(row) = parse_row::<QueueRow>(QUEUE, &row) else {
-            tracing::error!(%id, "its row in the delivery queue is damaged; it becomes a dead letter");
-            return Ok(Some(attempt::damaged(clock::now_ms())));
+            return Ok(Some(attempt::damaged(route, clock::now_ms())));
         };
         let sent = match self.route(&row.route) {
             Some(route) => (route, self.send(id, route, &row).await?),

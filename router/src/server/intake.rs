@@ -238,13 +238,7 @@ fn finish(in_flight: &[Mutex<Waiters>; SHARDS], id: DecisionId, outcome: &Outcom
 fn place(bytes: Vec<u8>, route: &Route, hold_ms: u64, verdict: Verdict, now_ms: u64) -> Option<(Vec<u8>, Placement)> {
     let name = route.name.clone();
     let placement = match verdict {
-        Verdict::Accept => Placement::Queue(QueueRow {
-            route: name,
-            attempts: 0,
-            queued_at_ms: now_ms,
-            expires_at_ms: now_ms.saturating_add(route.expires_after.ms()),
-            last_error: String::new(),
-        }),
+        Verdict::Accept => Placement::Queue(QueueRow::fresh(name, now_ms, route.expires_after.ms())),
         Verdict::Hold => {
             Placement::Hold(HoldRow { route: name, held_at_ms: now_ms, expires_at_ms: now_ms.saturating_add(hold_ms) })
         }

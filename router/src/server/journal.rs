@@ -177,6 +177,13 @@ impl Retention {
         }
         let expired = journal.expire(settled_ms())?;
         metrics::counter!("ostrakon_retention_steps_total").increment(1);
+        if expired.unruled > 0 {
+            let holds = expired.unruled;
+            tracing::warn!(
+                holds,
+                "nobody ruled on held messages in time; they are dead letters now, see `ostrakon dead list`"
+            );
+        }
         self.next = Some(now + if expired.more { Duration::ZERO } else { TICK });
         if let Some(table) = expired.damaged
             && self.tells_again.is_none_or(|at| at <= now)

@@ -5,7 +5,9 @@ mod listening;
 mod local_access;
 mod own;
 mod peers;
+mod policy_state;
 pub mod start;
+mod waiting;
 mod watch;
 
 use std::sync::Arc;
@@ -16,27 +18,25 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 pub use peers::Standing;
+pub use policy_state::PolicyView;
 pub use start::{Served, serve};
+pub use waiting::Listed;
 
-use crate::server::blocking::blocking;
+use self::policy_state::PolicyState;
 use crate::server::journal::JournalHandle;
+use crate::server::{blocking::blocking, clock::now_ms};
 use crate::{
     config::Config,
     error::Error,
     flow::{
-        decision::DecisionId,
         explaining::{ENTRIES_READ_MAX, Question, Told},
         gate::Gate,
-        journal::{
-            Command, Ruling,
-            tables::{HOLDS, HoldRow, parse_row},
-        },
         rebuttals::Heard,
     },
     message::Limits,
     server::{
         cosigning::Cosigned, evidence::EvidenceStore, follower::Follower, home::Home, intake::Intake, mirrors::Mirrors,
-        quotas::Quotas, sequencer::Sequencer, witness::WitnessDesk,
+        process, quotas::Quotas, sequencer::Sequencer, witness::WitnessDesk,
     },
 };
 
@@ -74,20 +74,13 @@ pub struct Node {
     pub wake: Arc<Notify>,
     messages: Arc<dyn Store>,
     message_limits: Limits,
+    policy: PolicyState,
     recorder: PrometheusHandle,
     home: Home,
     /// Held while the key is changed.
     rotating: tokio::sync::Mutex<()>,
     /// Held while the ledger is read for an explanation.
     recalling: tokio::sync::Mutex<()>,
-}
-
-/// A held message as operators see it.
-#[derive(Debug, Serialize)]
-pub struct HoldView {
-    decision_id: DecisionId,
-    #[serde(flatten)]
-    row: HoldRow,
 }
 
 /// The state of one part, for `/readyz`.
@@ -126,6 +119,19 @@ impl Node {
         })
     }
 
+    /// The same for operators, with what only they are told: `/v1/about`.
+    pub fn about_locally(&self) -> serde_json::Value {
+        let mut about = self.about();
+        about["version"] = env!("CARGO_PKG_VERSION").into();
+        about["policy"] = serde_json::json!(self.policy());
+        about
+    }
+
+    /// The policy in force, and whether that is what stands in its file.
+    pub fn policy(&self) -> PolicyView {
+        self.policy.view(self.gate.bench().digest.clone())
+    }
+
     /// The checkpoint to show: the latest that the quorum of witnesses cosigned, or as the ledger signed it while there is
     /// none.
     pub fn checkpoint(&self) -> Result<Note, Error> {
@@ -150,6 +156,19 @@ impl Node {
         metrics::gauge!("ostrakon_queue_messages").set(gauge(load(&published.queued)));
         metrics::gauge!("ostrakon_held_messages").set(gauge(load(&published.held)));
         metrics::gauge!("ostrakon_ledger_entries").set(gauge(self.reader.tree_size()));
+        let now_ms = now_ms();
+        for route in &self.config.routes {
+            let age_ms =
+                published.waiting.oldest_ms(&route.name).map_or(0, |oldest_ms| now_ms.saturating_sub(oldest_ms));
+            let age_s = gauge(age_ms) / 1e3;
+            metrics::gauge!("ostrakon_queue_oldest_seconds", "route" => route.name.clone()).set(age_s);
+        }
+        if let Some(bytes) = process::resident_bytes() {
+            metrics::gauge!("process_resident_memory_bytes").set(gauge(bytes));
+        }
+        if let Some(count) = process::open_descriptors() {
+            metrics::gauge!("process_open_fds").set(gauge(count));
+        }
         self.recorder.render()
     }
 
@@ -163,6 +182,13 @@ impl Node {
     /// # Errors
     /// [`Error::CatchingUp`] when too many ask at once, [`Error::NoSuchViewpoint`].
     pub async fn explain(&self, question: Question) -> Result<Heard, Error> {
+        let subject = question.subject.clone();
+        let is_own = question.viewpoint.as_ref().is_none_or(|name| *name == self.config.reputation.viewpoint);
+        let heard = self.recall(question).await?;
+        Ok(if is_own { heard.with_effective(self.gate.effective(&subject, now_ms())) } else { heard })
+    }
+
+    async fn recall(&self, question: Question) -> Result<Heard, Error> {
         let told = match self.follower.explain(question).await? {
             Told::All(explanation) => Told::All(Box::new(explanation.with_own(&self.journal.published().experience))),
             redacted @ Told::Redacted(_) => redacted,
@@ -174,34 +200,6 @@ impl Node {
         let _one_at_a_time = self.recalling.lock().await;
         let reader = self.reader.clone();
         blocking("looking for votes in the ledger", move || Heard::new(told, &reader, ENTRIES_READ_MAX)).await
-    }
-
-    /// Up to `limit` held messages.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn list_holds(&self, limit: usize) -> Result<Vec<HoldView>, Error> {
-        let rows = self.messages.scan(HOLDS, &[], limit)?;
-        rows.iter()
-            .map(|(key, row)| {
-                let id = key.as_slice().try_into().map_err(|_| Error::DamagedRow { table: HOLDS.0 })?;
-                Ok(HoldView { decision_id: DecisionId::from_bytes(id), row: parse_row(HOLDS, row)? })
-            })
-            .collect()
-    }
-
-    /// Carries out what a person decided on a held message.
-    ///
-    /// # Errors
-    /// [`Error::NoSuchHold`], [`Error::QueueFull`], and the journal's.
-    pub async fn rule(&self, id: DecisionId, ruling: Ruling, at_ms: u64) -> Result<(), Error> {
-        let route = self.messages.get(HOLDS, id.as_bytes())?.ok_or(Error::NoSuchHold)?;
-        let hold: HoldRow = parse_row(HOLDS, &route)?;
-        let route = self.config.routes.iter().find(|route| route.name == hold.route);
-        let expires_after_ms = route.map_or(0, |route| route.expires_after.ms());
-        self.journal.carry_out(Command::Rule { id, ruling, at_ms, expires_after_ms }).await?;
-        self.wake.notify_one();
-        Ok(())
     }
 
     /// Whether this node can do all of its work, and which part cannot.

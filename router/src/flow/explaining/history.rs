@@ -89,7 +89,11 @@ impl History {
                 format!("Nobody has voted on {subject} since ledger index {}: it is unknown here.", self.from_index)
             });
         }
-        let days = now_ms.saturating_sub(self.latest_cast_at_ms) / 86_400_000;
+        let days = match now_ms.saturating_sub(self.latest_cast_at_ms) / 86_400_000 {
+            0 => "less than a day ago".to_owned(),
+            1 => "1 day ago".to_owned(),
+            days => format!("{days} days ago"),
+        };
         let why: Vec<_> = [
             (self.faded, "too old to count"),
             (self.expired, "expired"),
@@ -103,9 +107,9 @@ impl History {
         .collect();
         let why = why.join(", ");
         Some(if votes == 1 {
-            format!("1 vote on {subject}, {why}: cast {days} days ago. It is unknown, which is neither good nor bad.")
+            format!("1 vote on {subject}, {why}: cast {days}. It is unknown, which is neither good nor bad.")
         } else {
-            format!("{votes} votes on {subject}, none of which counts: {why}. The latest was cast {days} days ago.")
+            format!("{votes} votes on {subject}, none of which counts: {why}. The latest was cast {days}.")
         })
     }
 }

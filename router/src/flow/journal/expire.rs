@@ -27,6 +27,8 @@ const DECISIONS_LONGER_MS: u64 = CLOCK_SKEW_MAX.ms() + MINUTE_MS;
 pub struct Expired {
     /// Some step dropped all that it looked at, so that more is likely waiting.
     pub more: bool,
+    /// Held messages that nobody ruled on in time: dead letters now.
+    pub unruled: usize,
     /// A table with a row that cannot be read. It stays, and the others are looked at all the same.
     pub damaged: Option<&'static str>,
 }
@@ -109,9 +111,9 @@ pub(super) fn expire(journal: &mut Journal, now_ms: u64) -> Result<(Staged, Expi
     let reports = expire_reports(journal, now_ms, &mut cursors, &mut staged, &mut gone)?;
     (gone.decisions_ahead_ms, gone.reports_ahead_ms) = (cursors.decisions_ahead.0, cursors.reports_ahead.0);
     staged.note_expiry(journal, &gone)?;
-    expire_holds(journal, now_ms, &mut cursors, &mut staged)?;
+    let unruled = expire_holds(journal, now_ms, &mut cursors, &mut staged)?;
     expire_dead(journal, now_ms, &mut cursors, &mut staged)?;
-    let expired = Expired { more: decisions || reports, damaged: cursors.damaged };
+    let expired = Expired { more: decisions || reports, unruled, damaged: cursors.damaged };
     journal.cursors = cursors;
     Ok((staged, expired))
 }
@@ -245,8 +247,9 @@ fn pass_over<T>(unread: &[T], rows: &[Row], cursor: &mut Vec<u8>) {
     }
 }
 
-/// A hold that began in the future of now lasts as long from now on as it would have lasted from then.
-fn expire_holds(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &mut Staged) -> Result<(), Error> {
+/// A hold that began in the future of now lasts as long from now on as it would have lasted from then. Returns how many ended.
+fn expire_holds(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &mut Staged) -> Result<usize, Error> {
+    let mut ended = 0;
     for (key, row) in step(journal, HOLDS, &mut cursors.holds)? {
         let (Ok(hold), Ok(id)) = (parse_row::<HoldRow>(HOLDS, &row), key.as_slice().try_into()) else {
             cursors.damaged = Some(HOLDS.0);
@@ -260,9 +263,10 @@ fn expire_holds(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &
         } else if hold.expires_at_ms <= now_ms {
             staged.bury(id, hold.route, now_ms, "nobody ruled on it in time")?;
             staged.unhold(id);
+            ended += 1;
         }
     }
-    Ok(())
+    Ok(ended)
 }
 
 fn expire_dead(journal: &Journal, now_ms: u64, cursors: &mut Cursors, staged: &mut Staged) -> Result<(), Error> {

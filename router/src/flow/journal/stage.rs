@@ -93,6 +93,9 @@ impl Staged {
             Command::Rule { id, ruling, at_ms, expires_after_ms } => {
                 self.rule(journal, id, ruling, at_ms, expires_after_ms)
             }
+            Command::Retry { id, route, at_ms, expires_after_ms } => {
+                self.retry(journal, id, route, at_ms, expires_after_ms)
+            }
         }
     }
 
@@ -212,20 +215,31 @@ impl Staged {
         let hold: HoldRow = parse_row(HOLDS, &bytes)?;
         match ruling {
             Ruling::Release if self.queued >= journal.bounds.queue_max => return Err(Error::QueueFull),
-            Ruling::Release => {
-                let row = QueueRow {
-                    route: hold.route,
-                    attempts: 0,
-                    queued_at_ms: at_ms,
-                    expires_at_ms: at_ms.saturating_add(expires_after_ms),
-                    last_error: String::new(),
-                };
-                self.enqueue(at_ms, id, &row)?;
-            }
+            Ruling::Release => self.enqueue(at_ms, id, &QueueRow::fresh(hold.route, at_ms, expires_after_ms))?,
             Ruling::Reject => self.bury(id, hold.route, at_ms, "rejected by an operator")?,
         }
         self.unhold(id);
         Ok(())
+    }
+
+    /// A dead letter goes back into the queue, as if it had come just now.
+    fn retry(
+        &mut self,
+        journal: &Journal,
+        id: DecisionId,
+        route: String,
+        at_ms: u64,
+        expires_after_ms: u64,
+    ) -> Result<(), Error> {
+        let there = |table| journal.store.get(table, id.as_bytes()).map(|row| row.is_some());
+        if !there(DEAD)? || !there(MESSAGES)? {
+            return Err(Error::NoSuchDeadLetter);
+        }
+        if self.queued >= journal.bounds.queue_max {
+            return Err(Error::QueueFull);
+        }
+        self.batch.delete(DEAD, id.as_bytes().to_vec());
+        self.enqueue(at_ms, id, &QueueRow::fresh(route, at_ms, expires_after_ms))
     }
 
     pub(super) fn bury(&mut self, id: DecisionId, route: String, at_ms: u64, reason: &str) -> Result<(), Error> {
@@ -246,7 +260,7 @@ impl Staged {
 
     fn enqueue(&mut self, due_ms: u64, id: DecisionId, row: &QueueRow) -> Result<(), Error> {
         put_row(&mut self.batch, QUEUE, &queue_key(due_ms, id), row)?;
-        self.moves.push(Change::Added(row.route.clone(), (due_ms, id)));
+        self.moves.push(Change::Added(row.route.clone(), (due_ms, id), row.queued_at_ms));
         self.queued += 1;
         Ok(())
     }

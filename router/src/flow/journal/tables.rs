@@ -102,6 +102,14 @@ pub struct QueueRow {
     pub last_error: String,
 }
 
+impl QueueRow {
+    /// A message that enters the queue for `route` at `at_ms` and is given up after `expires_after_ms`.
+    pub fn fresh(route: String, at_ms: u64, expires_after_ms: u64) -> Self {
+        let expires_at_ms = at_ms.saturating_add(expires_after_ms);
+        Self { route, attempts: 0, queued_at_ms: at_ms, expires_at_ms, last_error: String::new() }
+    }
+}
+
 /// A message that waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldRow {

@@ -144,6 +144,27 @@ fn a_dead_letter_leaves_the_message_that_came_again() {
     assert_eq!([QUEUE, MESSAGES, DEAD].map(|table| rows(&store, table)), [1, 1, 0]);
 }
 
+/// Back in the queue, once, and there after a restart; while the queue is full it stays a dead letter.
+#[test]
+fn a_dead_letter_goes_back_into_the_queue() {
+    let store = Arc::new(MemoryStore::new());
+    let mut journal = open(&store);
+    let id = DecisionId::from_bytes([1; 16]);
+    let reject = Command::Rule { id, ruling: Ruling::Reject, at_ms: 7, expires_after_ms: 100 };
+    let retry = || Command::Retry { id, route: "s".into(), at_ms: 9, expires_after_ms: 100 };
+    journal.handle(vec![decide(1, hold()), reject, decide(2, queue()), decide(3, queue())]).unwrap();
+    assert!(matches!(journal.handle(vec![retry()]).unwrap()[..], [Err(Error::QueueFull)]));
+    let delivered = Command::Attempted { id: DecisionId::from_bytes([2; 16]), due_ms: 5, attempt: Attempt::Delivered };
+    let outcomes = journal.handle(vec![delivered, retry(), retry()]).unwrap();
+    assert!(matches!(outcomes[..], [Ok(()), Ok(()), Err(Error::NoSuchDeadLetter)]), "{outcomes:?}");
+    assert_eq!([DEAD, QUEUE, MESSAGES].map(|table| rows(&store, table)), [0, 2, 2]);
+    for journal in [&journal, &open(&store)] {
+        let waiting = &journal.published().waiting;
+        assert_eq!((waiting.due("s", 9, 0, 9, |_| false), waiting.oldest_ms("s")), (vec![(9, id)], Some(9)));
+        assert_eq!((waiting.oldest_ms("r"), waiting.oldest_ms("none")), (Some(5), None));
+    }
+}
+
 #[test]
 fn a_hold_is_ruled_on_once_also_within_one_batch() {
     let store = Arc::new(MemoryStore::new());

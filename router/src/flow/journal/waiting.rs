@@ -4,7 +4,7 @@
 //! looked for work at its head would find only the messages of a route that hangs.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,16 +22,18 @@ const CHUNK: usize = 1024;
 /// The place of a message in the queue: when it is due, Unix milliseconds, and which it is.
 pub type Place = (u64, DecisionId);
 
-/// The messages that wait, by the name of their route. A row that cannot be read waits under the empty name.
+/// The messages that wait, by the name of their route, with the time that each was queued at, Unix milliseconds. A row that
+/// cannot be read waits under the empty name, since it is due.
 #[derive(Debug, Default)]
 pub struct Waiting {
-    routes: Mutex<BTreeMap<String, BTreeSet<Place>>>,
+    routes: Mutex<BTreeMap<String, BTreeMap<Place, u64>>>,
 }
 
 /// One change of the queue.
 #[derive(Debug)]
 pub(super) enum Change {
-    Added(String, Place),
+    /// To a route, at a place, queued at a time.
+    Added(String, Place, u64),
     Removed(Place),
 }
 
@@ -49,8 +51,9 @@ impl Waiting {
                     tracing::error!("a key of the delivery queue is damaged; its message is not delivered");
                     continue;
                 };
-                let route = parse_row(QUEUE, row).map_or_else(|_| String::new(), |row: QueueRow| row.route);
-                waiting.locked().entry(route).or_default().insert(place);
+                let (route, queued_at_ms) = parse_row(QUEUE, row)
+                    .map_or_else(|_| (String::new(), place.0), |row: QueueRow| (row.route, row.queued_at_ms));
+                waiting.locked().entry(route).or_default().insert(place, queued_at_ms);
                 rows += 1;
             }
             match chunk.last() {
@@ -72,9 +75,9 @@ impl Waiting {
     ) -> Vec<Place> {
         let routes = self.locked();
         let Some(places) = routes.get(route) else { return Vec::new() };
-        let past = places.iter().take_while(|(due_ms, _)| *due_ms <= now_ms);
+        let past = places.keys().take_while(|(due_ms, _)| *due_ms <= now_ms);
         let far_ms = now_ms.saturating_add(ahead_max_ms);
-        let stranded = places.iter().rev().take_while(|(due_ms, _)| *due_ms > far_ms);
+        let stranded = places.keys().rev().take_while(|(due_ms, _)| *due_ms > far_ms);
         past.chain(stranded).filter(|place| !is_taken(place)).take(count).copied().collect()
     }
 
@@ -83,14 +86,19 @@ impl Waiting {
         self.locked().keys().cloned().collect()
     }
 
+    /// When the message was queued that has waited longest for `route`, Unix milliseconds. Reads over all of its places.
+    pub fn oldest_ms(&self, route: &str) -> Option<u64> {
+        self.locked().get(route)?.values().min().copied()
+    }
+
     /// Whether the queue has a row at `place`.
     pub fn has(&self, place: &Place) -> bool {
-        self.locked().values().any(|places| places.contains(place))
+        self.locked().values().any(|places| places.contains_key(place))
     }
 
     /// Where the message `id` waits. Reads over all places.
     pub(super) fn places(&self, id: DecisionId) -> Vec<Place> {
-        self.locked().values().flatten().filter(|(_, waits)| *waits == id).copied().collect()
+        self.locked().values().flat_map(BTreeMap::keys).filter(|(_, waits)| *waits == id).copied().collect()
     }
 
     /// Follows what was committed.
@@ -101,7 +109,9 @@ impl Waiting {
         let mut routes = self.locked();
         for change in changes {
             match change {
-                Change::Added(route, place) => drop(routes.entry(route).or_default().insert(place)),
+                Change::Added(route, place, queued_at_ms) => {
+                    routes.entry(route).or_default().insert(place, queued_at_ms);
+                }
                 Change::Removed(place) => {
                     routes.retain(|_, places| {
                         places.remove(&place);
@@ -112,7 +122,7 @@ impl Waiting {
         }
     }
 
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<Place>>> {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, BTreeMap<Place, u64>>> {
         // A map of sets is whole between any two statements that change it.
         self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }

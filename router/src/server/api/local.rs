@@ -1,6 +1,7 @@
 //! What operators and adapters may ask.
 
 mod own;
+mod waiting;
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -26,7 +27,6 @@ use crate::{
     flow::{
         decision::{Answer, Decision, DecisionId},
         explaining::{Audience, Question},
-        journal::Ruling,
     },
     message::{Feedback, Inquiry, REQUEST_BYTES_MAX},
     server::{clock::now_ms, node::Node},
@@ -37,9 +37,6 @@ const SMALL_BYTES_MAX: u64 = 16 * 1024;
 
 /// Largest chunk of an import; the command line sends far smaller ones.
 const IMPORT_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Holds listed in one answer.
-const HOLDS_LISTED_MAX: usize = 1000;
 
 /// Everything on the local listener, under the rules of `access`. Each route has its line in [`super::access::ROUTES`].
 pub fn routes(
@@ -57,7 +54,7 @@ pub fn routes(
         .and(with(node))
         .then(|body: Whole, node: Arc<Node>| async move { answer(feedback(&node, &body)).await });
     let open = check.or(feedback).unify().or(scores(node)).unify().or(peers(node)).unify();
-    let open = open.or(own::routes(node)).unify().or(holds(node)).unify().or(health(node)).unify();
+    let open = open.or(own::routes(node)).unify().or(waiting::routes(node)).unify().or(health(node)).unify();
     allowed(access).and(open).recover(rejected).unify()
 }
 
@@ -101,18 +98,6 @@ fn peers(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejecti
     list.or(one).unify().or(admit).unify().or(follow).unify().or(unfollow).unify().or(expel).unify()
 }
 
-fn holds(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
-    let list = warp::path!("v1" / "holds")
-        .and(get())
-        .and(with(node))
-        .then(|node: Arc<Node>| async move { answer(async { list_holds(&node) }).await });
-    let rule = warp::path!("v1" / "holds" / Segment / Segment)
-        .and(post())
-        .and(with(node))
-        .then(|id: Segment, ruling: Segment, node: Arc<Node>| async move { answer(rule(&node, &id, &ruling)).await });
-    list.or(rule).unify()
-}
-
 fn health(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
     let metrics = warp::path!("metrics").and(get()).and(with(node)).map(|node: Arc<Node>| {
         respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", node.metrics().into_bytes())
@@ -120,7 +105,7 @@ fn health(node: &Arc<Node>) -> impl Filter<Extract = (Response,), Error = Reject
     let about = warp::path!("v1" / "about")
         .and(get())
         .and(with(node))
-        .map(|node: Arc<Node>| json(StatusCode::OK, &node.about()));
+        .map(|node: Arc<Node>| json(StatusCode::OK, &node.about_locally()));
     let alive = warp::path!("healthz").and(get()).map(|| json(StatusCode::OK, &json!({ "alive": true })));
     let ready = warp::path!("readyz").and(get()).and(with(node)).map(|node: Arc<Node>| ready(&node));
     metrics.or(alive).unify().or(ready).unify().or(about).unify()
@@ -150,6 +135,12 @@ fn fallback(node: &Node, inquiry: &Inquiry, error: &Error) -> Response {
     unavailable(node.config.failure.verdict.verdict(), node.gate.decision_id(inquiry), error)
 }
 
+/// What senders are told when there is no decision: adapters pass on the text of reasons. What is wrong here is for the operator.
+const UNAVAILABLE: &str = "This server cannot judge messages at the moment; please try again later.";
+
+/// When to try again then: what mail servers wait before their first retry is of this order.
+const UNAVAILABLE_MS: u64 = 60_000;
+
 /// `verdict` as the answer to the question with the name `id`, because of `error`.
 pub(super) fn unavailable(verdict: Verdict, id: DecisionId, error: &Error) -> Response {
     static COMPLAINT: Complaint = Complaint::new();
@@ -157,12 +148,18 @@ pub(super) fn unavailable(verdict: Verdict, id: DecisionId, error: &Error) -> Re
         tracing::warn!(code = error.code(), %error, checks, "answered checks without a decision");
     }
     metrics::counter!("ostrakon_fallbacks_total", "code" => error.code()).increment(1);
-    let answer = json!({
+    let reason =
+        json!({ "rule": "unavailable", "verdict": verdict, "shadow": false, "text": UNAVAILABLE, "numbers": {} });
+    let mut answer = json!({
         "decision_id": id.to_string(),
         "verdict": verdict,
-        "reasons": [{ "rule": "unavailable", "verdict": verdict, "shadow": false, "text": error.to_string(), "numbers": {} }],
-        "score": 0, "confidence": 0, "standing": 0, "newcomer": false, "degraded": error.code(),
+        "reasons": [reason],
+        "score": 0, "confidence": 0, "standing": 0, "newcomer": false,
+        "degraded": error.code(), "detail": error.to_string(),
     });
+    if verdict == Verdict::Defer {
+        answer["retry_after_ms"] = UNAVAILABLE_MS.into();
+    }
     json(StatusCode::OK, &answer)
 }
 
@@ -263,24 +260,8 @@ async fn expel(node: &Node, name: &str, body: &[u8]) -> Result<Response, Error> 
     Ok(json(StatusCode::OK, &json!({ "id": appended.id.to_string(), "index": appended.index })))
 }
 
-fn list_holds(node: &Node) -> Result<Response, Error> {
-    let holds = node.list_holds(HOLDS_LISTED_MAX)?;
-    Ok(json(StatusCode::OK, &json!({ "holds": holds })))
-}
-
-/// `POST /v1/holds/{id}/release` and `…/reject`: a person rules on a held message.
-async fn rule(node: &Node, id: &str, ruling: &str) -> Result<Response, Error> {
-    let ruling = match ruling {
-        "release" => Ruling::Release,
-        "reject" => Ruling::Reject,
-        _ => return Err(Error::BadRequest("a hold can be released or rejected".into())),
-    };
-    node.rule(id.parse()?, ruling, now_ms()).await?;
-    Ok(json(StatusCode::OK, &json!({ "done": true })))
-}
-
 fn ready(node: &Node) -> Response {
     let (ready, parts) = node.readiness();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    json(status, &json!({ "ready": ready, "parts": parts }))
+    json(status, &json!({ "ready": ready, "parts": parts, "policy": node.policy() }))
 }

@@ -74,9 +74,10 @@ pub fn status(error: &Error) -> StatusCode {
         Error::Erased(_) => StatusCode::GONE,
         Error::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-        Error::IdReused { .. } => StatusCode::CONFLICT,
+        Error::IdReused { .. } | Error::RouteGone(_) => StatusCode::CONFLICT,
         Error::NoSuchDecision
         | Error::NoSuchHold
+        | Error::NoSuchDeadLetter
         | Error::NoSuchPeer(_)
         | Error::NoSuchViewpoint { .. }
         | Error::NotFollowed(_)
@@ -166,7 +167,11 @@ impl warp::reject::Reject for Refused {}
 /// What was turned away before a handler saw it: unknown paths, wrong methods, bodies that did not come.
 pub async fn rejected(rejection: Rejection) -> Result<Response, Infallible> {
     let (status, code, message) = if rejection.is_not_found() {
-        (StatusCode::NOT_FOUND, "no_such_path", "no such path on this listener; see docs/operating.md")
+        (
+            StatusCode::NOT_FOUND,
+            "no_such_path",
+            "no such path on this listener; docs/adapters.md lists the local ones, docs/protocol.md the public ones",
+        )
     } else if let Some(Refused(error)) = rejection.find() {
         return Ok(problem(error));
     } else if rejection.find::<warp::reject::InvalidQuery>().is_some() {

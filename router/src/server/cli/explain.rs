@@ -15,7 +15,7 @@ use crate::{
         rebuttals::Heard,
     },
     out,
-    output::{self, OutputError},
+    output::{self, OutputError, counted},
     server::{clock::now_ms, node::start::outlook, scorebook::fold},
 };
 
@@ -65,8 +65,10 @@ fn explain_here(here: &ClosedNode, question: &Question) -> Result<Value, Error> 
 /// The sentence, and from where the score is seen.
 fn print_head(explanation: &Value) -> Result<(), OutputError> {
     out!("{}", explanation["sentence"].as_str().unwrap_or_default())?;
+    // What the sentence leads with is more than the ledger then.
+    let alone = if number(&explanation["effective"]["reporters"]) > 0 { "by the ledger alone: " } else { "" };
     out!(
-        "  score {}, confidence {} (of 1000), seen by {} at ledger index {}, parameters {:.8}",
+        "  {alone}score {}, confidence {} (of 1000), seen by {} at ledger index {}, parameters {:.8}",
         explanation["score"],
         explanation["confidence"],
         text(&explanation["viewpoint"]),
@@ -102,13 +104,26 @@ fn print_reasons(explanation: &Value) -> Result<(), OutputError> {
     let own = &explanation["own"];
     if number(&own["reporters"]) > 0 {
         out!(
-            "  this node's own users: {} reporters, {:+.3} for it and {:+.3} against it",
-            own["reporters"],
+            "  this node's own users: {}, {:+.3} for it and {:+.3} against it",
+            counted(number(&own["reporters"]).unsigned_abs(), "reporter"),
             in_votes(number(&own["positive_nv"])),
             -in_votes(number(&own["negative_nv"])),
         )?;
     }
+    // A node that is not served has no reports at hand.
+    if own.is_null() {
+        out!("  reports of this node's own users count, too, and are known only while it is served")?;
+    } else if contributions.is_empty() && number(&own["reporters"]) == 0 && is_a_name(text(&explanation["subject"])) {
+        out!(
+            "  messages that do not prove this name are judged by claims; `ostrakon decision ID` names those of one message"
+        )?;
+    }
     Ok(())
+}
+
+/// Whether a subject is a name that a message may prove, or only claim.
+fn is_a_name(subject: &str) -> bool {
+    ["peer:", "domain:", "account:"].iter().any(|kind| subject.starts_with(kind))
 }
 
 /// The votes as the ledger has them, the latest first.

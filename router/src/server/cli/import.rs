@@ -5,7 +5,7 @@ mod report;
 mod withdraw;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs::{File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
@@ -128,6 +128,7 @@ pub(super) fn votes(options: &Options) -> Result<ExitCode, Error> {
     outcome.skipped = checked.skipped.len();
     report::outcome(&outcome, options.dry_run)?;
     left.handle(&mut client, options)?;
+    report::weightless(&weightless(&checked, &client, &options.place))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -147,6 +148,18 @@ fn add(client: &mut NodeClient, checked: &Checked, receipts: Option<&Path>) -> R
     }
     bar.finish_and_clear();
     Ok(outcome)
+}
+
+/// The sources of these rows that the configuration gives no weight; none if that cannot be read from here.
+fn weightless<'a>(checked: &'a Checked, client: &NodeClient, place: &Place) -> Vec<&'a PeerName> {
+    let config = match client {
+        NodeClient::Closed(here) => Ok(here.config.clone()),
+        NodeClient::Served(_) if place.node.is_none() => Home::at(&place.dir).config(std::env::vars_os()),
+        NodeClient::Served(_) => return Vec::new(),
+    };
+    let Ok(config) = config else { return Vec::new() };
+    let sources: BTreeSet<_> = checked.votes.iter().map(|row| &row.source).collect();
+    sources.into_iter().filter(|source| !config.reputation.seeds.contains_key(*source)).collect()
 }
 
 /// What [`add`] would do.

@@ -8,11 +8,12 @@ use ostrakon_ledger::PeerName;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::signals::{Signal, Signals};
+use super::exit_code;
 use crate::{
     config::{Config, LogFormat, LogSection},
     error::Error,
     out,
-    output::LogWriter,
+    output::{LogWriter, is_closed},
     server::{
         home::Home,
         node::{self, Served},
@@ -39,6 +40,18 @@ pub(super) fn serve(home: Home, public: Option<SocketAddr>, local: Option<Socket
         |home: &Home| -> Result<Config, Error> { Ok(home.config(std::env::vars_os())?.listening_on(public, local)?) };
     let config = read(&home)?;
     start_logging(&config.log);
+    let ended = run(home, config.clone(), read);
+    match ended {
+        // Whoever reads the log as JSON finds the last line as JSON, too.
+        Err(error) if config.log.format == LogFormat::Json && !is_closed(&error) => {
+            tracing::error!(code = error.code(), %error, "the node is not served any more");
+            Ok(exit_code(&error))
+        }
+        ended => ended,
+    }
+}
+
+fn run(home: Home, config: Config, read: impl Fn(&Home) -> Result<Config, Error>) -> Result<ExitCode, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -52,7 +65,7 @@ pub(super) fn serve(home: Home, public: Option<SocketAddr>, local: Option<Socket
         loop {
             match signals.next().await {
                 Signal::Reload => reload(&served, &config, read(&home)),
-                Signal::End(_) => break,
+                Signal::End(kind) => break signals.note_end(kind),
                 Signal::Meaningless(name) => tracing::info!(name, "this signal means nothing to a node"),
             }
         }

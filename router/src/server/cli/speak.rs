@@ -8,12 +8,9 @@ use serde_json::Value;
 use super::{Place, client::NodeClient, evidence};
 use crate::{
     error::Error,
-    flow::{
-        decision::DecisionId,
-        journal::Ruling,
-        registrar::{Ballot, Rebuttal},
-    },
+    flow::registrar::{Ballot, Rebuttal},
     out,
+    output::counted,
     server::{clock::now_ms, policy_file},
     units::Span,
 };
@@ -66,32 +63,12 @@ pub(super) fn check_policy(file: &Path) -> Result<ExitCode, Error> {
         out!("warning: {warning}")?;
     }
     out!(
-        "{}: {} limits, {} rules, digest {}",
+        "{}: {}, {}, digest {}",
         file.display(),
-        policy.limits().len(),
-        policy.rules().len(),
+        counted(policy.limits().len() as u64, "limit"),
+        counted(policy.rules().len() as u64, "rule"),
         hex::encode(policy.digest())
     )?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn list_holds(place: &Place) -> Result<ExitCode, Error> {
-    let NodeClient::Served(remote) = NodeClient::open(place)? else { return Err(Error::NotServed) };
-    let answer = remote.get("/v1/holds")?;
-    for hold in answer["holds"].as_array().into_iter().flatten() {
-        out!("{}  route {}  expires at {}", text(&hold["decision_id"]), text(&hold["route"]), hold["expires_at_ms"])?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn rule(place: &Place, id: DecisionId, ruling: Ruling) -> Result<ExitCode, Error> {
-    let NodeClient::Served(remote) = NodeClient::open(place)? else { return Err(Error::NotServed) };
-    let word = match ruling {
-        Ruling::Release => "release",
-        Ruling::Reject => "reject",
-    };
-    remote.post(&format!("/v1/holds/{id}/{word}"), &Value::Null)?;
-    out!("{id}: {word} done")?;
     Ok(ExitCode::SUCCESS)
 }
 

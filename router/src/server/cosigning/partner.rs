@@ -32,6 +32,7 @@ pub(super) struct Partner {
 
 impl Partner {
     pub(super) fn new(witness: TrustedWitness, reader: LedgerReader, client: reqwest::Client) -> Self {
+        metrics::counter!("ostrakon_cosigning_failures_total", "witness" => witness.name.clone()).increment(0);
         Self { witness, reader, client, size: 0 }
     }
 

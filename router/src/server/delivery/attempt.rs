@@ -64,16 +64,16 @@ pub(super) fn homeless(row: QueueRow, now_ms: u64) -> Attempt {
     dead(row, "the configuration no longer has this route".into(), now_ms)
 }
 
-/// Given up: nobody knows its route.
-pub(super) fn damaged(now_ms: u64) -> Attempt {
+/// Given up: its row does not read back. `route` is empty if it did not when the node started.
+pub(super) fn damaged(route: &str, now_ms: u64) -> Attempt {
     let reason = "its row in the queue was damaged".into();
-    Attempt::Dead(DeadRow { route: String::new(), died_at_ms: now_ms, attempts: 0, reason })
+    Attempt::Dead(DeadRow { route: route.to_owned(), died_at_ms: now_ms, attempts: 0, reason })
 }
 
 /// Given up: the store has it and cannot read it.
-pub(super) fn unreadable(error: &Error, now_ms: u64) -> Attempt {
+pub(super) fn unreadable(route: &str, error: &Error, now_ms: u64) -> Attempt {
     let reason = format!("the message cannot be read: {error}").chars().take(ERROR_CHARS_MAX).collect();
-    Attempt::Dead(DeadRow { route: String::new(), died_at_ms: now_ms, attempts: 0, reason })
+    Attempt::Dead(DeadRow { route: route.to_owned(), died_at_ms: now_ms, attempts: 0, reason })
 }
 
 fn dead(row: QueueRow, reason: String, now_ms: u64) -> Attempt {

@@ -64,8 +64,7 @@ fn dead(messages: u8, below: u8, error: StoreError, left: u64) -> Vec<String> {
     let store = Arc::new(Unreadable { inner: inner.clone(), below, error });
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let delivery =
-        Delivery { store, journal: handle.clone(), routes: vec![route()], client, wake: Arc::new(Notify::new()) };
+    let delivery = Delivery::new(store, handle.clone(), vec![route()], client, Arc::new(Notify::new()));
     let (stop, shutdown) = watch::channel(false);
     runtime.block_on(async {
         let worker = tokio::spawn(delivery.run(shutdown));

@@ -106,8 +106,7 @@ impl Rounds {
         });
         let view = self.copy.view();
         if view.state != before {
-            let reason = view.reason.as_deref().unwrap_or_default();
-            tracing::info!(peer = %self.copy.peer, state = view.state.as_str(), reason, "following its ledger");
+            tell(&self.copy.peer, &view);
         }
         match view.state {
             State::Copying => Duration::ZERO,
@@ -271,6 +270,18 @@ impl Rounds {
             Err(Error::Refused(Refusal::AlreadyDone { .. })) => {}
             Err(error) => tracing::error!(%peer, %error, "its ledger signed two histories; not convicted"),
         }
+    }
+}
+
+/// Says how following goes, as loudly as it matters.
+fn tell(peer: &PeerName, view: &FollowView) {
+    let (state, reason) = (view.state.as_str(), view.reason.as_deref().unwrap_or_default());
+    match view.state {
+        State::Forked => tracing::error!(%peer, state, reason, "following its ledger"),
+        State::Unreachable | State::Lying | State::Broken | State::Failing => {
+            tracing::warn!(%peer, state, reason, "following its ledger")
+        }
+        _ => tracing::info!(%peer, state, reason, "following its ledger"),
     }
 }
 

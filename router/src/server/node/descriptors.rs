@@ -22,6 +22,9 @@ const MIRRORS_MIN: usize = 2;
 /// What a listener has even if there are too few descriptors: without it nobody could ask what is wrong.
 const CONNECTIONS_MIN: usize = 16;
 
+/// As many as are enough for all connections and all stores, with some copies of others' ledgers; a test compares.
+const WANTED: usize = 4096;
+
 /// How descriptors are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
@@ -46,7 +49,8 @@ impl Plan {
         if reserved + public + local + 2 * ENDING_MAX > limit {
             tracing::warn!(
                 limit,
-                "too few file descriptors (ulimit -n): stores may fail when there are many connections"
+                wanted = WANTED,
+                "too few file descriptors (ulimit -Hn, LimitNOFILE=): stores may fail when there are many connections"
             );
         }
         plan
@@ -89,6 +93,7 @@ mod tests {
             assert!(plan.public >= 32, "{plan:?}");
         }
         assert_eq!((Plan::of(20_000).public, Plan::of(20_000).local), (PUBLIC_MAX, LOCAL_MAX));
+        assert_eq!((Plan::of(WANTED).public, Plan::of(WANTED).local), (PUBLIC_MAX, LOCAL_MAX), "what the log asks for");
         assert_eq!(Plan::of(100).local, CONNECTIONS_MIN);
     }
 }

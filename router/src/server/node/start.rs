@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use ostrakon_ledger::{LedgerReader, Store};
+use ostrakon_ledger::{LedgerReader, Quorum, Store};
 use ostrakon_policies::Judge;
 use ostrakon_reputation::{Experience, Parameters, Viewpoint};
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Node,
+    Node, gauge,
     listening::{Listening, PublicRuntime},
     local_access::{LocalAccess, Socket},
     watch as policy_watch,
@@ -37,7 +37,7 @@ use crate::{
         home::{Announced, Home, Running, Secrets},
         intake::Intake,
         journal::JournalHandle,
-        metrics::describe,
+        metrics::{begin_routes, describe},
         mirrors::{Mirrors, Ours},
         quotas::Quotas,
         scorebook::Outlook,
@@ -125,6 +125,7 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         journal,
         wake,
         messages,
+        policy: policy_file.state(),
         recorder,
         witness,
         mirrors: mirrors.clone(),
@@ -137,14 +138,13 @@ pub async fn serve(home: Home, config: Config) -> Result<Served, Error> {
         config,
     });
 
+    say_started(&node, public, local);
     let (shutdown, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let (runtime, socket) = listening.serve(&node, local_access, &mut tasks, &stop)?;
     tasks.spawn(starting.end());
     tasks.spawn(delivery.run(stop.clone()));
-    if let (Some(quorum), Some(cosigned)) = (quorum, cosigned) {
-        tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
-    }
+    start_cosigning(quorum.zip(cosigned), &node, &mut tasks, &stop)?;
     tasks.spawn(drain_histograms(node.clone(), stop.clone()));
     tasks.spawn(end_mirrors(mirrors, stop.clone()));
     let policy_due = Arc::new(Notify::new());
@@ -179,8 +179,9 @@ fn deliverer(
     journal: &JournalHandle,
     wake: &Arc<Notify>,
 ) -> Result<Delivery, Error> {
+    begin_routes(config.routes.iter().map(|route| route.name.as_str()));
     let (store, journal, wake) = (messages.clone(), journal.clone(), wake.clone());
-    Ok(Delivery { store, journal, routes: config.routes.clone(), client: client()?, wake })
+    Ok(Delivery::new(store, journal, config.routes.clone(), client()?, wake))
 }
 
 /// Nothing reported yet, under the operator's trusted reporters.
@@ -199,8 +200,33 @@ fn recorder() -> Result<PrometheusHandle, Error> {
             builder.set_buckets_for_metric(batches, BATCH_BUCKETS)
         })
         .and_then(PrometheusBuilder::install_recorder)
-        .inspect(|_| describe())
+        .inspect(|_| {
+            describe();
+            metrics::gauge!("ostrakon_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1);
+            metrics::gauge!("process_start_time_seconds").set(gauge(clock::now_ms() / 1000));
+        })
         .map_err(|error| Error::System { what: "recorder of metrics", reason: error.to_string() })
+}
+
+/// The one line of the log that says what runs here.
+fn say_started(node: &Node, public: SocketAddr, local: SocketAddr) {
+    let (version, policy) = (env!("CARGO_PKG_VERSION"), &node.gate.bench().digest);
+    let (domain, network, file) = (&node.config.node.domain, &node.config.node.network, node.home.config_path());
+    let folder = file.parent().unwrap_or(&file).display();
+    tracing::info!(version, node = %domain, network, %folder, policy, %public, %local, "serving");
+}
+
+/// Has the witnesses of this node's own ledger cosign it, if it has any.
+fn start_cosigning(
+    parts: Option<(Quorum, Arc<Cosigned>)>,
+    node: &Node,
+    tasks: &mut JoinSet<()>,
+    stop: &watch::Receiver<bool>,
+) -> Result<(), Error> {
+    if let Some((quorum, cosigned)) = parts {
+        tasks.spawn(Cosigning::new(quorum, node.reader.clone(), client()?, cosigned).run(stop.clone()));
+    }
+    Ok(())
 }
 
 /// The witness's thread, if this node is a witness.

@@ -10,7 +10,10 @@ use std::{
 use ostrakon_policies::{Judge, Policy};
 use tokio::sync::{Notify, watch};
 
-use super::Node;
+use super::{
+    Node,
+    policy_state::{PolicyState, measure},
+};
 use crate::{
     error::Error,
     flow::gate::categories,
@@ -19,6 +22,7 @@ use crate::{
         blocking::blocking,
         durable::write_durably,
         home::Home,
+        metrics::begin_shadows,
         policy_file::{self, Loaded, Look},
         shutdown::stopped,
     },
@@ -46,6 +50,7 @@ pub(super) struct Watch {
     last_good: PathBuf,
     in_force: Loaded,
     still: Still,
+    state: PolicyState,
 }
 
 /// Waits until a change stands still: a file is mostly written in more than one step.
@@ -89,6 +94,8 @@ pub(super) fn load(home: &Home) -> Result<(Policy, Watch), Error> {
         }
         Ok(new)
     });
+    let state = PolicyState::default();
+    state.load();
     let in_force = match (loaded, kept) {
         (Ok(new), Ok(old)) if old.bytes == new.bytes => new,
         (Ok(new), _) => {
@@ -97,6 +104,7 @@ pub(super) fn load(home: &Home) -> Result<(Policy, Watch), Error> {
         }
         (Err(error), Ok(old)) => {
             tracing::error!(%error, in_force = %last_good.display(), "the policy does not load; the last good one is in force");
+            state.refuse(error.to_string());
             old
         }
         (Err(error), Err(other)) => {
@@ -108,10 +116,17 @@ pub(super) fn load(home: &Home) -> Result<(Policy, Watch), Error> {
         tracing::warn!(%warning, "policy");
     }
     let policy = in_force.policy.clone();
-    Ok((policy, Watch { path, last_good, in_force, still: Still::new(done) }))
+    begin_shadows(&policy);
+    measure(&hex::encode(policy.digest()), None);
+    Ok((policy, Watch { path, last_good, in_force, still: Still::new(done), state }))
 }
 
 impl Watch {
+    /// Whether the file as it stands is in force.
+    pub(super) fn state(&self) -> PolicyState {
+        self.state.clone()
+    }
+
     /// Follows the file, which is read again at once when that is `due`, until `shutdown` turns true, and says in the ledger what is in force.
     pub(super) async fn run(mut self, node: Arc<Node>, due: Arc<Notify>, mut shutdown: watch::Receiver<bool>) {
         let mut announcement = Announcement::due();
@@ -125,6 +140,9 @@ impl Watch {
             }
             let path = self.path.clone();
             let found = blocking("looking at the policy", move || policy_file::look(&path)).await;
+            if found.as_ref().is_ok_and(|look| look.bytes == self.in_force.bytes) {
+                self.state.load();
+            }
             let found = found.map_err(|error| error.to_string());
             if let Some(found) = self.still.settle(found)
                 && self.act(found, &node).await
@@ -147,11 +165,13 @@ impl Watch {
         match outcome {
             Outcome::Loaded => {
                 self.still.settled(found);
+                self.state.load();
                 count("loaded");
                 tracing::info!(digest = node.gate.bench().digest, "policy reloaded");
                 return true;
             }
             Outcome::Later(error) => {
+                self.state.refuse(format!("it waits: {error}"));
                 count("later");
                 if !self.still.waits {
                     tracing::warn!(%error, "the changed policy waits until scores for its categories can be kept");
@@ -160,11 +180,13 @@ impl Watch {
             }
             Outcome::Refused(error) => {
                 self.still.settled(found);
+                self.state.refuse(error.clone());
                 count("refused");
                 tracing::error!(error, file = %name, "the changed policy is refused; the policy in force stays");
             }
             Outcome::NotKept(error) => {
                 self.still.back_off();
+                self.state.refuse(format!("it cannot be kept: {error}"));
                 count("not_kept");
                 tracing::error!(%error, "the changed policy cannot be kept; the policy in force stays; will try again");
             }
@@ -205,8 +227,10 @@ impl Watch {
         for warning in new.policy.warnings() {
             tracing::warn!(%warning, "policy");
         }
+        begin_shadows(&new.policy);
         let bench = node.gate.bench();
         node.gate.seat(Judge::new(new.policy.clone(), Some(&bench.judge)));
+        measure(&node.gate.bench().digest, Some(&bench.digest));
         self.in_force = new;
         Outcome::Loaded
     }

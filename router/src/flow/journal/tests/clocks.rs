@@ -165,7 +165,7 @@ fn holds_and_dead_letters_from_the_future_last_from_now_on() {
 fn a_message_put_off_by_a_clock_that_was_ahead_is_due() {
     let waiting = Waiting::default();
     let id = |n: u8| DecisionId::from_bytes([n; 16]);
-    let added = |due_ms, n| waiting::Change::Added("r".into(), (due_ms, id(n)));
+    let added = |due_ms, n| waiting::Change::Added("r".into(), (due_ms, id(n)), due_ms);
     waiting.follow(vec![added(5, 1), added(100, 2), added(YEAR_MS, 3)]);
     let due = |now_ms| waiting.due("r", now_ms, DAY_MS, 10, |_| false);
     assert_eq!(due(10), [(5, id(1)), (YEAR_MS, id(3))]);
@@ -208,8 +208,8 @@ fn a_damaged_row_of_the_queue_waits_for_nobody_and_nobody_for_it() {
 fn a_route_sees_its_own_messages_only() {
     let waiting = Waiting::default();
     let place = |n: u16| (u64::from(n), DecisionId::from_bytes([(n % 251) as u8; 16]));
-    let slow = (0..1000).map(|n| waiting::Change::Added("slow".into(), place(n)));
-    waiting.follow(slow.chain([waiting::Change::Added("fast".into(), place(2000))]).collect());
+    let slow = (0..1000).map(|n| waiting::Change::Added("slow".into(), place(n), 0));
+    waiting.follow(slow.chain([waiting::Change::Added("fast".into(), place(2000), 0)]).collect());
     let under_way: Vec<_> = waiting.due("slow", 5000, 0, 16, |_| false);
     assert_eq!(under_way, (0..16).map(place).collect::<Vec<_>>());
     assert_eq!(waiting.due("slow", 5000, 0, 2, |place| under_way.contains(place)), [place(16), place(17)]);

@@ -50,7 +50,11 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/imports/withdrawals", Needs::Token),
     route("GET", "/v1/records/{}/evidence", Needs::Token),
     route("GET", "/v1/holds", Needs::Token),
+    route("GET", "/v1/holds/{}", Needs::Token),
     route("POST", "/v1/holds/{}/{}", Needs::Token),
+    route("GET", "/v1/queue", Needs::Token),
+    route("GET", "/v1/dead", Needs::Token),
+    route("POST", "/v1/dead/{}/retry", Needs::Token),
 ];
 
 /// What requests for `path` need. Only exact paths are open, so that no way to write another path makes it one of them.

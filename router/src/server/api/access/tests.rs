@@ -191,7 +191,7 @@ fn all_methods_of_a_path_need_the_same() {
 
 /// The paths of the handlers, as they stand in their sources: `path!("v1" / "peers" / String)` is `/v1/peers/{}`.
 fn handled() -> BTreeSet<String> {
-    let sources = [include_str!("../local.rs"), include_str!("../local/own.rs")];
+    let sources = [include_str!("../local.rs"), include_str!("../local/own.rs"), include_str!("../local/waiting.rs")];
     let mut paths = BTreeSet::new();
     for part in sources.iter().flat_map(|source| source.split("path!(").skip(1)) {
         let segments = part.split_once(')').unwrap().0.split(" / ");

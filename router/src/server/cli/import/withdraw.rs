@@ -15,6 +15,7 @@ use crate::{
     flow::registrar::Withdrawal,
     import::{FILE_BYTES_MAX, Format, ImportError, Input, parse, pseudo_peers},
     out,
+    output::counted,
     server::cli::{Place, client::NodeClient, input, subject::Named},
 };
 
@@ -45,7 +46,7 @@ pub(in crate::server::cli) fn withdraw(options: &Options) -> Result<ExitCode, Er
     for (source, about) in wanted(options, &own)? {
         withdrawn += subjects(&mut client, &source, about.as_deref())?;
     }
-    out!("{withdrawn} votes withdrawn")?;
+    out!("{} withdrawn", counted(withdrawn as u64, "vote"))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,17 +2,24 @@
 //!
 //! | signal | meaning |
 //! |---|---|
-//! | SIGTERM, SIGINT, SIGQUIT | end: answer what is under way, write everything; the second one does not wait |
+//! | SIGTERM, SIGINT, SIGQUIT | end: answer what is under way, write everything; a second one does not wait |
+//! | SIGTERM again within a second | nothing: a supervisor and its container each send one |
 //! | SIGHUP | read the policy again; never ends the node, also when its terminal goes away |
 //! | SIGUSR1, SIGUSR2 | nothing, and the log says so |
 //! | SIGXFSZ | nothing: a write beyond the limit of file sizes fails as one on a full disk does |
 //! | SIGPIPE | nothing: a closed connection is an error of its write |
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 
 use crate::error::Error;
+
+/// Two SIGTERMs that come within this time are one.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// What came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,8 @@ pub(super) struct Signals {
     first_user: Stream,
     second_user: Stream,
     file_size: Stream,
+    /// When the first SIGTERM came that ends the node.
+    terminated: Option<Instant>,
 }
 
 impl Signals {
@@ -48,6 +57,7 @@ impl Signals {
             first_user: take(SignalKind::user_defined1())?,
             second_user: take(SignalKind::user_defined2())?,
             file_size: take(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+            terminated: None,
         })
     }
 
@@ -64,13 +74,24 @@ impl Signals {
         }
     }
 
-    /// The next one that ends the node.
+    /// The node ends because of this one.
+    pub(super) fn note_end(&mut self, kind: SignalKind) {
+        self.terminated = (kind == SignalKind::terminate()).then(Instant::now);
+    }
+
+    /// The next one that ends the node without waiting.
     pub(super) async fn end(&mut self) -> SignalKind {
         loop {
-            if let Signal::End(kind) = self.next().await {
+            if let Signal::End(kind) = self.next().await
+                && !self.is_repeated(kind)
+            {
                 return kind;
             }
         }
+    }
+
+    fn is_repeated(&self, kind: SignalKind) -> bool {
+        kind == SignalKind::terminate() && self.terminated.is_some_and(|first| first.elapsed() < TOGETHER)
     }
 }
 
