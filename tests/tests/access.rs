@@ -45,8 +45,12 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/v1/imports/withdrawals", "token"),
     ("GET", "/v1/records/0000000000000000000000000000000000000000000000000000000000000000/evidence", "token"),
     ("GET", "/v1/holds", "token"),
+    ("GET", "/v1/holds/00000000000000000000000000000000", "token"),
     ("POST", "/v1/holds/00000000000000000000000000000000/release", "token"),
     ("POST", "/v1/holds/00000000000000000000000000000000/reject", "token"),
+    ("GET", "/v1/queue", "token"),
+    ("GET", "/v1/dead", "token"),
+    ("POST", "/v1/dead/00000000000000000000000000000000/retry", "token"),
     ("GET", "/v1/", "token"),
     ("GET", "/nothing/of/ours", "token"),
 ];

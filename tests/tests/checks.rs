@@ -86,6 +86,43 @@ fn reports_move_the_standing_of_what_comes_after() {
     assert_eq!(explained["own"]["reporters"], json!(2), "{explained}");
 }
 
+/// Three users reported the server: what decides comes first, for the operator alone.
+#[test]
+fn an_explanation_leads_with_what_decides() {
+    let mut node = TestNode::new();
+    node.serve();
+    let report = |id: &Value, reporter: &str| {
+        let report = json!({ "decision_id": id, "reporter": reporter, "report": "spam" });
+        assert_eq!(node.post("/v1/feedback", &report).status, 200);
+    };
+    let claimed = json!({ "id": "claim", "peer": "bad.example", "sender": "", "recipients": ["b@node.example"],
+                          "kind": "mail", "size": 1, "network": "203.0.113.7" });
+    let claim = node.post("/v1/check", &claimed).body["decision_id"].clone();
+    report(&claim, "user0@node.example");
+    let explain = |subject: &str, more: &[&str]| node.run(&[&["explain", subject][..], more].concat());
+    let nobody = explain("peer:bad.example", &[]);
+    assert!(nobody.starts_with("Nobody has voted") && nobody.contains("`ostrakon decision ID`"), "{nobody}");
+    let decided = node.run(&["decision", claim.as_str().unwrap()]);
+    let subject = decided.split_whitespace().find(|word| word.starts_with("claim:")).unwrap();
+    assert!(decided.contains("claims to be this peer"), "{decided}");
+    let of_claim = explain(subject, &[]);
+    assert!(of_claim.contains("the reports of 1 of this node's own users"), "{of_claim}");
+
+    for n in 1..=3 {
+        report(&node.check(&format!("m{n}"), "bad.example")["decision_id"], &format!("user{n}@node.example"));
+    }
+    let judged = node.check("m4", "bad.example");
+    assert_eq!(judged["verdict"], "reject", "{judged}");
+    let told = explain("peer:bad.example", &[]);
+    let numbers = format!("score {}, confidence {}", judged["score"], judged["confidence"]);
+    let lead = "peer:bad.example is refused here on the reports of 3 of this node's own users: ";
+    assert!(told.starts_with(&format!("{lead}{numbers}. No vote in the ledger counts.")), "{told}");
+    let effective = node.get("/v1/subjects/peer:bad.example").body["effective"].clone();
+    assert_eq!((&effective["score"], &effective["accusers"]), (&judged["score"], &json!(3)), "{effective}");
+    let outsider = explain("peer:bad.example", &["--redacted", "--json"]);
+    assert!(!outsider.contains("effective") && outsider.contains("Nobody has voted"), "{outsider}");
+}
+
 #[test]
 fn reports_and_sightings_are_the_same_after_a_restart() {
     let mut node = TestNode::serving(OPEN_POLICY, "");

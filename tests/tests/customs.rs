@@ -43,6 +43,11 @@ fn each_signal_that_ends_a_node_drains_it() {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let mut node = TestNode::serving(OPEN_POLICY, "");
         node.signal(signal);
+        if signal == Signal::TERM {
+            // A supervisor and its container each send one.
+            node.wait_for("the first to be taken", || node.log().contains("draining"));
+            node.signal(signal);
+        }
         assert!(node.wait().success(), "{signal:?}");
         assert!(!node.home().join("run.json").exists(), "{signal:?}");
     }

@@ -61,6 +61,37 @@ fn a_failing_route_is_tried_again_until_it_takes_the_message() {
     node.wait_for("an empty queue", || {
         node.get("/metrics").body.as_str().unwrap().contains("ostrakon_queue_messages 0")
     });
+    node.wait_for("the log", || node.log().contains("the route takes messages again"));
+    let failing: Vec<_> =
+        node.log().lines().filter(|line| line.contains("does not take a message")).map(str::to_owned).collect();
+    assert!(matches!(&failing[..], [line] if line.contains("WARN") && line.contains("500")), "{failing:?}");
+    assert_eq!(node.metric("ostrakon_deliveries_total{route=\"all\",outcome=\"retry\"}"), 3.0);
+}
+
+/// What a person dropped can be looked up and taken back, also after a restart.
+#[test]
+fn a_dead_letter_can_be_read_and_put_back_into_the_queue() {
+    let webhook = Webhook::failing(u32::MAX);
+    let mut node = TestNode::serving(HOLD_EVERYTHING, &webhook.route());
+    let mut peer = TestPeer::admitted(&node, "a.example");
+    let id = peer.send(&node, b"reject me").body["decision_id"].as_str().unwrap().to_owned();
+    node.run(&["hold", "reject", &id]);
+    let listed = node.run(&["dead", "list"]);
+    assert!(listed.starts_with(&id) && listed.contains("route all") && listed.contains("by an operator"), "{listed}");
+    assert!(node.run(&["dead", "retry", &id]).contains("in the queue again"));
+    assert_eq!(node.get("/v1/dead").body, json!({ "dead": [], "more": false }));
+    let again = node.post(&format!("/v1/dead/{id}/retry"), &json!(null));
+    assert_eq!((again.status, &again.body["error"]["code"]), (404, &json!("no_such_dead_letter")));
+    webhook.wait_for(1);
+    node.wait_for("the failure on record", || node.get("/v1/queue").body["queue"][0]["attempts"].as_u64() > Some(0));
+    let queued = node.run(&["queue", "list"]);
+    assert!(queued.starts_with(&id) && queued.contains("the route answered 500"), "{queued}");
+    assert!(node.metric("ostrakon_queue_oldest_seconds{route=\"all\"}") > 0.0);
+    node.kill();
+    let before = webhook.deliveries().len();
+    webhook.fail(0);
+    node.serve();
+    assert_eq!(webhook.wait_for(before + 1).pop().unwrap().decision_id, id);
 }
 
 #[test]
@@ -91,6 +122,13 @@ fn a_held_message_waits_for_a_person_and_goes_where_the_person_says() {
     assert_eq!(released["verdict"], "hold");
     assert_eq!(node.get("/v1/holds").body["holds"].as_array().unwrap().len(), 2);
     let id = released["decision_id"].as_str().unwrap();
+    let listed = node.run(&["hold", "list"]);
+    for what in [id, "from a.example", "`look at everything`", "of 10 bytes", "UTC", "route all"] {
+        assert!(listed.contains(what), "{what}: {listed}");
+    }
+    let shown = node.run(&["hold", "show", id]);
+    assert!(shown.contains("A person looks at everything here.") && shown.ends_with("release me\n"), "{shown}");
+    assert_eq!(node.run(&["hold", "show", id, "--raw"]), "release me");
     node.run(&["hold", "release", id]);
     node.run(&["hold", "reject", rejected["decision_id"].as_str().unwrap()]);
     assert_eq!(webhook.wait_for(1)[0].decision_id, id);

@@ -103,16 +103,53 @@ fn a_changed_policy_is_in_force_at_once_and_a_broken_one_never() {
         metrics.as_str().unwrap().contains("ostrakon_policy_reloads_total{outcome=\"refused\"} 1")
     });
     assert_eq!(verdict(&node, next()), "reject");
+    let refused = |node: &TestNode| {
+        let ready = node.get("/readyz");
+        let policies = [ready.body["policy"].clone(), node.get("/v1/about").body["policy"].clone()];
+        assert_eq!(ready.status, 200);
+        assert!(policies.iter().all(|it| it["error"].as_str().unwrap().contains("policy.toml")), "{policies:?}");
+        assert_eq!(node.metric("ostrakon_policy_loaded"), 0.0);
+        let info = format!("ostrakon_policy_info{{digest={}}}", policies[0]["digest"]);
+        assert_eq!(node.metric(&info), 1.0, "{info}");
+    };
+    refused(&node);
+    assert!(!node.public_get("/.well-known/ostrakon").body.to_string().contains("policy.toml"));
     node.kill();
     node.serve();
     assert_eq!(verdict(&node, next()), "reject", "the last good policy is in force after a restart, too");
     assert!(node.log().contains("last good"), "and the log says so: {}", node.log());
+    refused(&node);
+    node.write("policy.toml", closed);
+    node.wait_for("the mended policy", || node.metric("ostrakon_policy_loaded") > 0.0);
+    assert_eq!(node.get("/readyz").body["policy"]["error"], serde_json::Value::Null);
+}
+
+/// Whoever collects logs as JSON gets JSON to the end.
+#[test]
+fn a_log_in_json_ends_in_json() {
+    let node = TestNode::new();
+    node.reconfigure("format = \"human\"", "format = \"json\"");
+    node.write("policy.toml", "[[rule]]\nname = broken\n");
+    let _ = std::fs::remove_file(node.home().join("policy.last-good"));
+    let output = node.serve_command().output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{log}");
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let last = lines.last().unwrap();
+    assert_eq!((&last["level"], &last["fields"]["code"]), (&json!("ERROR"), &json!("policy")), "{log}");
+    assert!(last["fields"]["error"].as_str().unwrap().contains("policy.toml"), "{log}");
 }
 
 #[test]
 fn sigterm_drains_and_exits_with_zero() {
     let mut node = TestNode::serving(OPEN_POLICY, "");
     node.check("m1", "a.example");
+    node.wait_for("the line", || node.log().contains(": serving"));
+    let log = node.log();
+    let start = log.lines().find(|line| line.contains(": serving")).unwrap();
+    for word in [env!("CARGO_PKG_VERSION"), "node.example", "policy=", "public=", &node.home_arg()] {
+        assert!(start.contains(word), "{word}: {start}");
+    }
     assert!(node.home().join("run.json").exists());
     assert_eq!(node.terminate().code(), Some(0));
     assert!(!node.home().join("run.json").exists());

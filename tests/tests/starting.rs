@@ -45,6 +45,11 @@ fn while_its_stores_are_being_opened_checks_get_the_answer_of_failure_at_once() 
         let answer = check(local, "early");
         assert_eq!((answer.status, &answer.body["degraded"]), (200, &json!("starting")), "{answer:?}");
         assert_eq!(answer.body["verdict"], "defer", "{answer:?}");
+        // Senders are told when to come back, and nothing about this machine.
+        let told = &answer.body["reasons"][0]["text"];
+        assert_eq!(told, "This server cannot judge messages at the moment; please try again later.");
+        assert_eq!(answer.body["retry_after_ms"], 60_000, "{answer:?}");
+        assert!(answer.body["detail"].as_str().unwrap().contains("opens its stores"), "{answer:?}");
         let malformed = post(&format!("http://{local}/v1/check"), b"{}");
         assert_eq!(malformed.status, 400, "{malformed:?}");
         let path = |path: &str| get(&format!("http://{local}{path}"));

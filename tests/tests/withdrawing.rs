@@ -71,14 +71,14 @@ fn a_source_a_row_and_a_file_can_be_withdrawn_served_or_not() {
         imported(&node, THREE, 1, &[]);
         let withdraw = |more: &[&str]| node.run(&[&["import", "withdraw"], more].concat());
         let row = ["--source", "a-list", "--row", "peer:A.example"];
-        assert_eq!(withdraw(&row), "1 votes withdrawn\n");
+        assert_eq!(withdraw(&row), "1 vote withdrawn\n");
         assert_eq!(withdraw(&row), "0 votes withdrawn\n");
         std::fs::write(node.beside("part.csv"), "b.example\nunknown.example\n").unwrap();
         let part = node.beside("part.csv");
         let file = ["--source", "a-list", "--format", "mastodon", "--file", part.to_str().unwrap()];
-        assert_eq!(withdraw(&file), "1 votes withdrawn\n");
+        assert_eq!(withdraw(&file), "1 vote withdrawn\n");
         assert_eq!(withdraw(&["--source", "a-list", "--format", "fediverse"]), "0 votes withdrawn\n");
-        assert_eq!(withdraw(&["--source", "A-List"]), "1 votes withdrawn\n");
+        assert_eq!(withdraw(&["--source", "A-List"]), "1 vote withdrawn\n");
         assert_eq!(withdraw(&["--source", "a-list.mastodon.imported.node.example"]), "0 votes withdrawn\n");
         if served {
             for server in ["a.example", "b.example", "c.example"] {
