@@ -70,6 +70,7 @@ fn a_closed_pipe_ends_quietly_and_a_full_disk_is_an_error() {
     let list = node.beside("list.csv");
     std::fs::write(&list, "bad.example\n").unwrap();
     let (policy, list) = (policy.to_str().unwrap(), list.to_str().unwrap());
+    node.run(&["import", "votes", list, "--format", "mastodon", "--source", "a-list"]);
     let commands: &[&[&str]] = &[
         &["ledger", "verify", "--dir", &home],
         &["ledger", "proof", &id, "--dir", &home],
