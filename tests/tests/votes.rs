@@ -210,5 +210,9 @@ fn two_seed_sets_see_one_ledger_differently_and_an_outsider_sees_less() {
     assert!(served[3].contains("seen by friends: score"));
     node.terminate();
     let alone = told(&node);
-    assert_eq!((&alone[0], &alone[1], &alone[3]), (&served[0], &served[1], &served[3]));
+    assert_eq!(alone[1], served[1]);
+    for form in [0, 3] {
+        // Without the node nobody knows what its own users reported; that is said at the end.
+        assert!(alone[form].starts_with(&served[form]), "{} against {}", alone[form], served[form]);
+    }
 }

@@ -182,7 +182,7 @@ fn a_part_of_a_list_withdraws_nothing() {
 fn a_list_fetched_each_night_adds_what_changed() {
     let node = node();
     let lines =
-        [(3, THREE, "3 records"), (2, THREE, "0 records"), (1, "a.example,suspend\nb.example,suspend\n", "1 records")];
+        [(3, THREE, "3 records"), (2, THREE, "0 records"), (1, "a.example,suspend\nb.example,suspend\n", "1 record ")];
     for (days, csv, added) in lines {
         let printed = imported(&node, csv, days, &[]);
         assert!(printed.contains(added), "{days}: {printed}");
@@ -220,7 +220,7 @@ fn a_list_that_blocks_us_says_so_and_is_not_believed_about_us() {
         let printed = imported(&node, csv, 1, more);
         assert!(printed.contains("BLOCKS YOU") && printed.contains("`node.example`"), "{printed}");
         assert!(printed.contains("covers what is below"), "{printed}");
-        assert!(printed.contains("3 rows skipped") && printed.contains("1 records"), "{printed}");
+        assert!(printed.contains("3 rows skipped") && printed.contains("1 record "), "{printed}");
     }
     assert!(explained(&node, "node.example").starts_with("Nobody"));
     let forced = imported(&node, csv, 1, &["--even-us", "--even-suffixes"]);
