@@ -229,7 +229,7 @@ fn say_started(node: &Node, public: SocketAddr, local: SocketAddr) {
     tracing::info!(version, node = %domain, network, %folder, policy, %public, %local, "serving");
 }
 
-/// Has the witnesses of this node's own ledger cosign it, if it has any.
+/// Starts the task that asks the witnesses of this node's own ledger to cosign it, if there are any.
 fn start_cosigning(
     parts: Option<(Quorum, Arc<Cosigned>)>,
     node: &Node,
