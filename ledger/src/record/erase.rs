@@ -1,9 +1,7 @@
 //! `erase`: a detached body was deleted.
 
-use serde::{Deserialize, Serialize};
-
 use super::types::RecordBody;
-use super::wire::{self, HeaderMembers, JsonText};
+use super::wire;
 use super::{Header, RecordId, RecordType};
 use crate::error::{LedgerError, Refusal};
 use crate::malformed::Malformed;
@@ -16,17 +14,6 @@ pub struct Erase {
     pub target: RecordId,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EraseWire<T> {
-    author: T,
-    key: T,
-    network: T,
-    prev: T,
-    seq: u64,
-    target: T,
-}
-
 impl Erase {
     /// The body behind this record is erased.
     pub(crate) fn mark(record: &RecordId) -> Mark {
@@ -36,15 +23,12 @@ impl Erase {
 
 impl RecordBody for Erase {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
-        let EraseWire { author, key, network, prev, seq, target } = wire::read(payload)?;
-        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
-        Ok((header, Self { target: str::parse(target)? }))
+        let (header, target) = wire::read_target(payload)?;
+        Ok((header, Self { target }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
-        let target: JsonText<'_> = self.target.as_bytes().into();
-        wire::write(&EraseWire { author, key, network, prev, seq, target })
+        wire::write_target(header, &self.target)
     }
 
     /// An erasure is about one record. What its author commits to elsewhere, and what others commit to, stays as it is.

@@ -1,9 +1,7 @@
 //! `retract`: an author cancels its vote.
 
-use serde::{Deserialize, Serialize};
-
 use super::types::RecordBody;
-use super::wire::{self, HeaderMembers, JsonText};
+use super::wire;
 use super::{Header, RecordId, RecordType};
 use crate::error::Refusal;
 use crate::malformed::Malformed;
@@ -16,17 +14,6 @@ pub struct Retract {
     pub target: RecordId,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RetractWire<T> {
-    author: T,
-    key: T,
-    network: T,
-    prev: T,
-    seq: u64,
-    target: T,
-}
-
 impl Retract {
     /// This vote is retracted.
     pub(crate) fn mark(vote: &RecordId) -> Mark {
@@ -36,15 +23,12 @@ impl Retract {
 
 impl RecordBody for Retract {
     fn decode(payload: &[u8]) -> Result<(Header, Self), Malformed> {
-        let RetractWire { author, key, network, prev, seq, target } = wire::read(payload)?;
-        let header = HeaderMembers { author, key, network, prev, seq }.parse()?;
-        Ok((header, Self { target: str::parse(target)? }))
+        let (header, target) = wire::read_target(payload)?;
+        Ok((header, Self { target }))
     }
 
     fn encode(&self, header: &Header) -> Vec<u8> {
-        let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
-        let target: JsonText<'_> = self.target.as_bytes().into();
-        wire::write(&RetractWire { author, key, network, prev, seq, target })
+        wire::write_target(header, &self.target)
     }
 
     fn judge<P: Prefix>(&self, next: &mut NextRecord<'_, P>) -> Result<StateChange, NotAppended> {

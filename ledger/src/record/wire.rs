@@ -92,6 +92,30 @@ pub(super) fn write(wire: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(wire).expect("strings, integers and booleans under string keys are always JSON")
 }
 
+/// A payload that says one thing: which record it is about.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetWire<T> {
+    author: T,
+    key: T,
+    network: T,
+    prev: T,
+    seq: u64,
+    target: T,
+}
+
+/// Reads a payload that only names another record.
+pub(super) fn read_target(payload: &[u8]) -> Result<(Header, RecordId), Malformed> {
+    let TargetWire { author, key, network, prev, seq, target } = read(payload)?;
+    Ok((HeaderMembers { author, key, network, prev, seq }.parse()?, str::parse(target)?))
+}
+
+/// Writes a payload that only names another record.
+pub(super) fn write_target(header: &Header, target: &RecordId) -> Vec<u8> {
+    let HeaderMembers { author, key, network, prev, seq } = HeaderMembers::of(header);
+    write(&TargetWire { author, key, network, prev, seq, target: target.as_bytes().into() })
+}
+
 pub(super) fn integer(what: &'static str, value: u64) -> Result<u64, Malformed> {
     if value > INTEGER_MAX {
         return Err(Malformed::value(what, &value.to_string(), "must be at most 2^53 - 1"));
